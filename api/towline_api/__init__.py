@@ -1,0 +1,1 @@
+"""The wire contract of Open Cluster Management: names, kinds, conditions, CRDs. No I/O."""

@@ -1,0 +1,97 @@
+"""Every name of Open Cluster Management's wire contract, spelled once.
+
+Labels, annotations, finalizers, signers, Secrets, Leases and RBAC objects. Nothing else in towline
+holds these literals. Condition types and reasons live in `towline_api.condition_types`, identities
+(user and group names) in `towline_certs.identities`.
+"""
+
+# Labels
+CLUSTER_NAME_LABEL = "open-cluster-management.io/cluster-name"
+"""On CSRs, cluster namespaces, leases and per-cluster RBAC; the value is the cluster's name."""
+ADDON_NAME_LABEL = "open-cluster-management.io/addon-name"
+"""On CSRs and objects of an add-on; its presence tells add-on CSRs from cluster CSRs."""
+SYNCED_FROM_HUB_LABEL = "synced-from-hub"
+"""On ConfigMaps an agent copied from the hub to its managed cluster; the value is empty."""
+CLUSTER_SET_LABEL = "cluster.open-cluster-management.io/clusterset"
+MANAGED_BY_LABEL = "app.kubernetes.io/managed-by"
+
+# Annotations
+V1ALPHA1_INSTALL_NAMESPACE_ANNOTATION = (
+    "addon.open-cluster-management.io/v1alpha1-install-namespace"
+)
+HOSTING_CLUSTER_ANNOTATION = "addon.open-cluster-management.io/hosting-cluster-name"
+AUTOMATICALLY_ACCEPTED_ANNOTATION = "open-cluster-management.io/automatically-accepted-on"
+SKIP_CLOCK_SYNC_CHECK_ANNOTATION = "registration.open-cluster-management.io/skip-clock-sync-check"
+AGENT_ANNOTATION_PREFIX = "agent.open-cluster-management.io"
+"""Only annotations with this key prefix pass from an agent's settings to its ManagedCluster."""
+
+# Finalizers
+API_RESOURCE_CLEANUP_FINALIZER = "cluster.open-cluster-management.io/api-resource-cleanup"
+MANIFEST_WORK_CLEANUP_FINALIZER = "cluster.open-cluster-management.io/manifest-work-cleanup"
+
+# Signers, and what a client certificate is used for (CSRs list them in this order)
+KUBE_CLIENT_SIGNER = "kubernetes.io/kube-apiserver-client"
+CLIENT_CERTIFICATE_USAGES = ("digital signature", "key encipherment", "client auth")
+
+# Namespaces
+HUB_NAMESPACE = "open-cluster-management-hub"
+AGENT_NAMESPACE = "open-cluster-management-agent"
+ADDON_NAMESPACE = "open-cluster-management-agent-addon"
+"""Where an add-on's agent is installed when nothing says otherwise."""
+
+# Secrets and Leases
+BOOTSTRAP_SECRET = "bootstrap-hub-kubeconfig"  # noqa: S105 - a Secret's name
+HUB_KUBECONFIG_SECRET = "hub-kubeconfig-secret"  # noqa: S105 - a Secret's name
+CLUSTER_LEASE = "managed-cluster-lease"
+
+# Keys inside those Secrets
+KUBECONFIG_KEY = "kubeconfig"
+CLUSTER_NAME_KEY = "cluster-name"
+AGENT_NAME_KEY = "agent-name"
+TLS_KEY_KEY = "tls.key"
+TLS_CERTIFICATE_KEY = "tls.crt"
+
+# RBAC of the hub
+BOOTSTRAP_GROUP = "system:bootstrappers:managedcluster"
+BOOTSTRAP_CLUSTER_ROLE = "open-cluster-management:bootstrap"
+BOOTSTRAP_CLUSTER_ROLE_BINDING = "open-cluster-management:bootstrap:managedcluster"
+REGISTRATION_CLUSTER_ROLE = "open-cluster-management:managedcluster:registration"
+WORK_CLUSTER_ROLE = "open-cluster-management:managedcluster:work"
+
+
+def cluster_role(cluster: str) -> str:
+    """Return the name of a cluster's own ClusterRole, and of its ClusterRoleBinding."""
+    return f"open-cluster-management:managedcluster:{cluster}"
+
+
+def registration_role_binding(cluster: str) -> str:
+    """Return the name of the RoleBinding to `REGISTRATION_CLUSTER_ROLE` in a cluster namespace."""
+    return f"{cluster_role(cluster)}:registration"
+
+
+def work_role_binding(cluster: str) -> str:
+    """Return the name of the RoleBinding to `WORK_CLUSTER_ROLE` in a cluster's namespace."""
+    return f"{cluster_role(cluster)}:work"
+
+
+def addon_agent_role(addon: str) -> str:
+    """Return the name of an add-on agent's Role, and of its RoleBinding, in a cluster namespace."""
+    return f"open-cluster-management:{addon}:agent"
+
+
+def addon_hub_kubeconfig_secret(addon: str) -> str:
+    """Return the name of the Secret with an add-on's hub credential on the managed cluster."""
+    return f"{addon}-hub-kubeconfig"
+
+
+def addon_client_certificate_secret(addon: str, *, signer: str) -> str:
+    """Return the name of the Secret with an add-on's certificate by a custom signer.
+
+    The slash of the signer becomes a dash; dots stay, as in OCM.
+    """
+    return f"{addon}-{signer.replace('/', '-')}-client-cert"
+
+
+def addon_dns_name(addon: str) -> str:
+    """Return the one DNS name an add-on's certificate request carries, as OCM's does."""
+    return f"{addon}.addon.open-cluster-management.io"

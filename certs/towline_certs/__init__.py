@@ -1,0 +1,1 @@
+"""Keys, certificate requests, identities, approval policy and stored credentials. Opens no connection."""

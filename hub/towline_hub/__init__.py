@@ -1,0 +1,1 @@
+"""The hub: approves certificate requests, accepts clusters, grants RBAC, watches health."""

@@ -1,0 +1,1 @@
+"""Talking to a Kubernetes API server: client, cache, queue, controller, events."""

@@ -1,0 +1,1 @@
+"""The `towline` command: one word per program, each with its own settings."""
