@@ -1,0 +1,69 @@
+# towline: everything a newcomer or CI runs. `make help` lists it.
+SHELL := /bin/bash
+.SHELLFLAGS := -euo pipefail -c
+.DEFAULT_GOAL := help
+MAKEFLAGS += --no-print-directory
+
+# The first interpreter that is new enough; name another with `make PYTHON=/path/to/python3.13 …`.
+PYTHON ?= $(firstword $(foreach p,python3 python3.14 python3.13 python3.12 python3.11,$(shell \
+	command -v $(p) >/dev/null 2>&1 && $(p) -c 'import sys; sys.exit(sys.version_info < (3, 11))' && echo $(p))))
+BIN := .venv/bin
+STAMP := .venv/.installed
+JOBS ?= 2
+PLANE ?= kube
+
+.PHONY: help
+help: ## list what make can do
+	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/^([a-z-]+):[^#]*## /  make \1\t/' | expand -t 16
+
+$(STAMP): requirements.lock pyproject.toml
+	@if [ -z "$(PYTHON)" ]; then echo "towline needs Python 3.11 or newer on PATH; set PYTHON=/path/to/python3" >&2; exit 1; fi
+	@echo "== setting up .venv with $$($(PYTHON) --version) and the locked dependencies (about a minute)"
+	@$(PYTHON) -m venv --clear .venv
+	@$(BIN)/python -m pip install --quiet --disable-pip-version-check --require-hashes -r requirements.lock
+	@$(BIN)/python -m pip install --quiet --disable-pip-version-check --no-deps --no-build-isolation -e .
+	@touch $@
+
+.PHONY: setup
+setup: $(STAMP) ## create .venv with the locked dependencies
+
+.PHONY: kube
+kube: $(STAMP) ## build the real control plane once (about 7 minutes), into your cache
+	@$(BIN)/python -m towline_sandbox.binaries
+
+.PHONY: demo
+demo: $(STAMP) kube ## join a cluster to a hub on this machine and show each step
+	@$(BIN)/towline demo --plane $(PLANE) $(ARGS)
+
+.PHONY: test
+test: $(STAMP) kube ## run all tests: unit, component, and against the real kube-apiserver
+	@echo "== running the tests on $(JOBS) workers"
+	@$(BIN)/python -m pytest -q -n $(JOBS) --dist worksteal $(ARGS)
+
+.PHONY: test-fast
+test-fast: $(STAMP) ## run the tests that need no control plane
+	@$(BIN)/python -m pytest -q -n $(JOBS) -m "not kube" $(ARGS)
+
+.PHONY: lint
+lint: $(STAMP) ## ruff, mypy --strict, import contracts
+	@echo "== ruff"
+	@$(BIN)/ruff check .
+	@$(BIN)/ruff format --check .
+	@echo "== mypy"
+	@$(BIN)/mypy
+	@echo "== import contracts"
+	@$(BIN)/lint-imports
+
+.PHONY: fmt
+fmt: $(STAMP) ## format the code and sort imports
+	@$(BIN)/ruff check --fix-only --quiet .
+	@$(BIN)/ruff format .
+
+.PHONY: lock
+lock: $(STAMP) ## resolve the dependencies afresh into requirements.lock
+	@$(BIN)/uv pip compile --quiet --universal --generate-hashes --no-header --no-annotate \
+		--python-version 3.11 --group dev pyproject.toml -o requirements.lock $(ARGS)
+
+.PHONY: clean
+clean: ## remove .venv and what tools left behind (the built control plane stays in your cache)
+	rm -rf .venv .mypy_cache .ruff_cache .pytest_cache .hypothesis .import_linter_cache dist build
