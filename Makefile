@@ -14,7 +14,7 @@ PLANE ?= kube
 
 .PHONY: help
 help: ## list what make can do
-	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/^([a-z-]+):[^#]*## /  make \1\t/' | expand -t 16
+	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/^([a-z-]+):[^#]*## /make \1\t/' | expand -t 20
 
 $(STAMP): requirements.lock pyproject.toml
 	@if [ -z "$(PYTHON)" ]; then echo "towline needs Python 3.11 or newer on PATH; set PYTHON=/path/to/python3" >&2; exit 1; fi
@@ -36,7 +36,8 @@ demo: $(STAMP) kube ## join a cluster to a hub on this machine and show each ste
 	@$(BIN)/towline demo --plane $(PLANE) $(ARGS)
 
 .PHONY: test
-test: $(STAMP) kube ## run all tests: unit, component, and against the real kube-apiserver
+test: $(STAMP) ## run all tests: unit, component, and against the real kube-apiserver
+	@$(MAKE) kube || echo "== no real control plane to be had: tests that need one will be skipped"
 	@echo "== running the tests on $(JOBS) workers"
 	@$(BIN)/python -m pytest -q -n $(JOBS) --dist worksteal $(ARGS)
 
