@@ -1,1 +1,95 @@
-"""The `towline` command: one word per program, each with its own settings."""
+"""The `towline` command: finds the program that the first words name and hands it the rest.
+
+It lives in the topmost room, the only one that may import both hub and agent. Programs are imported
+when they are called, so that `towline agent run` never loads the hub.
+"""
+
+import sys
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from importlib import import_module, metadata
+
+from towline_api.errors import TowlineError
+
+Program = Callable[[Sequence[str]], int]
+"""Takes the arguments after its own words and returns the exit status of the process."""
+
+EXIT_FAILED = 1
+EXIT_USAGE = 2
+EXIT_INTERRUPTED = 130  # 128 + SIGINT, as shells report it
+
+
+@dataclass(frozen=True, slots=True)
+class Command:
+    """One program of the command line.
+
+    Args:
+        words: What a person types after `towline`.
+        target: Where its function is, as `module:function`.
+        summary: What it does, in half a line.
+    """
+
+    words: tuple[str, ...]
+    target: str
+    summary: str
+
+    def load(self) -> Program:
+        """Import and return the program."""
+        module, _, function = self.target.partition(":")
+        program: Program = getattr(import_module(module), function)
+        return program
+
+
+COMMANDS = (
+    Command(("hub", "run"), "towline_hub.commands:run", "run the hub"),
+    Command(("agent", "run"), "towline_agent.commands:run", "run the agent of a managed cluster"),
+    Command(("accept",), "towline_hub.commands:accept", "let a managed cluster join the hub"),
+    Command(("status",), "towline_hub.commands:status", "show clusters, add-ons and requests"),
+    Command(("crds",), "towline_hub.commands:crds", "print the CRDs the hub serves, for kubectl"),
+    Command(("demo",), "towline_sandbox.demo:main", "show the whole channel on this machine"),
+)
+
+
+def main(arguments: Sequence[str] | None = None) -> int:
+    """Run the program that the arguments name and return the exit status.
+
+    Args:
+        arguments: What follows `towline`; by default what this process was called with.
+    """
+    words = list(sys.argv[1:] if arguments is None else arguments)
+    if words in (["--version"], ["version"]):
+        print(f"towline {metadata.version('towline')}")  # noqa: T201 - what was asked for
+        return 0
+    command = find_command(words)
+    if command is None:
+        asked_for_help = not words or words[-1] in ("-h", "--help", "help")
+        group = words[:-1] if asked_for_help else words
+        print(usage(group), file=sys.stdout if asked_for_help else sys.stderr)  # noqa: T201
+        return 0 if asked_for_help else EXIT_USAGE
+    try:
+        return command.load()(words[len(command.words) :])
+    except TowlineError as error:
+        print(f"towline: {error}", file=sys.stderr)  # noqa: T201 - the one line a user gets
+        return EXIT_FAILED
+    except KeyboardInterrupt:
+        return EXIT_INTERRUPTED
+
+
+def find_command(words: Sequence[str]) -> Command | None:
+    """Return the command that the first words name, or None."""
+    return next((c for c in COMMANDS if tuple(words[: len(c.words)]) == c.words), None)
+
+
+def usage(words: Sequence[str] = ()) -> str:
+    """Return the list of commands, for one first word if that word names a group."""
+    group = words[0] if words and any(c.words[0] == words[0] for c in COMMANDS) else None
+    listed = [c for c in COMMANDS if group is None or c.words[0] == group]
+    lines = ["usage: towline COMMAND [--help] [OPTIONS]", ""]
+    if words and group is None:
+        lines = [f"towline: no command is called {' '.join(words)!r}", *lines]
+    lines += [f"  towline {' '.join(c.words):12} {c.summary}" for c in listed]
+    return "\n".join([*lines, "", "  towline COMMAND --help shows a command's options"])
+
+
+if __name__ == "__main__":
+    sys.exit(main())

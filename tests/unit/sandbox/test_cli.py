@@ -1,0 +1,54 @@
+"""The command line finds the right program and tells a lost user what there is."""
+
+import pytest
+
+from towline_api.errors import ConfigError
+from towline_sandbox import cli
+
+
+@pytest.mark.parametrize("command", cli.COMMANDS, ids=lambda command: " ".join(command.words))
+def test_every_command_names_a_program_that_exists(command: cli.Command) -> None:
+    """Programs are imported by name, so only calling one would find a typing mistake."""
+    assert callable(command.load())
+
+
+def test_commands_are_found_by_their_whole_words() -> None:
+    """`towline hub` alone is a group, not a program."""
+    assert cli.find_command(["hub", "run", "--install-crds"]) is cli.COMMANDS[0]
+    assert cli.find_command(["hub"]) is None
+    assert cli.find_command(["hub", "runs"]) is None
+    assert cli.find_command([]) is None
+
+
+def test_an_unknown_command_is_a_usage_error(capsys: pytest.CaptureFixture[str]) -> None:
+    """A typing mistake gets the list of commands and a failing status."""
+    assert cli.main(["acept", "c1"]) == cli.EXIT_USAGE
+    captured = capsys.readouterr()
+    assert "no command is called 'acept c1'" in captured.err
+    assert "towline accept" in captured.err
+    assert captured.out == ""
+
+
+@pytest.mark.parametrize("words", [[], ["--help"], ["-h"], ["hub", "--help"]])
+def test_asking_for_help_succeeds(words: list[str], capsys: pytest.CaptureFixture[str]) -> None:
+    """Help goes to standard output, so that it can be paged."""
+    assert cli.main(words) == 0
+    assert "towline hub run" in capsys.readouterr().out
+
+
+def test_help_for_a_group_lists_only_that_group() -> None:
+    """`towline hub --help` is about the hub."""
+    assert "towline agent run" not in cli.usage(["hub"])
+
+
+def test_an_expected_error_is_one_line_without_a_traceback(
+    capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Whoever runs towline sees what is wrong, not where in the code it was noticed."""
+
+    def broken(self: cli.Command) -> cli.Program:
+        raise ConfigError("kubeconfig 'x' is empty")
+
+    monkeypatch.setattr(cli.Command, "load", broken)
+    assert cli.main(["status"]) == cli.EXIT_FAILED
+    assert capsys.readouterr().err == "towline: kubeconfig 'x' is empty\n"
