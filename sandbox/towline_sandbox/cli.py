@@ -64,7 +64,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     if command is None:
         asked_for_help = not words or words[-1] in ("-h", "--help", "help")
         group = words[:-1] if asked_for_help else words
-        print(usage(group), file=sys.stdout if asked_for_help else sys.stderr)  # noqa: T201
+        print(usage(group), file=sys.stdout if asked_for_help else sys.stderr)
         return 0 if asked_for_help else EXIT_USAGE
     try:
         return command.load()(words[len(command.words) :])
