@@ -1,0 +1,72 @@
+"""How a credential is doing, in words for operators and for the hub's conditions."""
+
+from dataclasses import dataclass
+from datetime import datetime
+from enum import StrEnum
+from typing import Literal
+
+from towline_api.condition_types import REASON_CERTIFICATE_UPDATE_FAILED, REASON_CERTIFICATE_UPDATED
+from towline_api.timestamps import format_time
+from towline_certs.credentials import Validity
+
+
+class CredentialState(StrEnum):
+    """What the keeper of a credential is doing."""
+
+    STARTING = "starting"
+    """The store was not read yet."""
+    REQUESTING = "requesting"
+    """A key is being made or its request is being posted."""
+    WAITING = "waiting"
+    """The request waits on the hub for its approval or its signer."""
+    HOLDING = "holding"
+    """The credential is good and not due for renewal."""
+    PAUSED = "paused"
+    """The last request came to nothing; the next one follows later."""
+    FAILING = "failing"
+    """Something is in the way (the hub, the store); it is tried again."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class CredentialStatus:
+    """How one credential is doing.
+
+    Args:
+        state: What its keeper is doing.
+        reason: CamelCase word for programs.
+        message: One line for people: what happened, on which object, what comes next.
+        since: When this state began.
+        validity: Validity of the credential in use; None while there is none.
+        failed: Whether the last attempt to get a certificate came to nothing.
+    """
+
+    state: CredentialState
+    reason: str
+    message: str
+    since: datetime
+    validity: Validity | None = None
+    failed: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class RotationReport:
+    """What the condition `ClusterCertificateRotated` should say."""
+
+    status: Literal["True", "False"]
+    reason: str
+    message: str
+
+
+def rotation_report(status: CredentialStatus) -> RotationReport | None:
+    """Return what to tell the hub about a certificate; None while there is nothing to tell.
+
+    A failure is told until a newer certificate is in use; hubs read the end of the validity from
+    the last word of the True message.
+    """
+    if status.failed:
+        return RotationReport("False", REASON_CERTIFICATE_UPDATE_FAILED, status.message)
+    if status.validity is None:
+        return None
+    start, end = format_time(status.validity.not_before), format_time(status.validity.not_after)
+    message = f"client certificate rotated starting from {start} to {end}"
+    return RotationReport("True", REASON_CERTIFICATE_UPDATED, message)

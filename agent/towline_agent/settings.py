@@ -1,0 +1,1 @@
+"""The agent's settings: from flags, `TOWLINE_` environment variables and a file."""
