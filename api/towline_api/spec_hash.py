@@ -37,7 +37,7 @@ def spec_hash(obj: KubeObject) -> str:
         obj: The configuration as read from the API, defaults included.
 
     Raises:
-        ValueError: A number is NaN or infinite, which JSON cannot hold.
+        ValueError: A number is NaN, infinite, or too large for a float.
         TypeError: A key is no text, or a value is of a type JSON does not have.
     """
     kept = {key: value for key, value in obj.items() if key not in _NOT_HASHED}
@@ -51,12 +51,10 @@ def go_json(value: object) -> str:
     `&`, U+2028 and U+2029 as `\uXXXX`, half a surrogate pair as U+FFFD.
 
     Raises:
-        ValueError: A number is NaN or infinite.
+        ValueError: A number is NaN, infinite, or too large for a float.
         TypeError: A key is no text, or a value is of a type JSON does not have.
     """
-    text = "".join(_pieces(value)).translate(_GO_ESCAPES)
-    # A lone surrogate has no UTF-8 form; Go reads it as the replacement character.
-    return text.encode("utf-16", "surrogatepass").decode("utf-16", "replace")
+    return "".join(_pieces(value)).translate(_GO_ESCAPES)
 
 
 def _pieces(value: Any) -> Iterator[str]:
@@ -66,11 +64,9 @@ def _pieces(value: Any) -> Iterator[str]:
         case bool():
             yield "true" if value else "false"
         case str():
-            yield json.dumps(value, ensure_ascii=False)
+            yield json.dumps(_mended(value), ensure_ascii=False)
         case int():
-            # Kubernetes keeps what fits 64 bits as an integer and the rest as a float.
-            fits = _SMALLEST_INT <= value <= _LARGEST_INT
-            yield str(value) if fits else _go_float(float(value))
+            yield _go_int(value)
         case float():
             yield _go_float(value)
         case dict():
@@ -88,12 +84,32 @@ def _object_pieces(value: dict[Any, Any]) -> Iterator[str]:
     for key in value:
         if not isinstance(key, str):
             raise TypeError(f"JSON keys are text; found {key!r}")
-    for index, key in enumerate(sorted(value)):
+    mended = {_mended(key): item for key, item in value.items()}
+    for index, key in enumerate(sorted(mended)):
         yield "," if index else "{"
         yield json.dumps(key, ensure_ascii=False)
         yield ":"
-        yield from _pieces(value[key])
-    yield "}" if value else "{}"
+        yield from _pieces(mended[key])
+    yield "}" if mended else "{}"
+
+
+def _mended(text: str) -> str:
+    """Replace halves of surrogate pairs, which have no UTF-8 form, as Go does when it reads."""
+    try:
+        text.encode()
+    except UnicodeEncodeError:
+        return text.encode("utf-16", "surrogatepass").decode("utf-16", "replace")
+    return text
+
+
+def _go_int(number: int) -> str:
+    # Kubernetes keeps what fits 64 bits as an integer and reads the rest as a float.
+    if _SMALLEST_INT <= number <= _LARGEST_INT:
+        return str(number)
+    try:
+        return _go_float(float(number))
+    except OverflowError as error:
+        raise ValueError("JSON number is too large for a float") from error
 
 
 def _go_float(number: float) -> str:
