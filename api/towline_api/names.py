@@ -12,6 +12,8 @@ ADDON_NAME_LABEL = "open-cluster-management.io/addon-name"
 """On CSRs and objects of an add-on; its presence tells add-on CSRs from cluster CSRs."""
 SYNCED_FROM_HUB_LABEL = "synced-from-hub"
 """On ConfigMaps an agent copied from the hub to its managed cluster; the value is empty."""
+SPOKE_ONLY_CLAIM_LABEL = "open-cluster-management.io/spoke-only"
+"""On ClusterClaims that are not reported to the hub, whatever the value."""
 CLUSTER_SET_LABEL = "cluster.open-cluster-management.io/clusterset"
 MANAGED_BY_LABEL = "app.kubernetes.io/managed-by"
 
