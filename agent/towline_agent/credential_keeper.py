@@ -5,8 +5,9 @@ from typing import NoReturn, Protocol
 
 from towline_agent.credential_status import CredentialStatus
 from towline_agent.credential_stores import CredentialStore
-from towline_agent.enrollment import CertificateOrder, PausePolicy
+from towline_agent.enrollment import CertificateOrder
 from towline_certs.credentials import Credential
+from towline_kube.backoff import Backoff
 from towline_kube.client import Client
 from towline_kube.clock import SYSTEM_CLOCK, Clock
 
@@ -49,7 +50,7 @@ class CredentialKeeper:
         beside: Callable[[], Mapping[str, bytes]],
         on_credential: Callable[[Credential], None] | None = None,
         on_status: Callable[[CredentialStatus], None] | None = None,
-        pauses: PausePolicy | None = None,
+        pauses: Backoff | None = None,
         clock: Clock = SYSTEM_CLOCK,
     ) -> None:
         raise NotImplementedError

@@ -290,25 +290,3 @@ def _why_a_key(holding: Holding) -> str:
             return "nothing is stored yet"
         case _:
             assert_never(holding)
-
-
-@dataclass(frozen=True, slots=True)
-class PausePolicy:
-    """How long to wait after requests that came to nothing: doubling from `first` to `longest`."""
-
-    first: timedelta = timedelta(seconds=30)
-    longest: timedelta = timedelta(hours=1)
-
-    def pause_after(self, failures: int, *, chance: float) -> timedelta:
-        """Return the pause after the `failures`-th failure in a row.
-
-        Args:
-            failures: 1 or more; 0 means that nothing failed, so there is no pause.
-            chance: A number in [0, 1) drawn once; it takes up to a half off, so that clusters
-                refused together do not come back together.
-        """
-        if failures <= 0:
-            return timedelta(0)
-        # 2**20 first pauses are past any longest one; it keeps the number small.
-        whole = min(self.first * 2 ** min(failures - 1, 20), self.longest)
-        return whole * (1 - chance / 2)
