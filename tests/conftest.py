@@ -1,0 +1,38 @@
+"""What every test may ask for, and what every test is held to."""
+
+import asyncio
+from collections.abc import AsyncIterator
+
+import pytest
+
+from support.clock import FakeClock
+
+pytest_plugins = ["support.planes_plugin"]
+
+
+@pytest.fixture
+def clock() -> FakeClock:
+    """Return a clock that only the test moves."""
+    return FakeClock()
+
+
+@pytest.fixture(autouse=True)
+def _ends_its_tasks(request: pytest.FixtureRequest) -> None:
+    """Hold every asynchronous test to `_no_task_is_left`; others have no event loop."""
+    if request.node.get_closest_marker("asyncio") is not None:
+        request.getfixturevalue("_no_task_is_left")
+
+
+@pytest.fixture
+async def _no_task_is_left() -> AsyncIterator[None]:
+    """Fail a test that leaves a task behind: nobody owned it, so nobody would cancel it."""
+    before = asyncio.all_tasks()
+    yield
+    await asyncio.sleep(0)  # a task cancelled in the test's last line ends in this turn
+    left = asyncio.all_tasks() - before - {asyncio.current_task()}
+    for task in left:
+        task.cancel("left behind by a test")
+    await asyncio.gather(*left, return_exceptions=True)
+    if left:
+        names = ", ".join(sorted(task.get_name() for task in left))
+        pytest.fail(f"the test left tasks behind: {names}", pytrace=False)
