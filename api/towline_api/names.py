@@ -22,6 +22,10 @@ V1ALPHA1_INSTALL_NAMESPACE_ANNOTATION = (
     "addon.open-cluster-management.io/v1alpha1-install-namespace"
 )
 HOSTING_CLUSTER_ANNOTATION = "addon.open-cluster-management.io/hosting-cluster-name"
+ADDON_LIFECYCLE_ANNOTATION = "addon.open-cluster-management.io/lifecycle"
+"""On ClusterManagementAddOns: `self` keeps everyone but the add-on's own hub program away."""
+ADDON_VALUES_ANNOTATION = "addon.open-cluster-management.io/values"
+"""On ManagedClusterAddOns: a JSON object of values for the add-on's manifests."""
 AUTOMATICALLY_ACCEPTED_ANNOTATION = "open-cluster-management.io/automatically-accepted-on"
 SKIP_CLOCK_SYNC_CHECK_ANNOTATION = "registration.open-cluster-management.io/skip-clock-sync-check"
 AGENT_ANNOTATION_PREFIX = "agent.open-cluster-management.io"

@@ -1,0 +1,366 @@
+"""Between add-ons as values and add-ons as JSON, one codec class per API version.
+
+What versions share are functions of this module; a codec holds what they do not. Encoding takes
+the status as it is and returns it with some parts set: members that nobody here knows stay.
+"""
+
+from collections.abc import Iterable, Mapping, Sequence
+from typing import Any, Protocol
+
+from towline_api.addons import (
+    AddonConfig,
+    ClusterManagementAddon,
+    ConfigKind,
+    ConfigReference,
+    CustomSignerRegistration,
+    DisplayMeta,
+    HashedConfig,
+    HealthMode,
+    KubeClientDriver,
+    KubeClientRegistration,
+    ManagedClusterAddon,
+    PlacementInstall,
+    Registration,
+    SubjectSpec,
+    SupportedConfig,
+)
+from towline_api.metadata import (
+    ObjectKey,
+    annotations_of,
+    is_being_deleted,
+    key_of,
+)
+from towline_api.names import (
+    ADDON_LIFECYCLE_ANNOTATION,
+    HOSTING_CLUSTER_ANNOTATION,
+    KUBE_CLIENT_SIGNER,
+)
+from towline_api.resources import (
+    ADDON_DEPLOYMENT_CONFIGS,
+    CLUSTER_MANAGEMENT_ADDONS,
+    MANAGED_CLUSTER_ADDONS,
+    KubeObject,
+    Resource,
+)
+from towline_api.wire_object import WireObject
+
+_MANAGED_BY_OTHERS = ("", "addon-manager")
+_KNOWN_IN_LISTS = frozenset(
+    {"signerName", "subject", "group", "resource", "name", "namespace"}
+    | {"desiredConfig", "lastAppliedConfig", "lastObservedGeneration"}
+)
+
+
+class AddonCodec(Protocol):
+    """What the hub and the agent need of one API version of the add-on kinds."""
+
+    @property
+    def managed_cluster_addons(self) -> Resource:
+        """Where this version serves ManagedClusterAddOns."""
+
+    @property
+    def cluster_management_addons(self) -> Resource:
+        """Where this version serves ClusterManagementAddOns."""
+
+    @property
+    def addon_deployment_configs(self) -> Resource:
+        """Where this version serves AddOnDeploymentConfigs."""
+
+    def decode_addon(self, obj: KubeObject) -> ManagedClusterAddon:
+        """Return a ManagedClusterAddOn's meaning.
+
+        Raises:
+            WireError: A field is missing or of the wrong type.
+        """
+
+    def decode_cluster_management_addon(self, obj: KubeObject) -> ClusterManagementAddon:
+        """Return a ClusterManagementAddOn's meaning.
+
+        Raises:
+            WireError: A field is missing or of the wrong type.
+        """
+
+    def encode_addon_status(
+        self,
+        status: Mapping[str, Any] | None,
+        *,
+        registrations: Sequence[Registration] | None = None,
+        driver: KubeClientDriver | None = None,
+        agent_namespace: str | None = None,
+        health_mode: HealthMode | None = None,
+        supported_configs: Sequence[ConfigKind] | None = None,
+        config_references: Sequence[ConfigReference] | None = None,
+        display: DisplayMeta | None = None,
+    ) -> dict[str, Any]:
+        """Return a ManagedClusterAddOn's status with some parts set.
+
+        Args:
+            status: The status as it is; not changed.
+            registrations: Credentials the agent shall get. A driver the agent has declared stays
+                unless a registration names another.
+            driver: How the agent authenticates, declared by the agent for every registration
+                with the hub's API server.
+            agent_namespace: Install namespace, decided by the hub.
+            health_mode: Who says whether the add-on is healthy.
+            supported_configs: Kinds of configuration the add-on understands.
+            config_references: What it should be and is configured with.
+            display: How it presents itself.
+
+        None leaves a part as it is; an empty sequence empties it.
+        """
+
+    def encode_cluster_management_addon_status(
+        self,
+        status: Mapping[str, Any] | None,
+        *,
+        default_config_references: Sequence[ConfigReference] | None = None,
+    ) -> dict[str, Any]:
+        """Return a ClusterManagementAddOn's status with some parts set; None leaves a part."""
+
+
+class V1Alpha1Codec:
+    """`addon.open-cluster-management.io/v1alpha1`: what OCM stores.
+
+    A registration is told apart by its signer, one driver counts for all of them, the install
+    namespace is a field of the spec, a configuration reference repeats its name, and the
+    ClusterManagementAddOn's references are spelled with a lower-case c.
+    """
+
+    managed_cluster_addons = MANAGED_CLUSTER_ADDONS
+    cluster_management_addons = CLUSTER_MANAGEMENT_ADDONS
+    addon_deployment_configs = ADDON_DEPLOYMENT_CONFIGS
+
+    def decode_addon(self, obj: KubeObject) -> ManagedClusterAddon:
+        """Return a ManagedClusterAddOn's meaning; see `AddonCodec`."""
+        key, root = _identify(obj, "ManagedClusterAddOn")
+        cluster = key.namespace or root.child("metadata").required_text("namespace")
+        spec, status = root.child("spec"), root.child("status")
+        driver = status.choice("kubeClientDriver", KubeClientDriver)
+        return ManagedClusterAddon(
+            name=key.name,
+            cluster=cluster,
+            uid=root.child("metadata").text("uid"),
+            is_being_deleted=is_being_deleted(obj),
+            configs=_decode_configs(spec),
+            requested_namespace=spec.text("installNamespace") or None,
+            agent_namespace=status.text("namespace") or None,
+            hosting_cluster=annotations_of(obj).get(HOSTING_CLUSTER_ANNOTATION) or None,
+            registrations=tuple(
+                self._decode_registration(item, driver) for item in status.children("registrations")
+            ),
+            health_mode=status.child("healthCheck").choice("mode", HealthMode),
+            supported_configs=tuple(map(_decode_kind, status.children("supportedConfigs"))),
+            config_references=tuple(
+                self._decode_reference(item) for item in status.children("configReferences")
+            ),
+            display=_decode_display(status),
+        )
+
+    def decode_cluster_management_addon(self, obj: KubeObject) -> ClusterManagementAddon:
+        """Return a ClusterManagementAddOn's meaning; see `AddonCodec`."""
+        key, root = _identify(obj, "ClusterManagementAddOn")
+        spec, status = root.child("spec"), root.child("status")
+        lifecycle = annotations_of(obj).get(ADDON_LIFECYCLE_ANNOTATION, "")
+        return ClusterManagementAddon(
+            name=key.name,
+            uid=root.child("metadata").text("uid"),
+            is_being_deleted=is_being_deleted(obj),
+            display=_decode_display(spec),
+            is_self_managed=lifecycle not in _MANAGED_BY_OTHERS,
+            supported_configs=tuple(
+                SupportedConfig(
+                    _decode_kind(item),
+                    _decode_key(default) if (default := item.find_child("defaultConfig")) else None,
+                )
+                for item in spec.children("supportedConfigs")
+            ),
+            placements=_decode_placements(spec.child("installStrategy")),
+            default_config_references=tuple(
+                self._decode_reference(item) for item in status.children("defaultconfigReferences")
+            ),
+        )
+
+    def encode_addon_status(
+        self,
+        status: Mapping[str, Any] | None,
+        *,
+        registrations: Sequence[Registration] | None = None,
+        driver: KubeClientDriver | None = None,
+        agent_namespace: str | None = None,
+        health_mode: HealthMode | None = None,
+        supported_configs: Sequence[ConfigKind] | None = None,
+        config_references: Sequence[ConfigReference] | None = None,
+        display: DisplayMeta | None = None,
+    ) -> dict[str, Any]:
+        """Return a ManagedClusterAddOn's status with some parts set; see `AddonCodec`."""
+        new = dict(status or {})
+        if registrations is not None:
+            new["registrations"] = _carry_on(
+                new.get("registrations"),
+                map(self._encode_registration, registrations),
+                same="signerName",
+            )
+            declared = (
+                item.driver for item in registrations if isinstance(item, KubeClientRegistration)
+            )
+            driver = driver or next(filter(None, declared), None)
+        if driver is not None:
+            new["kubeClientDriver"] = driver.value
+        if agent_namespace is not None:
+            new["namespace"] = agent_namespace
+        if health_mode is not None:
+            new["healthCheck"] = _over(new.get("healthCheck"), {"mode": health_mode.value})
+        if supported_configs is not None:
+            new["supportedConfigs"] = [_encode_kind(kind) for kind in supported_configs]
+        if config_references is not None:
+            new["configReferences"] = _carry_on(
+                new.get("configReferences"),
+                (
+                    _encode_reference(reference) | _encode_key(reference.desired.key)
+                    for reference in config_references
+                ),
+                same="name",
+            )
+        if display is not None:
+            new["addOnMeta"] = _over(new.get("addOnMeta"), _encode_display(display))
+        return new
+
+    def encode_cluster_management_addon_status(
+        self,
+        status: Mapping[str, Any] | None,
+        *,
+        default_config_references: Sequence[ConfigReference] | None = None,
+    ) -> dict[str, Any]:
+        """Return a ClusterManagementAddOn's status with some parts set; see `AddonCodec`."""
+        new = dict(status or {})
+        if default_config_references is not None:
+            new["defaultconfigReferences"] = [
+                _encode_kind(item.kind) | {"desiredConfig": _encode_hashed(item.desired)}
+                for item in default_config_references
+            ]
+        return new
+
+    def _decode_registration(
+        self, item: WireObject, driver: KubeClientDriver | None
+    ) -> Registration:
+        signer = item.required_text("signerName")
+        subject = item.child("subject")
+        user, groups = subject.text("user"), subject.texts("groups")
+        if signer == KUBE_CLIENT_SIGNER:
+            # The API server's signer takes no organizational units, and v1beta1 has none here.
+            return KubeClientRegistration(SubjectSpec(user, groups), driver)
+        units = subject.texts("organizationUnit")
+        return CustomSignerRegistration(signer, SubjectSpec(user, groups, units))
+
+    def _encode_registration(self, registration: Registration) -> dict[str, Any]:
+        subject: dict[str, Any] = {}
+        if registration.subject.user:
+            subject["user"] = registration.subject.user
+        if registration.subject.groups:
+            subject["groups"] = list(registration.subject.groups)
+        if isinstance(registration, KubeClientRegistration):
+            return {"signerName": KUBE_CLIENT_SIGNER, "subject": subject}
+        if registration.subject.organization_units:
+            subject["organizationUnit"] = list(registration.subject.organization_units)
+        return {"signerName": registration.signer_name, "subject": subject}
+
+    def _decode_reference(self, item: WireObject) -> ConfigReference:
+        # Writers from before desiredConfig existed leave only the name beside it.
+        desired = item.find_child("desiredConfig") or item
+        applied = item.find_child("lastAppliedConfig")
+        return ConfigReference(
+            kind=_decode_kind(item),
+            desired=_decode_hashed(desired),
+            last_applied=_decode_hashed(applied) if applied else None,
+            last_observed_generation=item.integer("lastObservedGeneration"),
+        )
+
+
+def _identify(obj: KubeObject, kind: str) -> tuple[ObjectKey, WireObject]:
+    key = key_of(obj)
+    return key, WireObject(obj, f"{kind} {key}")
+
+
+def _decode_kind(item: WireObject) -> ConfigKind:
+    return ConfigKind(item.text("group"), item.required_text("resource"))
+
+
+def _decode_key(item: WireObject) -> ObjectKey:
+    return ObjectKey(item.required_text("name"), item.text("namespace") or None)
+
+
+def _decode_hashed(item: WireObject) -> HashedConfig:
+    return HashedConfig(_decode_key(item), item.text("specHash"))
+
+
+def _decode_configs(parent: WireObject) -> tuple[AddonConfig, ...]:
+    return tuple(
+        AddonConfig(_decode_kind(item), _decode_key(item)) for item in parent.children("configs")
+    )
+
+
+def _decode_placements(strategy: WireObject) -> tuple[PlacementInstall, ...]:
+    if strategy.text("type") != "Placements":
+        return ()
+    return tuple(
+        PlacementInstall(
+            ObjectKey(item.required_text("name"), item.required_text("namespace")),
+            _decode_configs(item),
+        )
+        for item in strategy.children("placements")
+    )
+
+
+def _decode_display(parent: WireObject) -> DisplayMeta:
+    meta = parent.child("addOnMeta")
+    return DisplayMeta(meta.text("displayName"), meta.text("description"))
+
+
+def _encode_kind(kind: ConfigKind) -> dict[str, Any]:
+    return {"group": kind.group, "resource": kind.resource}
+
+
+def _encode_key(key: ObjectKey) -> dict[str, Any]:
+    return {"name": key.name} | ({"namespace": key.namespace} if key.namespace else {})
+
+
+def _encode_hashed(config: HashedConfig) -> dict[str, Any]:
+    return _encode_key(config.key) | ({"specHash": config.spec_hash} if config.spec_hash else {})
+
+
+def _encode_reference(reference: ConfigReference) -> dict[str, Any]:
+    encoded = _encode_kind(reference.kind)
+    if reference.last_observed_generation:
+        encoded["lastObservedGeneration"] = reference.last_observed_generation
+    encoded["desiredConfig"] = _encode_hashed(reference.desired)
+    if reference.last_applied:
+        encoded["lastAppliedConfig"] = _encode_hashed(reference.last_applied)
+    return encoded
+
+
+def _encode_display(display: DisplayMeta) -> dict[str, Any]:
+    return {"displayName": display.display_name, "description": display.description}
+
+
+def _carry_on(current: object, items: Iterable[dict[str, Any]], *, same: str) -> list[Any]:
+    """Return the new entries of a list, each with the members of its present entry we don't know.
+
+    Args:
+        current: The list as it is.
+        items: The entries it shall have.
+        same: Member by which an entry is found again, beside its group and resource.
+    """
+    present = [old for old in current if isinstance(old, dict)] if isinstance(current, list) else []
+    identity = ("group", "resource", "namespace", same)
+    carried = []
+    for item in items:
+        old = next(
+            (old for old in present if all(old.get(key) == item.get(key) for key in identity)), {}
+        )
+        carried.append({key: old[key] for key in old.keys() - _KNOWN_IN_LISTS} | item)
+    return carried
+
+
+def _over(current: object, members: Mapping[str, Any]) -> dict[str, Any]:
+    """Return what is there with members replaced; what is no object is replaced whole."""
+    return (dict(current) if isinstance(current, dict) else {}) | dict(members)

@@ -1,0 +1,458 @@
+"""One fact, one value: the codec knows where v1alpha1 keeps it."""
+
+import contextlib
+import copy
+import dataclasses
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from towline_api.addon_codec import AddonCodec, V1Alpha1Codec
+from towline_api.addons import (
+    AddonConfig,
+    ClusterManagementAddon,
+    ConfigKind,
+    ConfigReference,
+    CustomSignerRegistration,
+    DisplayMeta,
+    HashedConfig,
+    HealthMode,
+    KubeClientDriver,
+    KubeClientRegistration,
+    ManagedClusterAddon,
+    PlacementInstall,
+    SubjectSpec,
+    SupportedConfig,
+)
+from towline_api.errors import WireError
+from towline_api.metadata import ObjectKey
+
+CODEC: AddonCodec = V1Alpha1Codec()
+ADC = ConfigKind("addon.open-cluster-management.io", "addondeploymentconfigs")
+SECRETS_OF_CORE = ConfigKind("", "secrets")
+
+ADDON = {
+    "apiVersion": "addon.open-cluster-management.io/v1alpha1",
+    "kind": "ManagedClusterAddOn",
+    "metadata": {
+        "name": "hello",
+        "namespace": "c1",
+        "uid": "u",
+        "annotations": {"addon.open-cluster-management.io/hosting-cluster-name": "c9"},
+    },
+    "spec": {
+        "installNamespace": "hello-ns",
+        "configs": [
+            {
+                "group": "addon.open-cluster-management.io",
+                "resource": "addondeploymentconfigs",
+                "namespace": "c1",
+                "name": "conf",
+            },
+            {"group": "", "resource": "secrets", "name": "s"},
+        ],
+    },
+    "status": {
+        "namespace": "decided-ns",
+        "kubeClientDriver": "csr",
+        "healthCheck": {"mode": "Customized"},
+        "addOnMeta": {"displayName": "Hello", "description": "greets"},
+        "supportedConfigs": [
+            {"group": "addon.open-cluster-management.io", "resource": "addondeploymentconfigs"}
+        ],
+        "registrations": [
+            {
+                "signerName": "kubernetes.io/kube-apiserver-client",
+                "subject": {"user": "u1", "groups": ["g1", "g2"]},
+            },
+            {
+                "signerName": "example.com/mine",
+                "subject": {"user": "u2", "groups": ["g3"], "organizationUnit": ["ou"]},
+            },
+        ],
+        "configReferences": [
+            {
+                "group": "addon.open-cluster-management.io",
+                "resource": "addondeploymentconfigs",
+                "namespace": "c1",
+                "name": "conf",
+                "lastObservedGeneration": 2,
+                "desiredConfig": {"namespace": "c1", "name": "conf", "specHash": "h2"},
+                "lastAppliedConfig": {"namespace": "c1", "name": "conf", "specHash": "h1"},
+            }
+        ],
+    },
+}
+DECODED = ManagedClusterAddon(
+    name="hello",
+    cluster="c1",
+    uid="u",
+    configs=(
+        AddonConfig(ADC, ObjectKey("conf", "c1")),
+        AddonConfig(SECRETS_OF_CORE, ObjectKey("s")),
+    ),
+    requested_namespace="hello-ns",
+    agent_namespace="decided-ns",
+    hosting_cluster="c9",
+    registrations=(
+        KubeClientRegistration(SubjectSpec("u1", ("g1", "g2")), KubeClientDriver.CSR),
+        CustomSignerRegistration("example.com/mine", SubjectSpec("u2", ("g3",), ("ou",))),
+    ),
+    health_mode=HealthMode.CUSTOMIZED,
+    supported_configs=(ADC,),
+    config_references=(
+        ConfigReference(
+            ADC,
+            HashedConfig(ObjectKey("conf", "c1"), "h2"),
+            HashedConfig(ObjectKey("conf", "c1"), "h1"),
+            2,
+        ),
+    ),
+    display=DisplayMeta("Hello", "greets"),
+)
+CLUSTER_MANAGEMENT_ADDON = {
+    "metadata": {"name": "hello", "uid": "u"},
+    "spec": {
+        "addOnMeta": {"displayName": "Hello"},
+        "supportedConfigs": [
+            {
+                "group": "addon.open-cluster-management.io",
+                "resource": "addondeploymentconfigs",
+                "defaultConfig": {"namespace": "ocm", "name": "all"},
+            },
+            {"resource": "secrets"},
+        ],
+        "installStrategy": {
+            "type": "Placements",
+            "placements": [
+                {
+                    "namespace": "ns",
+                    "name": "p",
+                    "rolloutStrategy": {"type": "All"},
+                    "configs": [{"group": "", "resource": "secrets", "name": "s"}],
+                }
+            ],
+        },
+    },
+    "status": {
+        "defaultconfigReferences": [
+            {
+                "group": "addon.open-cluster-management.io",
+                "resource": "addondeploymentconfigs",
+                "desiredConfig": {"namespace": "ocm", "name": "all", "specHash": "h"},
+            }
+        ]
+    },
+}
+
+
+def addon_with(path: str, value: object) -> dict:
+    """Return ADDON with the member at a dotted path replaced."""
+    changed = target = copy.deepcopy(ADDON)
+    *parents, last = (int(part) if part.isdigit() else part for part in path.split("."))
+    for part in parents:
+        target = target[part]
+    target[last] = value
+    return changed
+
+
+def test_every_part_of_an_addon_is_read():
+    """The whole vocabulary on one object."""
+    assert CODEC.decode_addon(ADDON) == DECODED
+    assert DECODED.key == ObjectKey("hello", "c1")
+
+
+def test_a_new_addon_has_no_opinions_yet():
+    """Nothing is decided until the hub has written the status; readers see what that means."""
+    addon = CODEC.decode_addon({"metadata": {"name": "hello", "namespace": "c1"}, "spec": {}})
+    assert addon == ManagedClusterAddon("hello", "c1")
+    assert addon.install_namespace == "open-cluster-management-agent-addon"
+    assert addon.effective_health_mode is HealthMode.LEASE
+
+
+def test_the_install_namespace_is_the_hubs_then_the_askers_then_the_default():
+    """The hub has the last word, since it also ships the manifests."""
+    assert DECODED.install_namespace == "decided-ns"
+    assert dataclasses.replace(DECODED, agent_namespace=None).install_namespace == "hello-ns"
+
+
+def test_an_addon_on_its_way_out_is_told_apart():
+    """Its credentials stay until clean-up ends, but nothing new starts."""
+    gone = addon_with("metadata.deletionTimestamp", "2026-01-31T12:00:00Z")
+    assert CODEC.decode_addon(gone).is_being_deleted
+    assert not DECODED.is_being_deleted
+
+
+@pytest.mark.parametrize(
+    ("path", "value", "field"),
+    [
+        ("metadata.name", "", "metadata.name"),
+        ("metadata.namespace", None, "metadata.namespace"),
+        ("spec", "x", "spec"),
+        ("spec.configs", {}, "spec.configs"),
+        ("spec.configs.1", "x", "spec.configs[1]"),
+        ("spec.configs.1", {"resource": "secrets"}, "spec.configs[1].name"),
+        ("spec.installNamespace", 5, "spec.installNamespace"),
+        ("status.registrations.0.signerName", "", "status.registrations[0].signerName"),
+        ("status.registrations.1.subject", [], "status.registrations[1].subject"),
+        ("status.registrations.1.subject.groups", "g", "status.registrations[1].subject.groups"),
+        (
+            "status.registrations.1.subject.groups",
+            ["g", 1],
+            "status.registrations[1].subject.groups[1]",
+        ),
+        ("status.kubeClientDriver", "carrier pigeon", "status.kubeClientDriver"),
+        ("status.healthCheck.mode", "Guess", "status.healthCheck.mode"),
+        (
+            "status.configReferences.0.lastObservedGeneration",
+            "2",
+            "status.configReferences[0].lastObservedGeneration",
+        ),
+        (
+            "status.configReferences.0.lastObservedGeneration",
+            True,
+            "status.configReferences[0].lastObservedGeneration",
+        ),
+        (
+            "status.configReferences.0.desiredConfig.name",
+            None,
+            "status.configReferences[0].desiredConfig.name",
+        ),
+    ],
+)
+def test_a_malformed_addon_is_a_wire_error_with_the_field(path, value, field):
+    """Someone has to repair the object, and needs to know where."""
+    with pytest.raises(WireError) as caught:
+        CODEC.decode_addon(addon_with(path, value))
+    assert caught.value.field == field
+    assert field in str(caught.value)
+
+
+def test_messages_name_the_object():
+    """A hub holds thousands of add-ons."""
+    with pytest.raises(WireError, match="ManagedClusterAddOn c1/hello"):
+        CODEC.decode_addon(addon_with("spec.configs", {}))
+
+
+def test_an_addons_status_is_encoded_as_it_is_decoded():
+    """What the hub writes is what the agent reads, byte for byte."""
+    status = CODEC.encode_addon_status(
+        None,
+        registrations=DECODED.registrations,
+        agent_namespace=DECODED.agent_namespace,
+        health_mode=DECODED.health_mode,
+        supported_configs=DECODED.supported_configs,
+        config_references=DECODED.config_references,
+        display=DECODED.display,
+    )
+    assert status == ADDON["status"]
+
+
+def test_parts_not_named_stay_as_they_are():
+    """Hub and agent write different parts of one status."""
+    before = copy.deepcopy(ADDON["status"])
+    assert CODEC.encode_addon_status(before) == ADDON["status"]
+    changed = CODEC.encode_addon_status(before, health_mode=HealthMode.LEASE)
+    assert changed == ADDON["status"] | {"healthCheck": {"mode": "Lease"}}
+    assert before == ADDON["status"], "the input is not changed"
+
+
+def test_the_agents_driver_survives_the_hubs_registrations():
+    """The agent declares it, the hub would otherwise make it declare it again on every pass."""
+    status = CODEC.encode_addon_status(
+        {"kubeClientDriver": "token"}, registrations=[KubeClientRegistration(SubjectSpec("u"))]
+    )
+    assert status["kubeClientDriver"] == "token"
+    decoded = CODEC.decode_addon(addon_with("status", status))
+    assert decoded.registrations == (
+        KubeClientRegistration(SubjectSpec("u"), KubeClientDriver.TOKEN),
+    )
+
+
+def test_the_agent_declares_its_driver_without_touching_registrations():
+    """They belong to the hub."""
+    before = {"registrations": [{"signerName": "x", "future": 1}]}
+    after = CODEC.encode_addon_status(before, driver=KubeClientDriver.CSR)
+    assert after == before | {"kubeClientDriver": "csr"}
+
+
+def test_members_nobody_here_knows_survive_encoding():
+    """A newer OCM may have written more."""
+    before = copy.deepcopy(ADDON["status"])
+    before["registrations"][1]["future"] = 1
+    before["configReferences"][0]["future"] = 2
+    before["healthCheck"]["future"] = 3
+    before["future"] = 4
+    after = CODEC.encode_addon_status(
+        before,
+        registrations=DECODED.registrations,
+        config_references=DECODED.config_references,
+        health_mode=DECODED.health_mode,
+    )
+    assert after == before
+
+
+def test_what_is_withdrawn_goes():
+    """A reference without an applied state must not inherit an old one."""
+    reference = dataclasses.replace(
+        DECODED.config_references[0], last_applied=None, last_observed_generation=0
+    )
+    after = CODEC.encode_addon_status(ADDON["status"], config_references=[reference])
+    assert after["configReferences"] == [
+        {
+            "group": "addon.open-cluster-management.io",
+            "resource": "addondeploymentconfigs",
+            "namespace": "c1",
+            "name": "conf",
+            "desiredConfig": {"namespace": "c1", "name": "conf", "specHash": "h2"},
+        }
+    ]
+    assert CODEC.encode_addon_status(after, config_references=[])["configReferences"] == []
+
+
+def test_an_old_reference_without_a_desired_config_is_understood():
+    """Writers from before that field left only the name."""
+    old = addon_with(
+        "status", {"configReferences": [{"resource": "secrets", "name": "s", "namespace": "n"}]}
+    )
+    assert CODEC.decode_addon(old).config_references == (
+        ConfigReference(SECRETS_OF_CORE, HashedConfig(ObjectKey("s", "n"))),
+    )
+
+
+@pytest.mark.parametrize(
+    ("desired", "applied", "expected"),
+    [("h", "h", True), ("h", "g", False), ("h", None, False), ("", "", False), ("", None, False)],
+)
+def test_applied_means_the_very_state_that_is_desired(desired, applied, expected):
+    """Two unknown hashes are not equal: nobody has looked yet."""
+    key = ObjectKey("s", "n")
+    last = None if applied is None else HashedConfig(key, applied)
+    assert ConfigReference(ADC, HashedConfig(key, desired), last).is_applied is expected
+    other = HashedConfig(ObjectKey("other", "n"), desired)
+    assert not ConfigReference(ADC, HashedConfig(key, desired), other).is_applied
+
+
+def test_every_part_of_a_cluster_management_addon_is_read():
+    """The hub works out every cluster's configuration from it."""
+    assert CODEC.decode_cluster_management_addon(CLUSTER_MANAGEMENT_ADDON) == (
+        ClusterManagementAddon(
+            name="hello",
+            uid="u",
+            display=DisplayMeta("Hello"),
+            supported_configs=(
+                SupportedConfig(ADC, ObjectKey("all", "ocm")),
+                SupportedConfig(SECRETS_OF_CORE),
+            ),
+            placements=(
+                PlacementInstall(
+                    ObjectKey("p", "ns"), (AddonConfig(SECRETS_OF_CORE, ObjectKey("s")),)
+                ),
+            ),
+            default_config_references=(
+                ConfigReference(ADC, HashedConfig(ObjectKey("all", "ocm"), "h")),
+            ),
+        )
+    )
+
+
+def test_placements_of_a_manual_addon_do_not_count():
+    """They are left over from before somebody changed the strategy back."""
+    manual = copy.deepcopy(CLUSTER_MANAGEMENT_ADDON)
+    manual["spec"]["installStrategy"]["type"] = "Manual"
+    assert CODEC.decode_cluster_management_addon(manual).placements == ()
+
+
+@pytest.mark.parametrize(
+    ("annotations", "expected"),
+    [
+        ({}, False),
+        ({"addon.open-cluster-management.io/lifecycle": "addon-manager"}, False),
+        ({"addon.open-cluster-management.io/lifecycle": "self"}, True),
+        ({"addon.open-cluster-management.io/lifecycle": "someone"}, True),
+    ],
+)
+def test_an_addon_that_looks_after_itself_is_left_alone(annotations, expected):
+    """Two writers of one status would never come to rest."""
+    obj = {"metadata": {"name": "hello", "annotations": annotations}}
+    assert CODEC.decode_cluster_management_addon(obj).is_self_managed is expected
+
+
+def test_default_references_are_encoded_under_their_odd_name():
+    """v1alpha1 spells it with a lower-case c; another spelling would be dropped by the API."""
+    decoded = CODEC.decode_cluster_management_addon(CLUSTER_MANAGEMENT_ADDON)
+    encoded = CODEC.encode_cluster_management_addon_status(
+        {"future": 1}, default_config_references=decoded.default_config_references
+    )
+    assert encoded == CLUSTER_MANAGEMENT_ADDON["status"] | {"future": 1}
+    assert CODEC.encode_cluster_management_addon_status(encoded) == encoded
+
+
+def test_kinds_of_configuration_print_as_kubectl_writes_them():
+    """They stand in messages."""
+    assert str(ADC) == "addondeploymentconfigs.addon.open-cluster-management.io"
+    assert str(SECRETS_OF_CORE) == "secrets"
+
+
+words = st.text(alphabet="abc:-./", min_size=1, max_size=8)
+names = st.tuples(*[words] * 2).map("".join)
+keys = st.builds(ObjectKey, names, st.none() | names)
+hashed = st.builds(HashedConfig, keys, st.just("") | words)
+kinds = st.builds(ConfigKind, st.just("") | words, words)
+groups = st.lists(words, max_size=3).map(tuple)
+registrations = st.lists(
+    st.builds(
+        KubeClientRegistration,
+        st.builds(SubjectSpec, st.just("") | words, groups),
+        st.just(KubeClientDriver.CSR),
+    )
+    | st.builds(
+        CustomSignerRegistration,
+        words.map("example.com/{}".format),
+        st.builds(SubjectSpec, st.just("") | words, groups, groups),
+    ),
+    max_size=4,
+).map(tuple)
+references = st.lists(
+    st.builds(ConfigReference, kinds, hashed, st.none() | hashed, st.integers(0, 2**62)),
+    max_size=4,
+).map(tuple)
+
+
+@given(registrations, references, st.lists(kinds, max_size=3).map(tuple))
+def test_whatever_is_encoded_decodes_to_the_same(registrations, references, supported):
+    """Nothing is lost between hub and agent."""
+    status = CODEC.encode_addon_status(
+        ADDON["status"],
+        registrations=registrations,
+        config_references=references,
+        supported_configs=supported,
+    )
+    decoded = CODEC.decode_addon(addon_with("status", status))
+    assert decoded.registrations == registrations
+    assert decoded.config_references == references
+    assert decoded.supported_configs == supported
+
+
+json_values = st.recursive(
+    st.none() | st.booleans() | st.integers() | st.text(max_size=3),
+    lambda inner: (
+        st.lists(inner, max_size=2)
+        | st.dictionaries(
+            st.sampled_from(
+                sorted({*ADDON["spec"], *ADDON["status"], "name", "resource", "subject"})
+            ),
+            inner,
+            max_size=3,
+        )
+    ),
+    max_leaves=12,
+)
+
+
+@given(st.sampled_from(["spec", "status", "metadata.annotations"]), json_values)
+def test_any_json_is_an_addon_or_a_wire_error(path, value):
+    """Whatever stands on the hub, the agent's loop meets no other exception."""
+    with contextlib.suppress(WireError):
+        assert CODEC.decode_addon(addon_with(path, value)).name == "hello"
