@@ -9,6 +9,7 @@ from collections.abc import Iterable, Mapping
 from typing import Any
 
 from towline_api import names
+from towline_api.addons import AddonConfig, ConfigKind
 from towline_api.resources import (
     ADDON_GROUP,
     CONFIG_MAPS,
@@ -17,7 +18,7 @@ from towline_api.resources import (
     KubeObject,
 )
 from towline_certs.identities import addon_cluster_group
-from towline_hub.config_references import ConfigKey
+from towline_hub.config_references import CONFIG_MAP
 from towline_hub.rbac import Rule, group_subject, role, role_binding, rule
 
 _READ = ("get", "list", "watch")
@@ -32,7 +33,7 @@ def addon_rbac(
     cluster: str,
     addon: str,
     *,
-    configs: Iterable[ConfigKey],
+    configs: Iterable[AddonConfig],
     owner: Mapping[str, Any],
 ) -> list[KubeObject]:
     """Return the Roles and RoleBindings of one add-on's agent on one cluster.
@@ -44,9 +45,10 @@ def addon_rbac(
         owner: Owner reference to the ManagedClusterAddOn. Objects in the cluster's namespace carry
             it and go with the add-on; elsewhere Kubernetes does not allow it.
     """
-    by_namespace: dict[str, list[ConfigKey]] = {}
-    for config in sorted(set(configs)):
-        by_namespace.setdefault(config.namespace, []).append(config)
+    by_namespace: dict[str, list[AddonConfig]] = {}
+    for config in sorted(set(configs), key=lambda item: (item.kind, str(item.key))):
+        if config.key.namespace is not None:
+            by_namespace.setdefault(config.key.namespace, []).append(config)
     labels = addon_labels(cluster, addon)
     group = addon_cluster_group(cluster, addon)
     own_name = names.addon_agent_role(addon)
@@ -55,9 +57,7 @@ def addon_rbac(
         rule("", [CONFIG_MAPS.plural], _READ),
         rule(ADDON_GROUP, [MANAGED_CLUSTER_ADDONS.plural], _READ, only=[addon]),
         *_read_rules(
-            config
-            for config in by_namespace.pop(cluster, [])
-            if (config.group, config.resource) != (CONFIG_MAPS.group, CONFIG_MAPS.plural)
+            config for config in by_namespace.pop(cluster, []) if config.kind != CONFIG_MAP
         ),
     ]
     objects = _bound_role(own_name, own_rules, namespace=cluster, labels=labels, group=group)
@@ -95,11 +95,11 @@ def _bound_role(
     ]
 
 
-def _read_rules(configs: Iterable[ConfigKey]) -> list[Rule]:
-    by_kind: dict[tuple[str, str], list[str]] = {}
+def _read_rules(configs: Iterable[AddonConfig]) -> list[Rule]:
+    by_kind: dict[ConfigKind, list[str]] = {}
     for config in configs:
-        by_kind.setdefault((config.group, config.resource), []).append(config.name)
+        by_kind.setdefault(config.kind, []).append(config.key.name)
     return [
-        rule(group, [resource], _READ, only=object_names)
-        for (group, resource), object_names in by_kind.items()
+        rule(kind.group, [kind.resource], _READ, only=object_names)
+        for kind, object_names in by_kind.items()
     ]

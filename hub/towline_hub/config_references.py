@@ -7,40 +7,26 @@ replaces them kind by kind. Whatever cannot be used says why, in words for whoev
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 
+from towline_api.addons import (
+    AddonConfig,
+    ClusterManagementAddon,
+    ConfigKind,
+    ConfigReference,
+    HashedConfig,
+    ManagedClusterAddon,
+)
+from towline_api.metadata import generation_of
 from towline_api.resources import ADDON_DEPLOYMENT_CONFIGS, CONFIG_MAPS, KubeObject, Resource
 from towline_api.spec_hash import spec_hash
 
-READABLE_KINDS: Mapping[tuple[str, str], Resource] = {
-    (resource.group, resource.plural): resource
-    for resource in (ADDON_DEPLOYMENT_CONFIGS, CONFIG_MAPS)
+DEPLOYMENT_CONFIG = ConfigKind(ADDON_DEPLOYMENT_CONFIGS.group, ADDON_DEPLOYMENT_CONFIGS.plural)
+CONFIG_MAP = ConfigKind(CONFIG_MAPS.group, CONFIG_MAPS.plural)
+
+READABLE_KINDS: Mapping[ConfigKind, Resource] = {
+    DEPLOYMENT_CONFIG: ADDON_DEPLOYMENT_CONFIGS,
+    CONFIG_MAP: CONFIG_MAPS,
 }
 """The kinds of configuration this hub can read, hash, and let an agent read."""
-
-
-@dataclass(frozen=True, slots=True, order=True)
-class ConfigKey:
-    """One configuration object; printed as `resource.group namespace/name`.
-
-    Args:
-        group: API group; empty for the core group.
-        resource: Plural of the kind.
-        namespace: Its namespace; empty for cluster-scoped kinds.
-        name: Its name.
-    """
-
-    group: str
-    resource: str
-    namespace: str
-    name: str
-
-    @property
-    def kind(self) -> tuple[str, str]:
-        """Group and resource: what an override replaces as a whole."""
-        return (self.group, self.resource)
-
-    def __str__(self) -> str:
-        kind = f"{self.resource}.{self.group}" if self.group else self.resource
-        return f"{kind} {self.namespace}/{self.name}" if self.namespace else f"{kind} {self.name}"
 
 
 @dataclass(frozen=True, slots=True)
@@ -48,11 +34,11 @@ class WantedConfig:
     """A reference that is in effect.
 
     Args:
-        key: The object referred to.
+        config: The object referred to.
         overrides: Whether the ManagedClusterAddOn asked for it, rather than the defaults.
     """
 
-    key: ConfigKey
+    config: AddonConfig
     overrides: bool
 
 
@@ -61,86 +47,117 @@ class ResolvedConfig:
     """A reference with what was found behind it.
 
     Args:
-        key: The object referred to.
+        config: The object referred to.
         spec_hash: Hash of its spec; empty if it cannot be used.
-        generation: Its `metadata.generation`; None for kinds that do not count, or if not found.
+        generation: Its `metadata.generation`; 0 for kinds that do not count, or if not found.
         problem: Why it cannot be used; None if it can.
-        config: The object itself; None if it cannot be used.
+        found: The object itself; None if it cannot be used.
     """
 
-    key: ConfigKey
+    config: AddonConfig
     spec_hash: str = ""
-    generation: int | None = None
+    generation: int = 0
     problem: str | None = None
-    config: KubeObject | None = field(default=None, repr=False)
+    found: KubeObject | None = field(default=None, repr=False)
+
+
+def describe(config: AddonConfig) -> str:
+    """Return how messages name a configuration object: `resource.group namespace/name`."""
+    return f"{config.kind} {config.key}"
 
 
 def effective_configs(
-    *, defaults: Iterable[ConfigKey], overrides: Iterable[ConfigKey]
+    addon: ManagedClusterAddon, definition: ClusterManagementAddon
 ) -> tuple[WantedConfig, ...]:
     """Return the references in effect, sorted by kind; several of one kind keep their order."""
-    replacing = list(dict.fromkeys(overrides))
-    replaced = {key.kind for key in replacing}
-    wanted = [WantedConfig(key, overrides=True) for key in replacing]
+    overrides = tuple(dict.fromkeys(addon.configs))
+    replaced = {config.kind for config in overrides}
+    defaults = (
+        AddonConfig(supported.kind, supported.default)
+        for supported in definition.supported_configs
+        if supported.default is not None
+    )
+    wanted = [WantedConfig(config, overrides=True) for config in overrides]
     wanted += [
-        WantedConfig(key, overrides=False)
-        for key in dict.fromkeys(defaults)
-        if key.kind not in replaced
+        WantedConfig(config, overrides=False)
+        for config in dict.fromkeys(defaults)
+        if config.kind not in replaced
     ]
-    return tuple(sorted(wanted, key=lambda item: item.key.kind))
+    return tuple(sorted(wanted, key=lambda item: item.config.kind))
 
 
 def refusal(
-    wanted: WantedConfig, *, cluster: str, addon: str, supported: Iterable[tuple[str, str]]
+    wanted: WantedConfig, *, addon: ManagedClusterAddon, definition: ClusterManagementAddon
 ) -> str | None:
-    """Return why a reference cannot be used whatever is behind it, or None if it can.
-
-    Args:
-        wanted: The reference.
-        cluster: Name of the managed cluster, which is also its namespace.
-        addon: Name of the add-on, for the message.
-        supported: Kinds that the ClusterManagementAddOn declares.
-    """
-    key = wanted.key
-    if key.kind not in READABLE_KINDS:
-        known = ", ".join(resource.qualified for resource in READABLE_KINDS.values())
-        return f"{key} is of a kind this hub does not read; it reads {known}"
-    if key.kind not in set(supported):
+    """Return why a reference cannot be used whatever is behind it, or None if it can."""
+    kind, key = wanted.config.kind, wanted.config.key
+    name = describe(wanted.config)
+    if kind not in READABLE_KINDS:
+        known = ", ".join(map(str, READABLE_KINDS))
+        return f"{name} is of a kind this hub does not read; it reads {known}"
+    if kind not in {supported.kind for supported in definition.supported_configs}:
         return (
-            f"{key} is of a kind that clustermanagementaddons {addon} does not support; "
+            f"{name} is of a kind that clustermanagementaddons {definition.name} does not support; "
             "add it to spec.supportedConfigs there, or remove the reference"
         )
     if not key.namespace:
-        return f"{key} has no namespace; name the namespace it is in"
-    if wanted.overrides and key.resource == CONFIG_MAPS.plural and key.namespace != cluster:
+        return f"{name} has no namespace; name the namespace it is in"
+    if wanted.overrides and kind == CONFIG_MAP and key.namespace != addon.cluster:
         # Following it would let whoever may write add-ons here read any ConfigMap of the hub.
         return (
-            f"{key} is not in the cluster's namespace; put a copy into {cluster}, or make it a "
-            f"default in clustermanagementaddons {addon}"
+            f"{name} is not in the cluster's namespace; put a copy into {addon.cluster}, or make "
+            f"it a default in clustermanagementaddons {definition.name}"
         )
     return None
 
 
-def resolve(key: ConfigKey, config: KubeObject | None) -> ResolvedConfig:
+def resolve(config: AddonConfig, found: KubeObject | None) -> ResolvedConfig:
     """Return a reference with the hash of what was found behind it.
 
     Args:
-        key: The reference.
-        config: The object as the API server returned it, defaults included; None if absent.
+        config: The reference.
+        found: The object as the API server returned it, defaults included; None if absent.
     """
-    if config is None:
-        return ResolvedConfig(key, problem=f"{key} does not exist; create it or fix the reference")
-    generation = config.get("metadata", {}).get("generation")
+    if found is None:
+        problem = f"{describe(config)} does not exist; create it or fix the reference"
+        return ResolvedConfig(config, problem=problem)
     return ResolvedConfig(
-        key,
-        spec_hash=spec_hash(config),
-        generation=generation if isinstance(generation, int) else None,
-        config=config,
+        config,
+        spec_hash=spec_hash(found),
+        generation=generation_of(found) or 0,
+        found=found,
     )
 
 
+def recorded_references(
+    resolved: Sequence[ResolvedConfig], *, before: Iterable[ConfigReference]
+) -> tuple[ConfigReference, ...]:
+    """Return what is recorded about the references in effect.
+
+    What the agent reported as applied is kept for a reference that stays. A reference without a
+    usable object behind it is recorded without a hash, so it never counts as applied.
+
+    Args:
+        resolved: The references in effect.
+        before: What was recorded until now.
+    """
+    known = {(reference.kind, reference.desired.key): reference for reference in before}
+    references = []
+    for item in resolved:
+        old = known.get((item.config.kind, item.config.key))
+        references.append(
+            ConfigReference(
+                kind=item.config.kind,
+                desired=HashedConfig(item.config.key, item.spec_hash),
+                last_applied=old.last_applied if old else None,
+                last_observed_generation=item.generation,
+            )
+        )
+    return tuple(references)
+
+
 def install_namespace(
-    configs: Sequence[ResolvedConfig], *, requested: str | None, fallback: str
+    configs: Iterable[ResolvedConfig], *, requested: str | None, fallback: str
 ) -> str:
     """Return where an add-on's agent is installed on its managed cluster.
 
@@ -150,7 +167,7 @@ def install_namespace(
         fallback: What holds when nothing says otherwise.
     """
     for resolved in configs:
-        if resolved.key.kind == (ADDON_DEPLOYMENT_CONFIGS.group, ADDON_DEPLOYMENT_CONFIGS.plural):
-            spec = (resolved.config or {}).get("spec") or {}
+        if resolved.config.kind == DEPLOYMENT_CONFIG:
+            spec = (resolved.found or {}).get("spec") or {}
             return str(spec.get("agentInstallNamespace") or "") or requested or fallback
     return requested or fallback

@@ -2,10 +2,11 @@
 
 from typing import Any
 
+from towline_api.addons import AddonConfig, ConfigKind
+from towline_api.metadata import ObjectKey
 from towline_api.resources import KubeObject
 from towline_hub import rbac
 from towline_hub.addon_rbac import addon_rbac, config_reader_role
-from towline_hub.config_references import ConfigKey
 
 OWNER = {
     "apiVersion": "addon.open-cluster-management.io/v1alpha1",
@@ -13,9 +14,8 @@ OWNER = {
     "name": "helloworld",
     "uid": "1234",
 }
-CONFIG = ConfigKey(
-    "addon.open-cluster-management.io", "addondeploymentconfigs", "shared", "fleet-wide"
-)
+KIND = ConfigKind("addon.open-cluster-management.io", "addondeploymentconfigs")
+CONFIG = AddonConfig(KIND, ObjectKey("fleet-wide", "shared"))
 
 
 def _rules(obj: KubeObject) -> dict[tuple[str, str, tuple[str, ...]], list[str]]:
@@ -158,8 +158,8 @@ def test_an_addon_agent_is_bound_by_its_own_cluster_and_name_only() -> None:
 
 def test_an_addon_agent_reads_its_namespace_and_exactly_its_configuration() -> None:
     """Configuration elsewhere is granted object by object."""
-    in_cluster = ConfigKey(CONFIG.group, CONFIG.resource, "c1", "mine")
-    config_map = ConfigKey("", "configmaps", "c1", "settings")
+    in_cluster = AddonConfig(KIND, ObjectKey("mine", "c1"))
+    config_map = AddonConfig(ConfigKind("", "configmaps"), ObjectKey("settings", "c1"))
     objects = addon_rbac("c1", "helloworld", configs=[CONFIG, in_cluster, config_map], owner=OWNER)
     own, own_binding, other, other_binding = objects
     read = ("get", "list", "watch")
@@ -184,7 +184,7 @@ def test_an_addon_agent_reads_its_namespace_and_exactly_its_configuration() -> N
 
 def test_all_configuration_of_one_foreign_namespace_is_one_role() -> None:
     """Two Roles of one name in one namespace would overwrite each other for ever."""
-    second = ConfigKey("", "configmaps", "shared", "extra")
+    second = AddonConfig(ConfigKind("", "configmaps"), ObjectKey("extra", "shared"))
     objects = addon_rbac("c1", "helloworld", configs=[CONFIG, second, CONFIG], owner=OWNER)
     keys = [(o["kind"], o["metadata"]["namespace"], o["metadata"]["name"]) for o in objects]
     assert len(keys) == len(set(keys)) == 4

@@ -1,0 +1,154 @@
+"""What the hub itself may do: everything it needs, nothing it could do without.
+
+Kubernetes lets nobody hand out rights they do not hold, so the hub holds what it gives to clusters
+and add-ons. It holds no `bind` and no `escalate`, which would be the way round that rule, can
+create no workload, and can read no Secret.
+"""
+
+from collections.abc import Sequence
+
+from towline_api import names
+from towline_api.resources import (
+    ADDON_DEPLOYMENT_CONFIGS,
+    ADDON_GROUP,
+    CERTIFICATE_SIGNING_REQUESTS,
+    CLUSTER_GROUP,
+    CLUSTER_MANAGEMENT_ADDONS,
+    CLUSTER_ROLE_BINDINGS,
+    CLUSTER_ROLES,
+    CONFIG_MAPS,
+    CUSTOM_RESOURCE_DEFINITIONS,
+    EVENTS,
+    LEASES,
+    MANAGED_CLUSTER_ADDONS,
+    MANAGED_CLUSTERS,
+    NAMESPACES,
+    REGISTER_GROUP,
+    ROLE_BINDINGS,
+    ROLES,
+    SUBJECT_ACCESS_REVIEWS,
+    KubeObject,
+)
+from towline_hub.rbac import (
+    RBAC_GROUP,
+    WORK_GROUP,
+    Rule,
+    cluster_role,
+    cluster_role_binding,
+    rule,
+)
+
+HUB_ROLE = "open-cluster-management:towline-hub"
+CRD_INSTALLER_ROLE = "open-cluster-management:towline-hub:crd-installer"
+
+_LOOK = ("get", "list", "watch")
+_CSRS = CERTIFICATE_SIGNING_REQUESTS.plural
+
+
+def user_subject(user: str) -> KubeObject:
+    """Return a binding's subject for one user."""
+    return {"apiGroup": RBAC_GROUP, "kind": "User", "name": user}
+
+
+def service_account_subject(name: str, *, namespace: str) -> KubeObject:
+    """Return a binding's subject for one service account."""
+    return {"kind": "ServiceAccount", "name": name, "namespace": namespace}
+
+
+def hub_permissions(subject: KubeObject, *, installs_crds: bool = False) -> list[KubeObject]:
+    """Return the ClusterRoles a hub runs under, and their bindings.
+
+    An administrator applies them before the hub starts; `towline hub run` never does.
+
+    Args:
+        subject: Who runs the hub: `user_subject(...)` or `service_account_subject(...)`.
+        installs_crds: Whether the hub runs with `--install-crds`. Creating cannot be limited to
+            names, so this lets it create any CRD.
+    """
+    roles = [cluster_role(HUB_ROLE, hub_rules(), labels=_labels())]
+    if installs_crds:
+        roles.append(cluster_role(CRD_INSTALLER_ROLE, crd_installer_rules(), labels=_labels()))
+    return [
+        obj
+        for role in roles
+        for obj in (
+            role,
+            cluster_role_binding(
+                role["metadata"]["name"],
+                role=role["metadata"]["name"],
+                subjects=[subject],
+                labels=_labels(),
+            ),
+        )
+    ]
+
+
+def hub_rules() -> list[Rule]:
+    """Return what the hub uses itself, followed by what it holds only to hand it out."""
+    return [*_approval(), *_acceptance(), *_addons(), *_handed_out()]
+
+
+def crd_installer_rules() -> list[Rule]:
+    """Return what installing and upgrading our own CRDs takes."""
+    return [
+        rule(
+            CUSTOM_RESOURCE_DEFINITIONS.group,
+            [CUSTOM_RESOURCE_DEFINITIONS.plural],
+            ["get", "create", "patch"],
+        )
+    ]
+
+
+def _approval() -> Sequence[Rule]:
+    group = CERTIFICATE_SIGNING_REQUESTS.group
+    return (
+        rule(group, [_CSRS], _LOOK),
+        rule(group, [f"{_CSRS}/approval"], ["update"]),
+        # Denying needs no signer; approving does, and ours is this one.
+        rule(group, ["signers"], ["approve"], only=[names.KUBE_CLIENT_SIGNER]),
+        rule(SUBJECT_ACCESS_REVIEWS.group, [SUBJECT_ACCESS_REVIEWS.plural], ["create"]),
+        rule(EVENTS.group, [EVENTS.plural], ["create", "patch", "update"]),
+    )
+
+
+def _acceptance() -> Sequence[Rule]:
+    grants = [kind.plural for kind in (CLUSTER_ROLES, CLUSTER_ROLE_BINDINGS, ROLES, ROLE_BINDINGS)]
+    return (
+        rule(CLUSTER_GROUP, [MANAGED_CLUSTERS.plural], [*_LOOK, "patch"]),
+        rule(CLUSTER_GROUP, [f"{MANAGED_CLUSTERS.plural}/status"], ["patch"]),
+        # OCM's admission webhook asks for this when `hubAcceptsClient` turns true.
+        rule(REGISTER_GROUP, ["managedclusters/accept"], ["update"]),
+        rule("", [NAMESPACES.plural], [*_LOOK, "create", "patch"]),
+        rule(RBAC_GROUP, grants, [*_LOOK, "create", "patch", "delete"]),
+        rule(LEASES.group, [LEASES.plural], [*_LOOK, "create", "patch"]),
+    )
+
+
+def _addons() -> Sequence[Rule]:
+    addons = MANAGED_CLUSTER_ADDONS.plural
+    return (
+        rule(ADDON_GROUP, [CLUSTER_MANAGEMENT_ADDONS.plural], _LOOK),
+        rule(ADDON_GROUP, [ADDON_DEPLOYMENT_CONFIGS.plural], _LOOK),
+        rule(ADDON_GROUP, [addons], [*_LOOK, "patch", "delete"]),
+        rule(ADDON_GROUP, [f"{addons}/status"], ["patch"]),
+        rule("", [CONFIG_MAPS.plural], _LOOK),
+    )
+
+
+def _handed_out() -> Sequence[Rule]:
+    return (
+        rule(CERTIFICATE_SIGNING_REQUESTS.group, [_CSRS], ["create"]),
+        rule(REGISTER_GROUP, ["managedclusters/clientcertificates"], ["renew"]),
+        rule(CLUSTER_GROUP, [MANAGED_CLUSTERS.plural], ["create", "update"]),
+        rule(CLUSTER_GROUP, [f"{MANAGED_CLUSTERS.plural}/status"], ["update"]),
+        rule(CLUSTER_GROUP, ["managedclustersets/join"], ["create"]),
+        rule(LEASES.group, [LEASES.plural], ["update"]),
+        rule(ADDON_GROUP, [f"{MANAGED_CLUSTER_ADDONS.plural}/status"], ["update"]),
+        rule("", ["events"], ["create", "patch", "update"]),
+        rule(WORK_GROUP, ["manifestworks"], [*_LOOK, "update", "patch"]),
+        rule(WORK_GROUP, ["manifestworks/status"], ["patch", "update"]),
+    )
+
+
+def _labels() -> dict[str, str]:
+    return {names.MANAGED_BY_LABEL: "towline"}
