@@ -104,8 +104,8 @@ def availability(
     if monotonic < sighting.alive_until:
         return Availability("True", REASON_ADDON_LEASE_UPDATED, addon_available_message(addon))
     hint = (
-        f"Lease {lease.name} in namespace {lease.namespace} of the managed cluster was renewed last "
-        f"at {format_time(sighting.renewed)}; the agent of the add-on should do so every {every} s."
+        f"Lease {lease.name} in namespace {lease.namespace} of the managed cluster was renewed"
+        f" last at {format_time(sighting.renewed)}, and should be every {every} s."
     )
     return Availability(
         "False", REASON_ADDON_LEASE_STOPPED, f"{addon_unavailable_message(addon)} {hint}"

@@ -1,9 +1,10 @@
 """What an add-on's configuration on the hub means for its managed cluster. Pure.
 
-Two things make up a configuration. The ConfigMaps that the hub's operator put into the cluster's
+Three things make up a configuration. The ConfigMaps that the hub's operator put into the cluster's
 namespace on the hub are copied; one that carries the add-on label goes to that add-on alone, the
-others to every add-on. And the customized variables of the add-on's AddOnDeploymentConfig become
-one more ConfigMap, `<addon>-deployment-config`, with a key per variable.
+others to every add-on. So are ConfigMaps elsewhere that the add-on refers to. And the customized
+variables of its AddOnDeploymentConfig become one more ConfigMap, `<addon>-deployment-config`, with
+a key per variable.
 
 Whatever cannot be used becomes a `Problem` that names the field, and the places it belongs to are
 kept as they are: the last good configuration stays in force.
@@ -16,7 +17,7 @@ from typing import Any
 
 from towline_agent.apply_plan import Manifest, Target
 from towline_agent.ownership import Owner
-from towline_api.metadata import ObjectKey, is_being_deleted, labels_of, name_of
+from towline_api.metadata import ObjectKey, is_being_deleted, key_of, labels_of, name_of
 from towline_api.names import ADDON_NAME_LABEL
 from towline_api.resources import ADDON_DEPLOYMENT_CONFIGS, CONFIG_MAPS, KubeObject, Resource
 
@@ -52,7 +53,7 @@ class Desired:
     """What should be on the managed cluster.
 
     Args:
-        manifests: The objects to apply, marks included, sorted by name.
+        manifests: The objects to apply, marks included.
         keep: Places to leave as they are, since what belongs there cannot be told just now.
         problems: Why, for a person.
     """
@@ -64,31 +65,44 @@ class Desired:
 
 @dataclass(frozen=True, slots=True)
 class Pending:
-    """The AddOnDeploymentConfig in effect cannot be read yet; what it gave earlier stays."""
+    """A configuration object that cannot be used yet; what it gave earlier stays.
+
+    Args:
+        key: The object on the hub.
+    """
+
+    key: ObjectKey
 
 
 def desired_configuration(
     config_maps: Iterable[KubeObject],
-    deployment_config: KubeObject | Pending | None,
     *,
     owner: Owner,
     namespace: str,
+    deployment_config: KubeObject | Pending | None = None,
+    referenced: Iterable[KubeObject | Pending] = (),
 ) -> Desired:
     """Return what should be in an add-on's install namespace.
 
     Args:
         config_maps: Everything of that kind in the cluster's namespace on the hub.
-        deployment_config: The AddOnDeploymentConfig in effect; None if none is referenced.
         owner: The add-on.
         namespace: Its install namespace on the managed cluster.
+        deployment_config: The AddOnDeploymentConfig in effect; None if none is referenced.
+        referenced: ConfigMaps elsewhere on the hub that the add-on refers to.
     """
-    parts = [
+    # In order of who gets a name that two want: one that cannot be chosen freely, then the nearer.
+    parts = [_variables(deployment_config, owner=owner, namespace=namespace)]
+    parts += [
         _copy(config_map, owner=owner, namespace=namespace)
         for config_map in sorted(config_maps, key=name_of)
         if concerns(config_map, addon=owner.addon)
     ]
-    # First, so that the name it needs is its own: a ConfigMap of the operator's can be renamed.
-    parts.insert(0, _variables(deployment_config, owner=owner, namespace=namespace))
+    for config_map in referenced:
+        if isinstance(config_map, Pending):
+            parts.append(Desired(keep=frozenset({_place(config_map.key.name, namespace)})))
+        else:
+            parts.append(_copy(config_map, owner=owner, namespace=namespace))
     return Desired(
         manifests=tuple(manifest for part in parts for manifest in part.manifests),
         keep=frozenset().union(*(part.keep for part in parts)),
@@ -108,13 +122,13 @@ def deployment_config_name(addon: str) -> str:
     return f"{addon}-deployment-config"
 
 
-def source_of(resource: Resource, obj: KubeObject) -> str:
+def source_of(resource: Resource, key: ObjectKey) -> str:
     """Return how marks and messages name an object of the hub."""
-    return str(Target(resource, ObjectKey(name_of(obj), obj["metadata"].get("namespace"))))
+    return str(Target(resource, key))
 
 
 def _copy(config_map: KubeObject, *, owner: Owner, namespace: str) -> Desired:
-    source = source_of(CONFIG_MAPS, config_map)
+    source = source_of(CONFIG_MAPS, key_of(config_map))
     name = name_of(config_map)
     # Not `immutable`: the operator may replace the original by another of that name, and then
     # the copy has to follow. Labels and annotations stay behind, they mean something on the hub.
@@ -130,8 +144,8 @@ def _variables(
         case None:
             return Desired()
         case Pending():
-            return Desired(keep=frozenset({_place(name, namespace=namespace)}))
-    source = source_of(ADDON_DEPLOYMENT_CONFIGS, deployment_config)
+            return Desired(keep=frozenset({_place(name, namespace)}))
+    source = source_of(ADDON_DEPLOYMENT_CONFIGS, key_of(deployment_config))
     data, problems = _read_variables(deployment_config, source=source)
     if not data and not problems:
         return Desired()
@@ -200,7 +214,7 @@ def _config_map(
         message = f"holds {size} bytes; a ConfigMap can hold {_LARGEST_CONFIG_MAP}"
         problems = [*problems, Problem(source, too_large, message)]
     if problems:
-        keep = frozenset({_place(name, namespace=namespace)})
+        keep = frozenset({_place(name, namespace)})
         return Desired(keep=keep, problems=tuple(problems))
     body: KubeObject = {
         "apiVersion": CONFIG_MAPS.api_version,
@@ -219,5 +233,5 @@ def _size(content: Mapping[str, Any]) -> int:
     return text + sum(len(k.encode()) + len(v) * 3 // 4 for k, v in binary)
 
 
-def _place(name: str, *, namespace: str) -> Target:
+def _place(name: str, namespace: str) -> Target:
     return Target(CONFIG_MAPS, ObjectKey(name, namespace))

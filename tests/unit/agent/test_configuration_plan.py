@@ -1,5 +1,6 @@
 """What the hub's operator wrote becomes what the managed cluster should hold."""
 
+from collections.abc import Sequence
 from typing import Any
 
 import pytest
@@ -10,6 +11,7 @@ from towline_agent.configuration_plan import (
     desired_configuration,
 )
 from towline_agent.ownership import Claim, Owner
+from towline_api.metadata import ObjectKey
 from towline_api.resources import KubeObject
 
 OWNER = Owner("c1", "helloworld")
@@ -28,8 +30,21 @@ def deployment_config(*variables: Any) -> KubeObject:
     }
 
 
-def desired(*config_maps: KubeObject, adc: KubeObject | Pending | None = None) -> Desired:
-    return desired_configuration(config_maps, adc, owner=OWNER, namespace="addons")
+PENDING = Pending(ObjectKey("global", "defaults"))
+
+
+def desired(
+    *config_maps: KubeObject,
+    adc: KubeObject | Pending | None = None,
+    referenced: Sequence[KubeObject | Pending] = (),
+) -> Desired:
+    return desired_configuration(
+        config_maps,
+        owner=OWNER,
+        namespace="addons",
+        deployment_config=adc,
+        referenced=referenced,
+    )
 
 
 def names(result: Desired) -> list[str]:
@@ -99,7 +114,7 @@ def test_no_variables_need_no_config_map() -> None:
 
 def test_a_deployment_config_not_yet_readable_keeps_what_it_gave() -> None:
     """An agent that starts while the hub is still hashing must not take configuration away."""
-    result = desired(config_map("settings"), adc=Pending())
+    result = desired(config_map("settings"), adc=PENDING)
     assert names(result) == ["configmaps addons/settings"]
     assert [str(target) for target in result.keep] == [
         "configmaps addons/helloworld-deployment-config"
@@ -151,3 +166,20 @@ def test_a_config_map_too_large_to_copy_is_kept_and_named() -> None:
     assert names(result) == ["configmaps addons/small"]
     assert [str(target) for target in result.keep] == ["configmaps addons/big"]
     assert result.problems[0].field == "data"
+
+
+def test_a_config_map_elsewhere_comes_along_when_it_is_referred_to() -> None:
+    """Defaults for a whole fleet live in one place on the hub."""
+    elsewhere = {"metadata": {"name": "defaults", "namespace": "fleet"}, "data": {"a": "1"}}
+    (manifest,) = desired(referenced=[elsewhere]).manifests
+    assert str(manifest.target) == "configmaps addons/defaults"
+    assert manifest.source == "configmaps fleet/defaults"
+    kept = desired(referenced=[Pending(ObjectKey("defaults", "fleet"))]).keep
+    assert [str(target) for target in kept] == ["configmaps addons/defaults"]
+
+
+def test_the_nearer_of_two_config_maps_of_one_name_comes_first() -> None:
+    """The plan gives a contested place to the first; the cluster's own goes before the fleet's."""
+    elsewhere = {"metadata": {"name": "settings", "namespace": "fleet"}}
+    sources = [m.source for m in desired(config_map("settings"), referenced=[elsewhere]).manifests]
+    assert sources == ["configmaps c1/settings", "configmaps fleet/settings"]
