@@ -29,7 +29,7 @@ setup: $(STAMP) ## create .venv with the locked dependencies
 
 .PHONY: kube
 kube: $(STAMP) ## build the real control plane once (about 7 minutes), into your cache
-	@$(BIN)/python -m towline_sandbox.binaries
+	@$(BIN)/python -m towline_sandbox.kube_build
 
 .PHONY: demo
 demo: $(STAMP) kube ## join a cluster to a hub on this machine and show each step

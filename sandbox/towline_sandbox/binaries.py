@@ -103,9 +103,15 @@ def cache_folder(*, environment: Mapping[str, str], module: Path = MODULE) -> Pa
 
 def kubernetes_version(module: Path = MODULE) -> str:
     """Return the Kubernetes release that the module pins, for example `v1.37.2`."""
-    found = re.search(r"^\s*k8s\.io/kubernetes (v\S+)", _read(module / "go.mod"), re.MULTILINE)
+    return pinned_version("k8s.io/kubernetes", module)
+
+
+def pinned_version(dependency: str, module: Path = MODULE) -> str:
+    """Return the version of a Go module that ours requires."""
+    pattern = rf"^\s*{re.escape(dependency)} (v\S+)"
+    found = re.search(pattern, _read(module / "go.mod"), re.MULTILINE)
     if found is None:
-        raise BinariesMissing(f"{module / 'go.mod'} requires no version of k8s.io/kubernetes")
+        raise BinariesMissing(f"{module / 'go.mod'} requires no version of {dependency}")
     return found.group(1)
 
 

@@ -5,13 +5,14 @@ import logging
 import time
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import timedelta
 
 from towline_api.durations import format_duration
+from towline_kube.connection import Connection
+from towline_kube.kubeconfig import embed_kubeconfig
 from towline_sandbox import components
 from towline_sandbox.binaries import Binaries
-from towline_sandbox.inline_kubeconfig import inline_kubeconfig
 from towline_sandbox.own_api import OwnApi, open_own_api
 from towline_sandbox.pki import ADMIN_USER, ClientPair, PlanePki, write_private
 from towline_sandbox.plane import PlaneError, Readiness
@@ -73,12 +74,16 @@ class RunningPlane:
 
     def kubeconfig(self, credential: ClientPair | str) -> str:
         """Return a kubeconfig with this client certificate or bearer token."""
-        return inline_kubeconfig(
-            cluster=self.name,
-            server=self.server,
-            ca_pem=self.pki.serving_ca_pem,
-            credential=credential,
+        nobody = Connection(
+            self.server, ca_pem=self.pki.serving_ca_pem, cluster_entry_name=self.name
         )
+        match credential:
+            case ClientPair(certificate_pem, key_pem):
+                return embed_kubeconfig(
+                    replace(nobody, client_certificate_pem=certificate_pem, client_key_pem=key_pem)
+                )
+            case token:
+                return embed_kubeconfig(replace(nobody, token=token))
 
     def check_alive(self) -> None:
         """Raise when one of the programs has ended.
