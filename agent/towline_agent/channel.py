@@ -1,10 +1,32 @@
 """The live channel to the hub: one client whose credential changes under it."""
 
+import asyncio
+import logging
+import random
+from collections.abc import Callable
+from contextlib import AsyncExitStack
 from datetime import timedelta
+from typing import NoReturn
 
-from towline_kube.client import Client
+from towline_kube.client import Call, Client
+
+from towline_agent.resting import rest
+from towline_api.errors import TowlineError, TransientError
+from towline_kube.backoff import Backoff
 from towline_kube.clock import SYSTEM_CLOCK, Clock
-from towline_kube.kubeconfig import Connection
+from towline_kube.connection import Connection
+from towline_kube.errors import Unauthorized
+
+log = logging.getLogger(__name__)
+
+FIELD_MANAGER = "towline-agent"
+_PROOFS = Backoff(first=timedelta(seconds=1), limit=timedelta(minutes=1))
+_REFUSALS_BEFORE_GIVING_UP = 3
+"""An API server that is just starting may refuse a good certificate; it does so for moments."""
+
+
+class HubNotReadyError(TransientError):
+    """The hub has not accepted our own credential yet, or does not answer."""
 
 
 class HubChannel:
@@ -16,11 +38,38 @@ class HubChannel:
 
     Args:
         user: The user name the hub must see; None takes whoever the credential names.
+        on_refused: Told when the hub keeps refusing the offered credential, with the reason.
+        on_call: Told each call of the client, for counting.
         clock: Time, for pauses between attempts.
     """
 
-    def __init__(self, *, user: str | None = None, clock: Clock = SYSTEM_CLOCK) -> None:
-        raise NotImplementedError
+    def __init__(
+        self,
+        *,
+        user: str | None = None,
+        on_refused: Callable[[str], None] | None = None,
+        on_call: Callable[[Call], None] | None = None,
+        clock: Clock = SYSTEM_CLOCK,
+    ) -> None:
+        self._user = user
+        self._on_refused = on_refused
+        self._on_call = on_call
+        self._clock = clock
+        self._client: Client | None = None
+        self._offer: Connection | None = None
+        self._offered = asyncio.Event()
+        self._ready = asyncio.Event()
+        self._trouble = ""
+
+    @property
+    def is_ready(self) -> bool:
+        """Whether the hub has answered a call made with our own credential."""
+        return self._ready.is_set()
+
+    @property
+    def trouble(self) -> str:
+        """Why the last offer is not in use (yet); empty if it is."""
+        return self._trouble
 
     @property
     def client(self) -> Client:
@@ -29,7 +78,9 @@ class HubChannel:
         Raises:
             HubNotReadyError: The hub has not accepted any credential yet; see `wait_ready`.
         """
-        raise NotImplementedError
+        if self._client is None:
+            raise HubNotReadyError(self._trouble or "there is no credential for the hub yet")
+        return self._client
 
     @property
     def connection(self) -> Connection:
@@ -38,15 +89,93 @@ class HubChannel:
         Raises:
             HubNotReadyError: As for `client`.
         """
-        raise NotImplementedError
+        return self.client.connection
 
     async def wait_ready(self, *, timeout: timedelta | None = None) -> Client:
         """Return the client once the hub has answered a call made with our own credential.
 
         Without a timeout this may take days: a person may have to approve the cluster first.
+
+        Raises:
+            HubNotReadyError: The time is over.
         """
-        raise NotImplementedError
+        try:
+            async with asyncio.timeout(None if timeout is None else timeout.total_seconds()):
+                await self._ready.wait()
+        except TimeoutError as error:
+            raise HubNotReadyError(self._trouble or "the channel to the hub is not up") from error
+        return self.client
 
     def offer(self, connection: Connection) -> None:
         """Put a connection into use as soon as it is proven; the last offer wins."""
-        raise NotImplementedError
+        self._offer = connection
+        self._offered.set()
+
+    def suspect(self) -> None:
+        """Prove the present credential again: a call made with it was refused."""
+        if self._offer is not None and self.is_ready:
+            self._offered.set()
+
+    async def run(self) -> NoReturn:
+        """Prove and put into use what is offered, until cancelled; then close the client."""
+        async with AsyncExitStack() as stack:
+            while True:
+                await self._offered.wait()
+                self._offered.clear()
+                connection = self._offer
+                if connection is not None:
+                    await self._put_into_use(connection, stack)
+
+    async def _put_into_use(self, connection: Connection, stack: AsyncExitStack) -> None:
+        """Try until it works or a newer offer is there."""
+        failures = refusals = 0
+        while True:
+            try:
+                await self._try(connection, stack)
+            except TowlineError as error:
+                failures += 1
+                self._trouble = str(error)
+                if isinstance(error, Unauthorized):
+                    refusals += 1
+                if failures == 1:
+                    log.warning("hub channel not up", extra={"error": str(error)})
+                if refusals >= _REFUSALS_BEFORE_GIVING_UP and self._on_refused is not None:
+                    self._on_refused(str(error))
+                    return
+                if await rest(
+                    self._clock,
+                    _PROOFS.delay(failures, roll=random.random()),  # noqa: S311 - spreads load
+                    unless=self._offered,
+                ):
+                    return
+            else:
+                if failures:
+                    log.info("hub channel is up again", extra={"attempt": failures + 1})
+                self._trouble = ""
+                return
+
+    async def _try(self, connection: Connection, stack: AsyncExitStack) -> None:
+        async with AsyncExitStack() as trial:
+            candidate = await trial.enter_async_context(
+                Client(
+                    connection,
+                    field_manager=FIELD_MANAGER,
+                    clock=self._clock,
+                    on_call=self._on_call,
+                )
+            )
+            user = await candidate.whoami()
+            if self._user is not None and user.username != self._user:
+                raise TransientError(
+                    f"the hub at {connection.host} takes us for {user.username!r}, expected "
+                    f"{self._user!r}; is something in between that authenticates for us?"
+                )
+            if self._client is None:
+                # The first one that works stays: everybody is going to hold on to it.
+                stack.push_async_exit(trial.pop_all())
+                self._client = candidate
+            else:
+                await self._client.swap(connection)
+        if not self.is_ready:
+            log.info("hub channel is up", extra={"object": user.username})
+        self._ready.set()

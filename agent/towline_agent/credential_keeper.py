@@ -1,15 +1,63 @@
 """The shell that earns one credential, keeps it fresh and keeps it stored."""
 
+import asyncio
+import logging
+import random
 from collections.abc import Callable, Mapping
-from typing import NoReturn, Protocol
+from datetime import datetime, timedelta
+from typing import NoReturn, Protocol, assert_never
 
-from towline_agent.credential_status import CredentialStatus
-from towline_agent.credential_stores import CredentialStore
-from towline_agent.enrollment import CertificateOrder
-from towline_certs.credentials import Credential
-from towline_kube.backoff import Backoff
 from towline_kube.client import Client
+
+from towline_agent.channel import HubChannel
+from towline_agent.credential_custody import Custody
+from towline_agent.credential_status import CredentialState, CredentialStatus, StatusBoard
+from towline_agent.credential_stores import CredentialStore
+from towline_agent.enrollment import (
+    Absent,
+    CertificateOrder,
+    DiscardPending,
+    Facts,
+    Holding,
+    LookUpRequest,
+    MakeKey,
+    NotLookedUp,
+    Pause,
+    Paused,
+    Pending,
+    PostRequest,
+    Request,
+    StoreCredential,
+    Unusable,
+    Usable,
+    UseCredential,
+    WaitForRequest,
+    Waiting,
+    next_step,
+)
+from towline_agent.resting import rest
+from towline_agent.signing_requests import new_pending, observe_request, signing_request
+from towline_api.errors import TowlineError, TransientError
+from towline_api.resources import CERTIFICATE_SIGNING_REQUESTS, KubeObject
+from towline_certs.credentials import Credential, parse_credential
+from towline_kube.backoff import Backoff
+from towline_kube.cache import Cache
 from towline_kube.clock import SYSTEM_CLOCK, Clock
+from towline_kube.errors import AlreadyExists
+
+log = logging.getLogger(__name__)
+
+DEFAULT_PAUSES = Backoff(first=timedelta(seconds=30), limit=timedelta(hours=1))
+"""Between a request that came to nothing and the next one."""
+_RETRIES = Backoff(first=timedelta(seconds=1), limit=timedelta(minutes=2))
+"""Between attempts at one step while the hub or the store cannot be reached."""
+_LONGEST_REST = timedelta(minutes=5)
+"""Clocks are set and machines sleep, so even the longest wait looks at the time now and then."""
+_WATCH_CHECK = timedelta(seconds=30)
+_FIRST_LIST_CHECK = timedelta(milliseconds=200)
+_CHANNEL_PATIENCE = timedelta(seconds=30)
+_FAILURES_WORTH_TELLING = 3
+"""One failed attempt is life; the hub's condition is not to flap for it."""
 
 
 class Asker(Protocol):
@@ -22,6 +70,17 @@ class Asker(Protocol):
             renewing: Whether a usable credential of this identity is at hand.
         """
         ...
+
+
+class ChannelAsker:
+    """Asks under the cluster's own identity, as for every add-on."""
+
+    def __init__(self, channel: HubChannel) -> None:
+        self._channel = channel
+
+    async def client_for(self, *, renewing: bool) -> Client:  # noqa: ARG002 - the same for both
+        """Return the channel's client, once the channel is up."""
+        return await self._channel.wait_ready(timeout=_CHANNEL_PATIENCE)
 
 
 class CredentialKeeper:
@@ -50,25 +109,249 @@ class CredentialKeeper:
         beside: Callable[[], Mapping[str, bytes]],
         on_credential: Callable[[Credential], None] | None = None,
         on_status: Callable[[CredentialStatus], None] | None = None,
-        pauses: Backoff | None = None,
+        pauses: Backoff = DEFAULT_PAUSES,
         clock: Clock = SYSTEM_CLOCK,
     ) -> None:
-        raise NotImplementedError
+        self._order = order
+        self._asker = asker
+        self._beside = beside
+        self._on_credential = on_credential
+        self._pauses = pauses
+        self._clock = clock
+        self._wake = asyncio.Event()
+        self._custody = Custody(store, order=order, hub=hub, changed=self._wake, clock=clock)
+        self._board = StatusBoard(on_status=on_status, now=clock.now)
+        self._request: Request = NotLookedUp()
+        self._credential: Credential | None = None
 
     @property
     def status(self) -> CredentialStatus:
         """How the credential is doing."""
-        raise NotImplementedError
+        return self._board.status
 
     @property
     def credential(self) -> Credential | None:
         """The credential in use; None until the first is earned."""
-        raise NotImplementedError
+        return self._credential
 
     def look_again(self) -> None:
         """Wake the keeper: what it asks `beside` for may have changed."""
-        raise NotImplementedError
+        self._wake.set()
+
+    def refuse(self, reason: str) -> None:
+        """Stop using the present credential: the hub does not take it, whatever its dates say."""
+        if self._credential is not None:
+            self._custody.refuse(self._credential, reason=reason)
+            self._wake.set()
 
     async def run(self) -> NoReturn:
         """Keep the credential until cancelled. Cancel it at any point: nothing is lost."""
-        raise NotImplementedError
+        where = self._custody.where
+        async with asyncio.TaskGroup() as group:
+            group.create_task(self._custody.watch(), name=f"watch-store/{where}")
+            group.create_task(self._step_forever(), name=f"keep-credential/{where}")
+        raise AssertionError("a keeper's tasks never end by themselves")
+
+    async def _step_forever(self) -> NoReturn:
+        failures = 0
+        while True:
+            self._wake.clear()
+            try:
+                if self._custody.is_stale:
+                    await self._custody.refresh()
+                await self._take_step()
+            except TowlineError as error:
+                failures += 1
+                delay = _delay_after(error, failures)
+                self._tell_failure(error, failures=failures, delay=delay)
+                await self._clock.sleep(delay)
+            else:
+                if failures:
+                    log.info(
+                        "credential is being kept again", extra={"object": self._custody.where}
+                    )
+                failures = 0
+
+    async def _take_step(self) -> None:
+        holding, credential = self._custody.assess()
+        await self._put_into_use(credential, holding)
+        step = next_step(
+            Facts(
+                order=self._order,
+                holding=holding,
+                progress=self._custody.progress,
+                request=self._request,
+                now=self._clock.now(),
+            )
+        )
+        match step:
+            case UseCredential(until=until):
+                self._tell(CredentialState.HOLDING, "Holding", f"renewal is due at {until:%FT%TZ}")
+                await self._rest_until(until)
+            case MakeKey(reason=reason, failures=failures):
+                self._tell(CredentialState.REQUESTING, "MakingKey", reason)
+                log.info("making a key", extra={"object": self._custody.where, "reason": reason})
+                pending = new_pending(self._order, now=self._clock.now(), failures=failures)
+                await self._custody.store_progress(pending)
+                # A key that did not exist a moment ago cannot have been posted.
+                self._request = Absent()
+            case LookUpRequest(pending=pending):
+                client = await self._client(holding)
+                csr = await client.find(CERTIFICATE_SIGNING_REQUESTS, pending.request_name)
+                self._observe(csr, pending)
+            case PostRequest(pending=pending):
+                await self._post(pending, await self._client(holding))
+            case WaitForRequest(pending=pending):
+                await self._wait_for(pending, await self._client(holding), holding)
+            case StoreCredential(pending=pending, certificate_pem=certificate_pem):
+                await self._store(pending, certificate_pem)
+            case DiscardPending():
+                await self._discard(step)
+            case Pause(until=until, reason=reason):
+                self._tell(CredentialState.PAUSED, "Paused", reason, failure=reason)
+                await self._rest_until(until)
+            case _:
+                assert_never(step)
+
+    async def _put_into_use(self, credential: Credential | None, holding: Holding) -> None:
+        old = self._credential
+        if credential is None:
+            self._credential = None
+            if old is not None:
+                reason = holding.reason if isinstance(holding, Unusable) else "it is gone"
+                log.warning(
+                    "credential lost", extra={"object": self._custody.where, "reason": reason}
+                )
+            return
+        await self._custody.store_beside(self._beside())
+        if old is not None and old.fingerprint == credential.fingerprint:
+            return
+        self._credential = credential
+        until = f"{credential.validity.not_after:%FT%TZ}"
+        log.info("credential in use", extra={"object": self._custody.where, "not_after": until})
+        if self._on_credential is not None:
+            self._on_credential(credential)
+
+    async def _client(self, holding: Holding) -> Client:
+        return await self._asker.client_for(renewing=isinstance(holding, Usable))
+
+    def _observe(self, csr: KubeObject | None, pending: Pending) -> None:
+        self._request = observe_request(
+            csr, order=self._order, pending=pending, now=self._clock.now()
+        )
+
+    async def _post(self, pending: Pending, client: Client) -> None:
+        name = pending.request_name
+        self._tell(CredentialState.REQUESTING, "PostingRequest", f"posting request {name}")
+        csr: KubeObject | None
+        try:
+            csr = await client.create(
+                CERTIFICATE_SIGNING_REQUESTS, signing_request(self._order, pending)
+            )
+        except AlreadyExists:
+            csr = await client.find(CERTIFICATE_SIGNING_REQUESTS, name)
+        else:
+            log.info(
+                "certificate requested",
+                extra={"csr": name, "object": self._order.subject.common_name},
+            )
+        self._observe(csr, pending)
+
+    async def _wait_for(self, pending: Pending, client: Client, holding: Holding) -> None:
+        """Return when the request is something else than waiting, or it is time to look around."""
+        name = pending.request_name
+        until = self._clock.now() + _LONGEST_REST
+        if isinstance(holding, Usable):
+            until = min(until, holding.expires_at)
+        cache = Cache(
+            client,
+            CERTIFICATE_SIGNING_REQUESTS,
+            field_selector=f"metadata.name={name}",
+            clock=self._clock,
+        )
+        cache.on_change(lambda _: self._wake.set())
+        async with asyncio.TaskGroup() as group:
+            watching = group.create_task(cache.run(), name=f"watch-request/{name}")
+            try:
+                await self._watch_until(until, cache, pending)
+            finally:
+                watching.cancel()
+
+    async def _watch_until(self, until: datetime, cache: Cache, pending: Pending) -> None:
+        while self._clock.now() < until and not self._custody.is_stale:
+            self._wake.clear()
+            if cache.last_error is not None:
+                raise cache.last_error
+            if cache.synced:
+                self._observe(cache.find(pending.request_name), pending)
+                if not isinstance(self._request, Waiting):
+                    return
+            if isinstance(self._request, Waiting):
+                self._tell_waiting(pending, self._request)
+            # A list that finds nothing, and a watch that fails, wake nobody.
+            look_again_in = _WATCH_CHECK if cache.synced else _FIRST_LIST_CHECK
+            left = until - self._clock.now()
+            await rest(self._clock, min(left, look_again_in), unless=self._wake)
+
+    async def _store(self, pending: Pending, certificate_pem: bytes) -> None:
+        credential = parse_credential(key_pem=pending.key_pem, certificate_pem=certificate_pem)
+        self._request = NotLookedUp()
+        await self._custody.store_credential(credential, beside=self._beside())
+
+    async def _discard(self, step: DiscardPending) -> None:
+        progress: Paused | None = None
+        if step.failures:
+            now = self._clock.now()
+            until = now + self._pauses.delay(step.failures, roll=random.random())  # noqa: S311
+            progress = Paused(
+                until=until,
+                failures=step.failures,
+                reason=f"{step.message}; asking again at {until:%FT%TZ}",
+                subject=self._order.subject,
+            )
+        log.warning(
+            "certificate request came to nothing",
+            extra={"object": self._custody.where, "reason": step.reason, "error": step.message},
+        )
+        await self._custody.store_progress(progress)
+        self._request = NotLookedUp()
+
+    async def _rest_until(self, until: datetime) -> None:
+        delay = min(until - self._clock.now(), _LONGEST_REST)
+        await rest(self._clock, delay, unless=self._wake)
+
+    def _tell_waiting(self, pending: Pending, waiting: Waiting) -> None:
+        name = pending.request_name
+        if waiting.note:
+            reason, message = "WaitingForClock", waiting.note
+        elif waiting.approved:
+            reason, message = "WaitingForSigner", f"request {name} is approved; its signer is next"
+        else:
+            reason, message = "WaitingForApproval", f"request {name} waits for the hub's approval"
+        if self._tell(CredentialState.WAITING, reason, message):
+            log.info("waiting for a certificate", extra={"csr": name, "reason": message})
+
+    def _tell_failure(self, error: TowlineError, *, failures: int, delay: timedelta) -> None:
+        failure = str(error) if failures >= _FAILURES_WORTH_TELLING else None
+        self._tell(CredentialState.FAILING, type(error).__name__, str(error), failure=failure)
+        if failures == 1:
+            log.warning(
+                "credential cannot be kept at the moment; trying again",
+                extra={
+                    "object": self._custody.where,
+                    "error": str(error),
+                    "delay_s": round(delay.total_seconds(), 1),
+                },
+            )
+
+    def _tell(
+        self, state: CredentialState, reason: str, message: str, *, failure: str | None = None
+    ) -> bool:
+        validity = None if self._credential is None else self._credential.validity
+        return self._board.tell(state, reason, message, validity=validity, failure=failure)
+
+
+def _delay_after(error: TowlineError, failures: int) -> timedelta:
+    delay = _RETRIES.delay(failures, roll=random.random())  # noqa: S311 - spreads load
+    asked = error.retry_after if isinstance(error, TransientError) else None
+    return max(delay, asked) if asked is not None else delay

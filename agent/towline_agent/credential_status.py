@@ -1,5 +1,6 @@
 """How a credential is doing, in words for operators and for the hub's conditions."""
 
+from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import datetime
 from enum import StrEnum
@@ -7,7 +8,7 @@ from typing import Literal
 
 from towline_api.condition_types import REASON_CERTIFICATE_UPDATE_FAILED, REASON_CERTIFICATE_UPDATED
 from towline_api.timestamps import format_time
-from towline_certs.credentials import Validity
+from towline_certs.validity import Validity
 
 
 class CredentialState(StrEnum):
@@ -37,7 +38,7 @@ class CredentialStatus:
         message: One line for people: what happened, on which object, what comes next.
         since: When this state began.
         validity: Validity of the credential in use; None while there is none.
-        failed: Whether the last attempt to get a certificate came to nothing.
+        failure: What went wrong last, until a credential that is not due shows that it is over.
     """
 
     state: CredentialState
@@ -45,7 +46,56 @@ class CredentialStatus:
     message: str
     since: datetime
     validity: Validity | None = None
-    failed: bool = False
+    failure: str | None = None
+
+
+class StatusBoard:
+    """Where a keeper writes how its credential is doing.
+
+    Args:
+        on_status: Told each change.
+        now: Reads the time.
+    """
+
+    def __init__(
+        self, *, on_status: Callable[[CredentialStatus], None] | None, now: Callable[[], datetime]
+    ) -> None:
+        self._on_status = on_status
+        self._now = now
+        self.status = CredentialStatus(
+            state=CredentialState.STARTING,
+            reason="Starting",
+            message="nothing was looked at yet",
+            since=now(),
+        )
+
+    def tell(
+        self,
+        state: CredentialState,
+        reason: str,
+        message: str,
+        *,
+        validity: Validity | None,
+        failure: str | None = None,
+    ) -> bool:
+        """Record and pass on how things are; return whether that is news."""
+        old = self.status
+        if failure is None and state is not CredentialState.HOLDING:
+            failure = old.failure
+        new = CredentialStatus(
+            state=state,
+            reason=reason,
+            message=message,
+            since=old.since if (old.state, old.reason) == (state, reason) else self._now(),
+            validity=validity,
+            failure=failure,
+        )
+        if new == old:
+            return False
+        self.status = new
+        if self._on_status is not None:
+            self._on_status(new)
+        return True
 
 
 @dataclass(frozen=True, slots=True)
@@ -63,8 +113,8 @@ def rotation_report(status: CredentialStatus) -> RotationReport | None:
     A failure is told until a newer certificate is in use; hubs read the end of the validity from
     the last word of the True message.
     """
-    if status.failed:
-        return RotationReport("False", REASON_CERTIFICATE_UPDATE_FAILED, status.message)
+    if status.failure is not None:
+        return RotationReport("False", REASON_CERTIFICATE_UPDATE_FAILED, status.failure)
     if status.validity is None:
         return None
     start, end = format_time(status.validity.not_before), format_time(status.validity.not_after)

@@ -1,36 +1,35 @@
-"""Where a credential rests: a Secret on the managed cluster, or a private directory."""
+"""Where a credential rests: the contract, and the form in a private directory.
 
-from collections.abc import AsyncIterator, Mapping
-from dataclasses import dataclass, field
-from datetime import datetime
-from typing import Protocol
+The form in a Secret is `towline_agent.secret_store`.
+"""
+
+import asyncio
+import logging
+from collections.abc import Callable
+from datetime import timedelta
+from pathlib import Path
+from typing import NoReturn, Protocol
+
+from watchfiles import awatch
 
 from towline_agent.enrollment import Progress
+from towline_agent.stored_credentials import (
+    Stored,
+    StoredCredential,
+    decode_credential,
+    decode_progress,
+    encode_credential,
+    encode_progress,
+)
+from towline_api.errors import WireError
+from towline_certs.errors import StoreError, StoreProblem
+from towline_certs.store import DirectoryStore
+from towline_kube.clock import SYSTEM_CLOCK, Clock
 
+log = logging.getLogger(__name__)
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class StoredCredential:
-    """One generation of a credential, written and read as a whole.
-
-    Args:
-        files: By name: `tls.key`, `tls.crt`, and what goes with them (`kubeconfig`,
-            `cluster-name`, ...).
-        issued_at: When this credential was stored first. Signers may date certificates back, so
-            its own start says little about how long it was meant to live.
-        hub: URL of the hub that issued it; None in credentials others have stored.
-    """
-
-    files: Mapping[str, bytes] = field(repr=False)
-    issued_at: datetime | None = None
-    hub: str | None = None
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Stored:
-    """Everything a store holds for one identity."""
-
-    credential: StoredCredential | None = None
-    progress: Progress | None = None
+_LOOK_EVERY = timedelta(minutes=5)
+"""How often a directory is read although nothing was announced: file events get lost."""
 
 
 class CredentialStore(Protocol):
@@ -42,7 +41,7 @@ class CredentialStore(Protocol):
         ...
 
     async def read(self) -> Stored:
-        """Return what is stored; what cannot be read counts as nothing, and is logged."""
+        """Return what is stored; what somebody broke counts as nothing, and is logged."""
         ...
 
     async def write_credential(self, credential: StoredCredential) -> None:
@@ -57,6 +56,86 @@ class CredentialStore(Protocol):
         """Delete everything; nothing there is no error."""
         ...
 
-    def changes(self) -> AsyncIterator[None]:
-        """Yield, endlessly, each time somebody may have changed the store."""
+    async def watch(self, on_change: Callable[[], None]) -> NoReturn:
+        """Call back each time somebody may have changed the store; never returns."""
         ...
+
+
+class DirectoryCredentialStore:
+    """A store in a directory of this machine, for agents that run outside of a cluster.
+
+    `current` under it is the credential as a Secret would hold it; `pending` belongs to the
+    request that is under way. Both are readable for their owner only.
+
+    Args:
+        path: The directory; made if missing, its parent must exist.
+        clock: Time.
+    """
+
+    def __init__(self, path: Path, *, clock: Clock = SYSTEM_CLOCK) -> None:
+        self._path = path
+        self._clock = clock
+        self._current = DirectoryStore(path / "current")
+        self._pending = DirectoryStore(path / "pending")
+
+    @property
+    def description(self) -> str:
+        """What messages call it."""
+        return f"directory {self._path}"
+
+    async def read(self) -> Stored:
+        """Return what is stored."""
+        current, pending = await asyncio.to_thread(self._read_files)
+        credential, progress = None, None
+        if current:
+            credential = decode_credential(current)
+        try:
+            progress = decode_progress(pending)
+        except WireError as error:
+            log.warning(
+                "stored record is broken", extra={"object": self.description, "error": str(error)}
+            )
+        return Stored(credential=credential, progress=progress)
+
+    def _read_files(self) -> tuple[dict[str, bytes], dict[str, bytes]]:
+        self._path.mkdir(mode=0o700, exist_ok=True)
+        return self._read_one(self._current), self._read_one(self._pending)
+
+    def _read_one(self, store: DirectoryStore) -> dict[str, bytes]:
+        try:
+            return dict(store.read())
+        except StoreError as error:
+            if error.reason in (StoreProblem.IO, StoreProblem.NOT_PRIVATE):
+                raise
+            if error.reason is not StoreProblem.NOTHING_STORED:
+                log.warning(
+                    "stored files cannot be used",
+                    extra={"object": self.description, "error": str(error)},
+                )
+            return {}
+
+    async def write_credential(self, credential: StoredCredential) -> None:
+        """Replace the credential, completely or not at all."""
+        await asyncio.to_thread(self._current.write, encode_credential(credential))
+
+    async def write_progress(self, progress: Progress | None) -> None:
+        """Replace what is known of the pending request."""
+        if progress is None:
+            await asyncio.to_thread(self._pending.remove)
+        else:
+            await asyncio.to_thread(self._pending.write, encode_progress(progress))
+
+    async def remove(self) -> None:
+        """Delete both parts; the directory itself stays."""
+        await asyncio.to_thread(self._current.remove)
+        await asyncio.to_thread(self._pending.remove)
+
+    async def watch(self, on_change: Callable[[], None]) -> NoReturn:
+        """Call back when files below the directory change, and every few minutes anyway."""
+        milliseconds = _LOOK_EVERY // timedelta(milliseconds=1)
+        while True:
+            async for _ in awatch(self._path, rust_timeout=milliseconds, yield_on_timeout=True):
+                on_change()
+            # The watch ended by itself: the directory went away, or the system has no watches left.
+            await self._clock.sleep(_LOOK_EVERY)
+            on_change()
