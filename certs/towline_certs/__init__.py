@@ -71,6 +71,7 @@ from towline_certs.policy import (
 from towline_certs.request_extensions import AlternativeNames, RequestedExtension
 from towline_certs.requests import CertificateRequest, build_request, parse_request, request_name
 from towline_certs.rotation import SIGNER_BACKDATING, renewal_time, share_left_for
+from towline_certs.store import DirectoryStore
 from towline_certs.validity import Validity
 
 __all__ = [
@@ -95,6 +96,7 @@ __all__ = [
     "CustomSignerIdentity",
     "Decision",
     "Deny",
+    "DirectoryStore",
     "ExpectedRegistration",
     "ExtendedUsage",
     "Identity",

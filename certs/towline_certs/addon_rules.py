@@ -9,7 +9,7 @@ from towline_certs.approval import (
     Ignore,
     Reason,
 )
-from towline_certs.approval_case import Case, quote
+from towline_certs.approval_case import Case, quote, waiting_for
 from towline_certs.errors import IdentityError
 from towline_certs.identities import (
     AUTHENTICATED_GROUP,
@@ -80,8 +80,7 @@ def cluster_is_not_there(case: Case) -> Ignore | None:
     if not cluster.accepted or cluster.denied:
         return Ignore(
             Reason.CLUSTER_NOT_ACCEPTED,
-            f"cluster {case.cluster!r} is not accepted: waiting for operator (towline accept) "
-            f"{case.cluster}",
+            f"cluster {case.cluster!r} is not accepted: {waiting_for(case.cluster)}",
         )
     return None
 

@@ -105,3 +105,8 @@ def quote(value: object) -> str:
     """Return somebody else's text as one bounded line for a message."""
     text = repr(value) if isinstance(value, str) else repr(str(value))
     return text if len(text) <= _LONGEST_QUOTE else f"{text[: _LONGEST_QUOTE - 4]}...'"
+
+
+def waiting_for(cluster: str) -> str:
+    """Return how a message says that a person has to accept a cluster."""
+    return f"waiting for operator (towline accept {cluster})"

@@ -1,16 +1,14 @@
 """The rules for a cluster agent's own certificate: renewal, bootstrap, the operator's word."""
 
 from towline_certs.approval import Approve, Deny, Ignore, Reason
-from towline_certs.approval_case import Case, quote
+from towline_certs.approval_case import Case, quote, waiting_for
 from towline_certs.errors import IdentityError
 from towline_certs.identities import ClusterIdentity
 from towline_certs.request_extensions import SUBJECT_ALTERNATIVE_NAME
 
-_ACCEPT = "waiting for operator (towline accept)"
-
 
 def subject_is_no_cluster_identity(case: Case) -> Deny | None:
-    """Common name and organizations have to be exactly those of an agent of the labelled cluster."""
+    """Common name and organizations are exactly those of one agent of the labelled cluster."""
     try:
         identity = ClusterIdentity.parse_subject(case.subject)
     except IdentityError as error:
@@ -64,7 +62,7 @@ def renewal(case: Case) -> Approve | Ignore | None:
         return Ignore(Reason.CLUSTER_NOT_FOUND, f"there is no ManagedCluster {name!r}")
     if not cluster.accepted or cluster.denied:
         return Ignore(
-            Reason.CLUSTER_NOT_ACCEPTED, f"cluster {name!r} is not accepted: {_ACCEPT} {name}"
+            Reason.CLUSTER_NOT_ACCEPTED, f"cluster {name!r} is not accepted: {waiting_for(name)}"
         )
     if case.context.may_renew is None:
         return Ignore(
@@ -103,8 +101,8 @@ def bootstrap_by_a_stranger(case: Case) -> Ignore | None:
         return None
     return Ignore(
         Reason.WAITING_FOR_OPERATOR,
-        f"{quote(case.request.username)} is no configured bootstrap identity: {_ACCEPT} "
-        f"{case.cluster}",
+        f"{quote(case.request.username)} is no configured bootstrap identity: "
+        f"{waiting_for(case.cluster)}",
     )
 
 
@@ -120,7 +118,7 @@ def bootstrap_of_a_known_cluster(case: Case) -> Ignore | None:
     else:
         return None
     return Ignore(
-        Reason.WAITING_FOR_OPERATOR, f"cluster {case.cluster!r} {why}: {_ACCEPT} {case.cluster}"
+        Reason.WAITING_FOR_OPERATOR, f"cluster {case.cluster!r} {why}: {waiting_for(case.cluster)}"
     )
 
 
