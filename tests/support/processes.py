@@ -1,8 +1,5 @@
-"""Looking at processes from outside, and waiting for what they do."""
+"""Looking at processes from outside."""
 
-import asyncio
-import time
-from collections.abc import Callable
 from pathlib import Path
 
 
@@ -27,14 +24,3 @@ def running_in(folder: Path) -> list[int]:
         if str(cwd).removesuffix(" (deleted)") == str(folder) and is_running(int(process.name)):
             found.append(int(process.name))
     return found
-
-
-async def eventually(
-    check: Callable[[], bool], *, what: Callable[[], object], within: float = 10
-) -> None:
-    """Wait until the check holds; fail after `within` seconds with what was last seen."""
-    deadline = time.monotonic() + within
-    while not check():
-        if time.monotonic() > deadline:
-            raise AssertionError(f"still not after {within} s: {what()}")
-        await asyncio.sleep(0.02)

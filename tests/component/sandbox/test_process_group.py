@@ -10,7 +10,8 @@ from pathlib import Path
 
 import pytest
 
-from support.processes import eventually, is_running, running_in
+from support.processes import is_running, running_in
+from support.waiting import eventually
 from towline_sandbox.plane import PlaneError
 from towline_sandbox.private_folder import create_private_folder
 from towline_sandbox.process_group import ProcessGroup, Program
