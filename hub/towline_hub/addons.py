@@ -1,0 +1,249 @@
+"""The add-on reconciler: registration, rights and configuration of each add-on on each cluster.
+
+One pass looks at one ManagedClusterAddOn. Rights come before the status that tells the agent to use
+them.
+"""
+
+import logging
+from collections.abc import Collection, Iterable, Sequence
+from datetime import datetime
+
+from towline_kube.client import Client
+
+from towline_api.addon_codec import AddonCodec
+from towline_api.addons import ClusterManagementAddon, ManagedClusterAddon
+from towline_api.condition_types import HUB_ACCEPTED
+from towline_api.conditions import is_true
+from towline_api.errors import TransientError
+from towline_api.metadata import (
+    ObjectKey,
+    is_being_deleted,
+    key_of,
+    name_of,
+    owner_reference,
+    owner_references_of,
+    resource_version_of,
+    uid_of,
+)
+from towline_api.resources import ROLE_BINDINGS, ROLES, KubeObject
+from towline_certs.errors import IdentityError
+from towline_certs.identities import check_addon_name
+from towline_hub.addon_plan import failed_status, planned_status
+from towline_hub.addon_rbac import addon_rbac
+from towline_hub.caches import BY_ADDON, BY_CLUSTER, BY_NAME, HubCaches, HubViews, addon_index_key
+from towline_hub.config_objects import ConfigObjects
+from towline_hub.config_references import (
+    ResolvedConfig,
+    effective_configs,
+    refusal,
+    resolve,
+)
+from towline_hub.object_writer import ObjectWriter
+from towline_hub.standing import Standing, standing_of
+from towline_kube.clock import Clock
+from towline_kube.controller import DONE, Result
+from towline_kube.errors import ApiError
+
+log = logging.getLogger(__name__)
+
+
+class AddonReconciler:
+    """Reconciles one ManagedClusterAddOn at a time, by namespace and name.
+
+    Args:
+        client: Whom to ask.
+        caches: What exists.
+        views: The same, with our own latest writes.
+        writer: Applies and removes RBAC.
+        configs: Finds configuration objects.
+        codec: How the API version in use writes add-ons.
+        served: Names of the add-ons this hub looks after; empty for all.
+        clock: Where time comes from.
+    """
+
+    def __init__(
+        self,
+        client: Client,
+        *,
+        caches: HubCaches,
+        views: HubViews,
+        writer: ObjectWriter,
+        configs: ConfigObjects,
+        codec: AddonCodec,
+        served: Collection[str],
+        clock: Clock,
+    ) -> None:
+        self._client = client
+        self._caches = caches
+        self._views = views
+        self._writer = writer
+        self._configs = configs
+        self._codec = codec
+        self._served = frozenset(served)
+        self._clock = clock
+
+    def addons_of_cluster(self, cluster: KubeObject) -> Iterable[ObjectKey]:
+        """Return the add-ons to look at when a ManagedCluster changed."""
+        return [key_of(obj) for obj in self._caches.addons.by_index(BY_CLUSTER, name_of(cluster))]
+
+    def addons_of_definition(self, definition: KubeObject) -> Iterable[ObjectKey]:
+        """Return the add-ons to look at when a ClusterManagementAddOn changed."""
+        return [key_of(obj) for obj in self._caches.addons.by_index(BY_NAME, name_of(definition))]
+
+    async def reconcile(self, key: ObjectKey) -> Result:
+        """Bring one add-on on one cluster to what its definition and configuration demand."""
+        if self._served and key.name not in self._served:
+            return DONE
+        obj = self._views.addons.find(key.name, key.namespace)
+        if obj is None:
+            self._configs.follow(key, ())
+            await self._keep_only(key, ())
+            return DONE
+        if is_being_deleted(obj):
+            return DONE  # its agent cleans up, and needs what it has for that
+        cluster = self._views.clusters.find(key.namespace or "")
+        standing = standing_of(cluster) if cluster is not None else Standing.NEW
+        if standing is Standing.DENIED:
+            await self._keep_only(key, ())
+        if (
+            cluster is None
+            or standing is not Standing.ACCEPTED
+            or not is_true(cluster, HUB_ACCEPTED)
+        ):
+            return DONE  # looked at again when the cluster has its namespace and rights
+        definition = self._caches.definitions.find(key.name)
+        if definition is None or is_being_deleted(definition):
+            log.debug("add-on has no ClusterManagementAddOn", extra=_facts(key))
+            return DONE
+        await self._serve(key, obj, definition)
+        return DONE
+
+    async def _serve(self, key: ObjectKey, obj: KubeObject, definition: KubeObject) -> None:
+        obj = await self._own(obj, definition)
+        addon = self._codec.decode_addon(obj)
+        meaning = self._codec.decode_cluster_management_addon(definition)
+        try:
+            check_addon_name(addon.name)
+        except IdentityError as error:
+            await self._write(
+                obj, failed_status(obj.get("status"), message=str(error), now=self._now)
+            )
+            return
+        configs = await self._resolve(addon, meaning)
+        try:
+            await self._grant(key, obj, configs)
+        except TransientError:
+            raise
+        except ApiError as error:
+            await self._write(
+                obj, failed_status(obj.get("status"), message=str(error), now=self._now)
+            )
+            raise
+        status = planned_status(
+            obj.get("status"),
+            codec=self._codec,
+            addon=addon,
+            definition=meaning,
+            configs=configs,
+            now=self._now,
+        )
+        await self._write(obj, status)
+
+    async def _own(self, obj: KubeObject, definition: KubeObject) -> KubeObject:
+        """Make the ClusterManagementAddOn the owner, so that the add-on goes with it."""
+        owner = owner_reference(definition)
+        owners = [dict(item) for item in owner_references_of(obj)]
+        if any(item.get("uid") == owner["uid"] for item in owners):
+            return obj
+        # A reference to an earlier object of that name would let the garbage collector take us.
+        owners = [
+            item
+            for item in owners
+            if (item.get("kind"), item.get("name")) != (owner["kind"], owner["name"])
+        ]
+        key = key_of(obj)
+        owned = await self._client.patch(
+            self._codec.managed_cluster_addons,
+            key.name,
+            {
+                "metadata": {
+                    "uid": uid_of(obj),
+                    "resourceVersion": resource_version_of(obj),
+                    "ownerReferences": [*owners, owner],
+                }
+            },
+            namespace=key.namespace,
+        )
+        self._views.addons.remember(owned)
+        return owned
+
+    async def _resolve(
+        self, addon: ManagedClusterAddon, definition: ClusterManagementAddon
+    ) -> list[ResolvedConfig]:
+        if definition.is_self_managed:
+            self._configs.follow(addon.key, ())
+            return []
+        usable, resolved = [], []
+        for wanted in effective_configs(addon, definition):
+            problem = refusal(wanted, addon=addon, definition=definition)
+            resolved.append(ResolvedConfig(wanted.config, problem=problem))
+            if problem is None:
+                usable.append(wanted.config)
+        # Followed before it is looked for: what appears in between is then told.
+        self._configs.follow(addon.key, usable)
+        return [
+            item
+            if item.problem is not None
+            else resolve(item.config, await self._configs.find(item.config))
+            for item in resolved
+        ]
+
+    async def _grant(
+        self, key: ObjectKey, obj: KubeObject, configs: Sequence[ResolvedConfig]
+    ) -> None:
+        desired = addon_rbac(
+            key.namespace or "",
+            key.name,
+            configs=[item.config for item in configs if item.problem is None],
+            owner=owner_reference(obj, resource=self._codec.managed_cluster_addons),
+        )
+        for grant in desired:
+            await self._writer.ensure(grant)
+        await self._keep_only(key, desired)
+
+    async def _keep_only(self, key: ObjectKey, desired: Sequence[KubeObject]) -> None:
+        """Remove the add-on's grants that are not wanted any more, wherever they are."""
+        wanted = {(grant["kind"], key_of(grant)) for grant in desired}
+        index_key = addon_index_key(key.namespace or "", key.name)
+        for cache, resource in (
+            (self._caches.role_bindings, ROLE_BINDINGS),
+            (self._caches.roles, ROLES),
+        ):
+            for live in cache.by_index(BY_ADDON, index_key):
+                if (resource.kind, key_of(live)) not in wanted:
+                    await self._writer.remove(live, resource=resource)
+
+    async def _write(self, obj: KubeObject, status: KubeObject) -> None:
+        before = obj.get("status") or {}
+        if status == before:
+            return
+        patched = await self._client.patch_status(self._codec.managed_cluster_addons, obj, status)
+        self._views.addons.remember(patched)
+        log.info(
+            "add-on status written",
+            extra=_facts(key_of(obj)) | {"reason": _changed_conditions(before, status)},
+        )
+
+    @property
+    def _now(self) -> datetime:
+        return self._clock.now()
+
+
+def _facts(key: ObjectKey) -> dict[str, str]:
+    return {"addon": key.name, "cluster": key.namespace or ""}
+
+
+def _changed_conditions(before: KubeObject, after: KubeObject) -> str:
+    old = before.get("conditions") or []
+    changed = [item for item in after.get("conditions") or [] if item not in old]
+    return "; ".join(f"{item['type']} {item['status']}: {item['message']}" for item in changed)

@@ -1,0 +1,177 @@
+"""What the hub keeps in memory of its API server: one watch per kind, shared by all controllers."""
+
+import asyncio
+import logging
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass, fields
+from datetime import timedelta
+
+from towline_kube.client import Client
+
+from towline_api import names
+from towline_api.errors import TransientError
+from towline_api.metadata import labels_of, namespace_of
+from towline_api.resources import (
+    ADDON_DEPLOYMENT_CONFIGS,
+    CERTIFICATE_SIGNING_REQUESTS,
+    CLUSTER_MANAGEMENT_ADDONS,
+    CLUSTER_ROLE_BINDINGS,
+    CLUSTER_ROLES,
+    LEASES,
+    MANAGED_CLUSTER_ADDONS,
+    MANAGED_CLUSTERS,
+    NAMESPACES,
+    ROLE_BINDINGS,
+    ROLES,
+    KubeObject,
+)
+from towline_hub.own_writes import FreshView
+from towline_kube.cache import Cache
+from towline_kube.clock import Clock
+
+log = logging.getLogger(__name__)
+
+BY_CLUSTER = "cluster"
+"""Index of objects by the cluster they are labelled with, or whose namespace they are in."""
+BY_ADDON = "addon"
+"""Index of add-on RBAC by `cluster/addon`."""
+BY_NAME = "name"
+"""Index of ManagedClusterAddOns by their own name, across clusters."""
+
+
+@dataclass(frozen=True, slots=True)
+class HubCaches:
+    """The caches, by kind. Kinds that belong to others too are filtered by our label."""
+
+    clusters: Cache
+    requests: Cache
+    definitions: Cache
+    addons: Cache
+    deployment_configs: Cache
+    namespaces: Cache
+    leases: Cache
+    cluster_roles: Cache
+    cluster_role_bindings: Cache
+    roles: Cache
+    role_bindings: Cache
+
+    def __iter__(self) -> Iterator[Cache]:
+        """Yield every cache."""
+        return (getattr(self, item.name) for item in fields(self))
+
+    async def wait_synced(self, *, limit: timedelta) -> None:
+        """Return once every cache has seen its whole list.
+
+        Raises:
+            TransientError: One has not within the limit; says which and why.
+        """
+        for cache in self:
+            try:
+                async with asyncio.timeout(limit.total_seconds()):
+                    await cache.wait_synced()
+            except TimeoutError:
+                raise TransientError(
+                    f"no list of {cache.resource.qualified} within {limit}: "
+                    f"{cache.last_error or 'no answer'}"
+                ) from None
+
+
+@dataclass(frozen=True, slots=True)
+class HubViews:
+    """The caches of what the hub writes, seen through its own latest writes."""
+
+    clusters: FreshView
+    addons: FreshView
+    namespaces: FreshView
+    leases: FreshView
+    cluster_roles: FreshView
+    cluster_role_bindings: FreshView
+    roles: FreshView
+    role_bindings: FreshView
+
+    @classmethod
+    def of(cls, caches: HubCaches, *, clock: Clock) -> "HubViews":
+        """Return the views of the caches of the same names."""
+        return cls(
+            **{
+                item.name: FreshView(getattr(caches, item.name), clock=clock)
+                for item in fields(cls)
+            }
+        )
+
+    def grants(self) -> tuple[FreshView, ...]:
+        """Return the views of the kinds that acceptance and add-ons apply."""
+        return (
+            self.namespaces,
+            self.cluster_roles,
+            self.cluster_role_bindings,
+            self.roles,
+            self.role_bindings,
+        )
+
+
+def hub_caches(client: Client, *, clock: Clock) -> HubCaches:
+    """Return the hub's caches, not running yet."""
+    ours = names.CLUSTER_NAME_LABEL
+    by_label = {BY_CLUSTER: _cluster_label}
+    by_addon = {BY_CLUSTER: _cluster_label, BY_ADDON: _addon_labels}
+    return HubCaches(
+        clusters=Cache(client, MANAGED_CLUSTERS, clock=clock),
+        requests=Cache(
+            client,
+            CERTIFICATE_SIGNING_REQUESTS,
+            label_selector=ours,
+            indexes=by_label,
+            clock=clock,
+        ),
+        definitions=Cache(client, CLUSTER_MANAGEMENT_ADDONS, clock=clock),
+        addons=Cache(
+            client,
+            MANAGED_CLUSTER_ADDONS,
+            indexes={BY_CLUSTER: _namespace, BY_NAME: _name},
+            clock=clock,
+        ),
+        deployment_configs=Cache(client, ADDON_DEPLOYMENT_CONFIGS, clock=clock),
+        namespaces=Cache(client, NAMESPACES, label_selector=ours, clock=clock),
+        leases=Cache(
+            client,
+            LEASES,
+            label_selector=ours,
+            field_selector=f"metadata.name={names.CLUSTER_LEASE}",
+            clock=clock,
+        ),
+        cluster_roles=Cache(client, CLUSTER_ROLES, label_selector=ours, clock=clock),
+        cluster_role_bindings=Cache(
+            client, CLUSTER_ROLE_BINDINGS, label_selector=ours, clock=clock
+        ),
+        roles=Cache(client, ROLES, label_selector=ours, indexes=by_addon, clock=clock),
+        role_bindings=Cache(
+            client, ROLE_BINDINGS, label_selector=ours, indexes=by_addon, clock=clock
+        ),
+    )
+
+
+def addon_index_key(cluster: str, addon: str) -> str:
+    """Return the value under which `BY_ADDON` finds an add-on's RBAC."""
+    return f"{cluster}/{addon}"
+
+
+def _cluster_label(obj: KubeObject) -> Iterable[str]:
+    cluster = labels_of(obj).get(names.CLUSTER_NAME_LABEL)
+    return (cluster,) if cluster else ()
+
+
+def _addon_labels(obj: KubeObject) -> Iterable[str]:
+    labels = labels_of(obj)
+    cluster = labels.get(names.CLUSTER_NAME_LABEL)
+    addon = labels.get(names.ADDON_NAME_LABEL)
+    return (addon_index_key(cluster, addon),) if cluster and addon else ()
+
+
+def _namespace(obj: KubeObject) -> Iterable[str]:
+    namespace = namespace_of(obj)
+    return (namespace,) if namespace else ()
+
+
+def _name(obj: KubeObject) -> Iterable[str]:
+    return (str(obj["metadata"]["name"]),)

@@ -1,0 +1,136 @@
+"""The facts the approval policy is given, read off the hub's objects."""
+
+import base64
+from datetime import UTC, datetime, timedelta
+from typing import Any
+
+import pytest
+
+from towline_api.addons import (
+    CustomSignerRegistration,
+    KubeClientRegistration,
+    ManagedClusterAddon,
+    SubjectSpec,
+)
+from towline_certs.approval import ExpectedRegistration
+from towline_certs.authority import create_authority
+from towline_certs.identities import AddonIdentity, ClusterIdentity, Subject
+from towline_certs.keys import generate_key
+from towline_hub.approval_facts import addon_facts, cluster_facts
+
+NOW = datetime(2026, 7, 1, 12, 0, tzinfo=UTC)
+
+
+def _cluster(**spec: Any) -> dict[str, Any]:
+    return {"metadata": {"name": "c1", "creationTimestamp": "2026-07-01T11:00:00Z"}, "spec": spec}
+
+
+def _request(
+    *,
+    conditions: tuple[str, ...] = ("Approved",),
+    created: str = "2026-07-01T11:30:00Z",
+    labels: dict[str, str] | None = None,
+    certificate: bytes | None = None,
+) -> dict[str, Any]:
+    status: dict[str, Any] = {"conditions": [{"type": item} for item in conditions]}
+    if certificate is not None:
+        status["certificate"] = base64.b64encode(certificate).decode()
+    return {
+        "metadata": {
+            "name": "c1-other",
+            "creationTimestamp": created,
+            "labels": {"open-cluster-management.io/cluster-name": "c1", **(labels or {})},
+        },
+        "spec": {"signerName": "kubernetes.io/kube-apiserver-client", "username": "x"},
+        "status": status,
+    }
+
+
+def _certificate(*, lifetime: timedelta, now: datetime) -> bytes:
+    authority = create_authority("test", now=now, lifetime=timedelta(days=1))
+    return authority.issue(
+        generate_key().public_key(),
+        subject=ClusterIdentity("c1", "a").subject,
+        lifetime=lifetime,
+        now=now,
+    )
+
+
+def test_acceptance_is_read_off_the_spec() -> None:
+    """Only the hub's owner writes it."""
+    assert cluster_facts(_cluster(hubAcceptsClient=True), other_requests=[], now=NOW).accepted
+    assert not cluster_facts(_cluster(), other_requests=[], now=NOW).accepted
+
+
+def test_a_cluster_named_like_a_system_namespace_is_never_accepted() -> None:
+    """Its agent would get rights in that namespace."""
+    cluster = _cluster(hubAcceptsClient=True)
+    cluster["metadata"]["name"] = "kube-system"
+    assert not cluster_facts(cluster, other_requests=[], now=NOW).accepted
+
+
+@pytest.mark.parametrize(
+    ("request_", "taken"),
+    [
+        pytest.param(_request(), True, id="approved-and-not-issued-yet"),
+        pytest.param(_request(conditions=()), False, id="undecided"),
+        pytest.param(_request(conditions=("Denied",)), False, id="denied"),
+        pytest.param(_request(conditions=("Approved", "Failed")), False, id="failed"),
+        pytest.param(_request(created="2026-07-01T10:00:00Z"), False, id="of-a-former-cluster"),
+        pytest.param(
+            _request(labels={"open-cluster-management.io/addon-name": "a"}), False, id="of-an-addon"
+        ),
+        pytest.param(
+            _request(certificate=_certificate(lifetime=timedelta(hours=1), now=NOW)),
+            True,
+            id="issued-and-valid",
+        ),
+        pytest.param(
+            _request(
+                certificate=_certificate(
+                    lifetime=timedelta(minutes=10), now=NOW - timedelta(minutes=30)
+                )
+            ),
+            False,
+            id="issued-and-expired",
+        ),
+        pytest.param(_request(certificate=b"unreadable"), True, id="issued-and-unreadable"),
+    ],
+)
+def test_a_name_is_taken_from_approval_on(request_: dict[str, Any], taken: bool) -> None:
+    """Between approval and the agent's first report, nobody else may slip in under the name."""
+    facts = cluster_facts(_cluster(), other_requests=[request_], now=NOW)
+    assert facts.has_live_identity is taken
+
+
+def test_registrations_are_filled_in_as_agents_do() -> None:
+    """What the hub expects has to be what an agent asks for."""
+    identity = AddonIdentity("c1", "helloworld", "helloworld")
+    facts = addon_facts(
+        ManagedClusterAddon(
+            "helloworld",
+            "c1",
+            registrations=(
+                KubeClientRegistration(SubjectSpec()),
+                CustomSignerRegistration(
+                    "example.com/own", SubjectSpec(user="u", organization_units=("unit",))
+                ),
+            ),
+        )
+    )
+    assert facts.registrations == (
+        ExpectedRegistration(
+            "kubernetes.io/kube-apiserver-client",
+            Subject(identity.user, frozenset(identity.groups[:1])),
+        ),
+        ExpectedRegistration("example.com/own", Subject("u", frozenset(), frozenset({"unit"}))),
+    )
+
+
+def test_a_written_registration_is_taken_as_it_is() -> None:
+    """Defaults must not widen what was registered."""
+    spec = SubjectSpec(user="someone", groups=("one", "two"))
+    facts = addon_facts(
+        ManagedClusterAddon("helloworld", "c1", registrations=(KubeClientRegistration(spec),))
+    )
+    assert facts.registrations[0].subject == Subject("someone", frozenset({"one", "two"}))
