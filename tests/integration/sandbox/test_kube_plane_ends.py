@@ -1,0 +1,136 @@
+"""Real planes leave no process and no file, whatever happens to who started them."""
+
+import os
+import signal
+import socket
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from support.planes_plugin import record_plane
+from support.processes import is_running, running_in
+from support.waiting import eventually
+from towline_sandbox.binaries import Binaries
+from towline_sandbox.kube_plane import KubePlane
+from towline_sandbox.plane import PlaneError
+from towline_sandbox.ports import reserve_port
+
+CALLER = """
+import asyncio, sys
+from pathlib import Path
+from towline_sandbox.binaries import Binaries
+from towline_sandbox.kube_plane import KubePlane
+
+async def main():
+    binaries = Binaries(Path(sys.argv[1]))
+    async with KubePlane("one", binaries=binaries), KubePlane("two", binaries=binaries):
+        print("up", flush=True)
+        await asyncio.sleep(600)
+
+asyncio.run(main())
+"""
+
+
+@pytest.fixture
+def root(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """Where the planes of this test keep their folders."""
+    monkeypatch.setattr("tempfile.tempdir", str(tmp_path))
+    return tmp_path / f"towline-sandbox-{os.getuid()}"
+
+
+def start_caller(binaries: Binaries, *, root: Path) -> subprocess.Popen[str]:
+    """Start a process that runs two planes."""
+    return subprocess.Popen(
+        [sys.executable, "-c", CALLER, str(binaries.folder)],
+        env={**os.environ, "TMPDIR": str(root.parent)},
+        stdout=subprocess.PIPE,
+        stderr=subprocess.DEVNULL,
+        text=True,
+    )
+
+
+def folders(root: Path) -> list[Path]:
+    return [path for path in root.iterdir() if path.is_dir()] if root.exists() else []
+
+
+async def until_all_is_gone(root: Path, *, seen: list[Path]) -> None:
+    await eventually(
+        lambda: folders(root) == [] and not any(map(running_in, seen)),
+        what=lambda: (folders(root), [running_in(path) for path in seen]),
+    )
+
+
+@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGKILL], ids=lambda number: number.name)
+async def test_running_planes_end_with_their_caller(
+    binaries: Binaries, root: Path, number: signal.Signals
+) -> None:
+    """A person's Ctrl-C, and the end that no program sees coming; with several planes at once."""
+    with start_caller(binaries, root=root) as caller:
+        assert caller.stdout is not None
+        assert caller.stdout.readline() == "up\n"
+        seen = folders(root)
+        # A supervisor, etcd, the API server and the controllers, twice.
+        assert [len(running_in(folder)) for folder in seen] == [4, 4]
+        caller.send_signal(number)
+    await until_all_is_gone(root, seen=seen)
+
+
+async def test_a_plane_that_is_still_starting_ends_with_its_caller(
+    binaries: Binaries, root: Path
+) -> None:
+    """Test runs are killed at any moment."""
+    with start_caller(binaries, root=root) as caller:
+        await eventually(
+            lambda: any(len(running_in(folder)) >= 3 for folder in folders(root)),
+            what=lambda: folders(root),
+        )
+        seen = folders(root)
+        caller.kill()
+    await until_all_is_gone(root, seen=seen)
+
+
+async def test_a_plane_ends_with_an_exception_in_its_block(binaries: Binaries, root: Path) -> None:
+    """And the exception arrives as it is."""
+    seen: list[Path] = []
+
+    async def fail() -> None:
+        async with KubePlane("failing", binaries=binaries):
+            seen.extend(folders(root))
+            raise LookupError("as ordered")
+
+    with pytest.raises(LookupError, match="as ordered"):
+        await fail()
+    assert len(seen) == 1
+    assert folders(root) == []
+    assert running_in(seen[0]) == []
+
+
+async def test_a_plane_whose_supervisor_was_killed_ends_and_says_so(
+    binaries: Binaries, root: Path
+) -> None:
+    """Its programs must not go on without it, and its user must learn why nothing answers."""
+    async with KubePlane("orphan", binaries=binaries) as plane:
+        (folder,) = folders(root)
+        pids = running_in(folder)
+        (supervisor,) = [pid for pid in pids if os.getsid(pid) == pid]
+        os.kill(supervisor, signal.SIGKILL)
+        await eventually(lambda: not any(map(is_running, pids)), what=lambda: running_in(folder))
+        with pytest.raises(PlaneError, match="'orphan' is broken: etcd went down with its super"):
+            await plane.bootstrap_kubeconfig()
+    assert folders(root) == []
+
+
+async def test_a_lost_port_is_replaced(
+    request: pytest.FixtureRequest, binaries: Binaries, root: Path
+) -> None:
+    """Somebody who does not share ports may get in between; then the real server does not start."""
+    offered = [socket.create_server(("127.0.0.1", 0)), reserve_port()]
+    taken = offered[0].getsockname()[1]
+    async with KubePlane("second", binaries=binaries, choose_port=lambda: offered.pop(0)) as plane:
+        record_plane(request.config, plane)
+        assert offered == []
+        assert not plane.server.endswith(f":{taken}")
+        assert plane.version.startswith("v1.")
+    assert folders(root) == []
