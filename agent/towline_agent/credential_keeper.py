@@ -123,6 +123,8 @@ class CredentialKeeper:
         self._board = StatusBoard(on_status=on_status, now=clock.now)
         self._request: Request = NotLookedUp()
         self._credential: Credential | None = None
+        self.is_recorded = asyncio.Event()
+        """Set once the store holds who we are: a credential, or the key of a request for one."""
 
     @property
     def status(self) -> CredentialStatus:
@@ -175,6 +177,8 @@ class CredentialKeeper:
     async def _take_step(self) -> None:
         holding, credential = self._custody.assess()
         await self._put_into_use(credential, holding)
+        if credential is not None or self._custody.progress is not None:
+            self.is_recorded.set()
         step = next_step(
             Facts(
                 order=self._order,

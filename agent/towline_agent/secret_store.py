@@ -165,13 +165,14 @@ class SecretStore:
                 else:
                     body = self._updated(live, files, annotations)
                     self._seen[name] = await self._client.replace(SECRETS, body)
-                return
             except (AlreadyExists, Conflict):
                 live = await self._look_up(name)
             except NotFound:
                 if live is None:
                     raise
                 live = None
+            else:
+                return
         raise TransientError(
             f"secret {self._namespace}/{name} changed {_TRIES} times while it was being written; "
             "trying again later: is a second agent running?"

@@ -1,1 +1,86 @@
 """The agent's settings: from flags, `TOWLINE_` environment variables and a file."""
+
+from datetime import timedelta
+from pathlib import Path
+from typing import Self
+
+from pydantic import Field, field_validator, model_validator
+from towline_kube.settings import ProgramSettings
+
+from towline_agent.cluster_registration import agent_annotations, client_configs
+from towline_api.dns_names import is_dns_label
+from towline_api.durations import Duration
+from towline_api.errors import ConfigError
+from towline_api.names import AGENT_NAMESPACE, HUB_KUBECONFIG_SECRET
+from towline_certs.errors import IdentityError
+from towline_certs.identities import check_cluster_name
+
+_SHORTEST_CERTIFICATE = timedelta(minutes=10)
+"""Kubernetes refuses requests for less."""
+
+
+class AgentSettings(ProgramSettings):
+    """Settings of `towline agent run`."""
+
+    # The managed cluster and its hub
+
+    bootstrap_kubeconfig: Path | None = None
+    """Kubeconfig that may ask the hub for a certificate. It also says where the hub is and whom to
+    trust there. Read again whenever it changes. Not needed once a credential is stored."""
+    spoke_kubeconfig: Path | None = None
+    """Kubeconfig of the managed cluster; by default the service account of this pod."""
+    cluster_name: str | None = None
+    """Name of the managed cluster, a DNS label; by default the stored one, else a random UUID."""
+    agent_id: str | None = None
+    """Name of this agent; by default the stored one, else five random characters."""
+    namespace: str = AGENT_NAMESPACE
+    """Namespace of the agent on the managed cluster, where its Secret is."""
+    hub_kubeconfig_secret: str = HUB_KUBECONFIG_SECRET
+    """Secret the cluster's credential for the hub rests in."""
+    state_dir: Path | None = None
+    """Directory to keep the credential in instead of a Secret, for agents outside of a cluster."""
+    client_cert_expiration: Duration | None = None
+    """Lifetime to ask for, at least 10m; by default the hub's signer decides."""
+    cluster_healthcheck_period: Duration = Field(default=timedelta(minutes=1), gt=timedelta(0))
+    """How often the managed cluster's API server is looked at; a minute, as in OCM."""
+    spoke_external_server_urls: tuple[str, ...] = ()
+    """https URLs of the managed cluster's API server that work from the hub."""
+    cluster_annotations: dict[str, str] = Field(default_factory=dict)
+    """Annotations of the ManagedCluster; keys begin with `agent.open-cluster-management.io`."""
+    max_custom_cluster_claims: int = Field(default=20, ge=0)
+    """How many cluster claims beside the reserved ones are reported."""
+    reserved_cluster_claim_suffixes: tuple[str, ...] = ()
+    """Claims whose names end so count as reserved, whatever the limit."""
+
+    @field_validator("cluster_name")
+    @classmethod
+    def _is_cluster_name(cls, name: str | None) -> str | None:
+        if name is not None:
+            try:
+                check_cluster_name(name)
+            except IdentityError as error:
+                raise ValueError(str(error)) from error
+        return name
+
+    @field_validator("namespace")
+    @classmethod
+    def _is_namespace(cls, name: str) -> str:
+        if not is_dns_label(name):
+            raise ValueError(f"{name!r} is not a namespace's name: a DNS label is needed")
+        return name
+
+    @field_validator("client_cert_expiration")
+    @classmethod
+    def _is_long_enough(cls, lifetime: timedelta | None) -> timedelta | None:
+        if lifetime is not None and lifetime < _SHORTEST_CERTIFICATE:
+            raise ValueError("Kubernetes issues no certificate for less than 10m")
+        return lifetime
+
+    @model_validator(mode="after")
+    def _is_whole(self) -> Self:
+        try:
+            agent_annotations(self.cluster_annotations)
+            client_configs(self.spoke_external_server_urls, ca_pem=None)
+        except ConfigError as error:
+            raise ValueError(str(error)) from error
+        return self

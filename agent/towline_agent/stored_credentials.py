@@ -133,7 +133,7 @@ def stored_hub(files: Mapping[str, bytes]) -> str | None:
 
 
 def stored_connection(files: Mapping[str, bytes]) -> Connection | None:
-    """Return how a stored kubeconfig reaches the hub, without its credential; None if unreadable."""
+    """Return how a stored kubeconfig reaches the hub, without credential; None if unreadable."""
     text = files.get(KUBECONFIG_KEY)
     if not text:
         return None
@@ -193,9 +193,7 @@ def decode_progress(files: Mapping[str, bytes]) -> Progress | None:
                 subject=subject,
             )
         key_pem, name = files[TLS_KEY_KEY], str(document["request"])
-        # The digest in the name is the proof that key and record belong together.
-        if not name.endswith(request_name("", key=parse_key(key_pem))):
-            raise ValueError(f"request {name!r} is not named after the key stored with it")
+        _check_belongs(name, key_pem=key_pem)
         return Pending(
             request_name=name,
             key_pem=key_pem,
@@ -209,6 +207,12 @@ def decode_progress(files: Mapping[str, bytes]) -> Progress | None:
             "starting afresh with another key",
             field=PROGRESS_KEY,
         ) from error
+
+
+def _check_belongs(name: str, *, key_pem: bytes) -> None:
+    # The digest in the name is the proof that key and record belong together.
+    if not name.endswith(request_name("", key=parse_key(key_pem))):
+        raise ValueError(f"request {name!r} is not named after the key stored with it")
 
 
 def _encode(subject: Subject) -> dict[str, Any]:

@@ -1,0 +1,108 @@
+"""The bootstrap kubeconfig: the first way to the hub, good only for asking."""
+
+import asyncio
+import dataclasses
+import logging
+from collections.abc import Callable
+from contextlib import AsyncExitStack
+from pathlib import Path
+from typing import NoReturn, Self
+
+from towline_kube.client import Call, Client
+
+from towline_agent.channel import FIELD_MANAGER
+from towline_agent.mounted_credential import MountedCredential
+from towline_api.errors import ConfigError
+from towline_kube.clock import SYSTEM_CLOCK, Clock
+from towline_kube.connection import Connection
+
+log = logging.getLogger(__name__)
+
+
+class Bootstrap:
+    """The bootstrap kubeconfig in use, read again whenever its file changes.
+
+    Its connection also says where the hub is and whom to trust there; our own credential is used
+    with the same server and the same authorities. A new file that cannot be used leaves the old
+    one in place.
+
+    Args:
+        path: The kubeconfig; None or a missing file is fine while a credential is stored.
+        on_call: Told each call of the client, for counting.
+        clock: Time.
+    """
+
+    def __init__(
+        self,
+        path: Path | None,
+        *,
+        on_call: Callable[[Call], None] | None = None,
+        clock: Clock = SYSTEM_CLOCK,
+    ) -> None:
+        self._file = None if path is None else MountedCredential(path, clock=clock)
+        self._on_call = on_call
+        self._clock = clock
+        self._stack = AsyncExitStack()
+        self._client: Client | None = None
+        self._listeners: list[Callable[[], None]] = []
+        self.connection: Connection | None = None
+        """What the file said when it last could be used; None if it never could."""
+        self.trouble = "no bootstrap kubeconfig is set" if path is None else "not read yet"
+        """Why there is no connection."""
+
+    async def __aenter__(self) -> Self:
+        if self._file is not None:
+            try:
+                self.connection = self._file.read()
+                self.trouble = ""
+            except ConfigError as error:
+                self.trouble = str(error)
+        return self
+
+    async def __aexit__(self, *_: object) -> None:
+        await self._stack.aclose()
+
+    def on_change(self, listener: Callable[[], None]) -> None:
+        """Have a function called after each change of the connection."""
+        self._listeners.append(listener)
+
+    async def client(self) -> Client:
+        """Return the client that speaks as the bootstrap identity.
+
+        Raises:
+            ConfigError: The kubeconfig cannot be used.
+        """
+        if self.connection is None:
+            raise ConfigError(f"the hub cannot be asked for a certificate: {self.trouble}")
+        if self._client is None:
+            self._client = await self._stack.enter_async_context(
+                Client(
+                    self.connection,
+                    field_manager=FIELD_MANAGER,
+                    clock=self._clock,
+                    on_call=self._on_call,
+                )
+            )
+        elif self._client.connection != self.connection:
+            await self._client.swap(self.connection)
+        return self._client
+
+    async def watch(self) -> NoReturn:
+        """Take over changes of the file until cancelled."""
+        if self._file is None:
+            # There is nothing to watch, and a task that returned would count as a bug.
+            await asyncio.get_running_loop().create_future()
+            raise AssertionError("nobody completes this future")
+        await self._file.watch(self._use)
+
+    def _use(self, connection: Connection) -> None:
+        old = self.connection
+        if old is not None and dataclasses.replace(connection, source=old.source) == old:
+            return
+        self.connection, self.trouble = connection, ""
+        log.info(
+            "bootstrap kubeconfig changed" if old is not None else "bootstrap kubeconfig read",
+            extra={"object": connection.source, "reason": connection.host},
+        )
+        for listener in self._listeners:
+            listener()

@@ -1,0 +1,105 @@
+"""The shell that reports the managed cluster's status to the hub: gather, compute, one patch."""
+
+import asyncio
+import logging
+import random
+from datetime import timedelta
+from typing import NoReturn
+
+from towline_agent.channel import HubChannel
+from towline_agent.cluster_status import ClaimLimits, desired_status
+from towline_agent.cluster_view import ClusterView
+from towline_agent.credential_keeper import CredentialKeeper
+from towline_agent.credential_status import rotation_report
+from towline_agent.resting import rest
+from towline_agent.spoke_observer import SpokeObserver
+from towline_api.errors import TowlineError
+from towline_api.metadata import name_of
+from towline_api.resources import MANAGED_CLUSTERS, KubeObject
+from towline_kube.backoff import Backoff
+from towline_kube.clock import SYSTEM_CLOCK, Clock
+from towline_kube.errors import Conflict, Unauthorized
+
+log = logging.getLogger(__name__)
+
+_RETRIES = Backoff(first=timedelta(milliseconds=500), limit=timedelta(minutes=1))
+_ECHO = timedelta(seconds=1)
+"""How long our own write may take to come back through the watch."""
+
+
+class ClusterReporter:
+    """Writes the ManagedCluster's status whenever it should be another, and never otherwise.
+
+    Args:
+        channel: The hub.
+        view: The ManagedCluster.
+        spoke: The facts.
+        keeper: Whose certificate is reported.
+        limits: Which claims are reported.
+        changed: Set whenever the status may have to be another.
+        clock: Time.
+    """
+
+    def __init__(
+        self,
+        channel: HubChannel,
+        view: ClusterView,
+        spoke: SpokeObserver,
+        keeper: CredentialKeeper,
+        *,
+        limits: ClaimLimits,
+        changed: asyncio.Event,
+        clock: Clock = SYSTEM_CLOCK,
+    ) -> None:
+        self._channel = channel
+        self._view = view
+        self._spoke = spoke
+        self._keeper = keeper
+        self._limits = limits
+        self._clock = clock
+        self._changed = changed
+
+    async def run(self) -> NoReturn:
+        """Report until cancelled."""
+        failures = 0
+        while True:
+            self._changed.clear()
+            cluster = self._view.accepted_cluster
+            if cluster is None:
+                await self._changed.wait()
+                continue
+            try:
+                wrote = await self._report(cluster)
+            except Conflict:
+                # Somebody else wrote first; the watch is about to show it.
+                await rest(self._clock, _ECHO, unless=self._changed)
+            except TowlineError as error:
+                failures += 1
+                if isinstance(error, Unauthorized):
+                    self._channel.suspect()
+                if failures == 1:
+                    log.warning(
+                        "cluster status not reported; trying again",
+                        extra={"cluster": name_of(cluster), "error": str(error)},
+                    )
+                await self._clock.sleep(_RETRIES.delay(failures, roll=random.random()))  # noqa: S311
+            else:
+                failures = 0
+                if not wrote:
+                    await self._changed.wait()
+
+    async def _report(self, cluster: KubeObject) -> bool:
+        """Write the status if it differs; return whether it did."""
+        status = desired_status(
+            cluster,
+            self._spoke.facts,
+            rotation=rotation_report(self._keeper.status),
+            limits=self._limits,
+            now=self._clock.now(),
+        )
+        if status == (cluster.get("status") or {}):
+            return False
+        written = await self._channel.client.patch_status(MANAGED_CLUSTERS, cluster, status)
+        self._view.show(written)
+        log.info("cluster status reported", extra={"cluster": name_of(cluster)})
+        return True

@@ -1,0 +1,225 @@
+"""One cluster's stay at one hub: every part that speaks with that hub, in one task group."""
+
+import asyncio
+import dataclasses
+import logging
+from collections.abc import Awaitable, Callable, Mapping, Sequence
+from dataclasses import dataclass
+from datetime import timedelta
+from typing import Any, NoReturn
+
+from towline_kube.client import Call, Client
+
+from towline_agent.bootstrap import Bootstrap
+from towline_agent.channel import HubChannel
+from towline_agent.cluster_follower import ClusterFollower
+from towline_agent.cluster_identity import cluster_order
+from towline_agent.cluster_lease import LeaseRenewer
+from towline_agent.cluster_reporter import ClusterReporter
+from towline_agent.cluster_status import ClaimLimits
+from towline_agent.cluster_view import ClusterView
+from towline_agent.credential_keeper import CredentialKeeper
+from towline_agent.credential_status import CredentialStatus
+from towline_agent.credential_stores import CredentialStore
+from towline_agent.spoke_observer import SpokeObserver
+from towline_api.names import AGENT_NAME_KEY, CLUSTER_NAME_KEY, KUBECONFIG_KEY
+from towline_certs.credentials import Credential
+from towline_certs.identities import ClusterIdentity
+from towline_kube.clock import SYSTEM_CLOCK, Clock
+from towline_kube.connection import Connection
+from towline_kube.kubeconfig import format_kubeconfig
+
+log = logging.getLogger(__name__)
+
+_RENEWING_PATIENCE = timedelta(seconds=30)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ClusterSettings:
+    """What a cluster tells its hub, and how it asks.
+
+    Args:
+        certificate_lifetime: Lifetime to ask for; None leaves it to the hub's signer.
+        annotations: For the ManagedCluster.
+        configs: How the hub may reach the cluster's API server.
+        limits: Which cluster claims are reported.
+        health_period: Between two looks at the cluster's API server.
+    """
+
+    certificate_lifetime: timedelta | None = None
+    annotations: Mapping[str, str] = dataclasses.field(default_factory=dict)
+    configs: Sequence[Mapping[str, Any]] = ()
+    limits: ClaimLimits = dataclasses.field(default_factory=ClaimLimits)
+    health_period: timedelta = timedelta(minutes=1)
+
+
+class ClusterSession:
+    """Registers a cluster at a hub, and keeps its credential, lease and status there.
+
+    Other parts of the agent read `identity`, `channel`, `view` and `spoke`, and run beside this
+    one by being handed in as `also`.
+
+    Args:
+        identity: Which cluster and agent to be.
+        hub: How the hub is reached: server, authorities, proxy. Credentials in it are not used.
+        spoke: The managed cluster.
+        store: Where the credential rests.
+        bootstrap: Whom to ask as while there is no credential.
+        settings: What to tell and how to ask.
+        also: Further parts that live as long as the session; each is called with it.
+        on_call: Told each call to the hub, for counting.
+        clock: Time.
+    """
+
+    def __init__(
+        self,
+        identity: ClusterIdentity,
+        *,
+        hub: Connection,
+        spoke: Client,
+        store: CredentialStore,
+        bootstrap: Bootstrap,
+        settings: ClusterSettings,
+        also: Mapping[str, Callable[["ClusterSession"], Awaitable[None]]] | None = None,
+        on_call: Callable[[Call], None] | None = None,
+        clock: Clock = SYSTEM_CLOCK,
+    ) -> None:
+        self.identity = identity
+        self.spoke = spoke
+        self.view = ClusterView()
+        self._hub = hub
+        self._bootstrap = bootstrap
+        self._also = dict(also or {})
+        self.channel = HubChannel(
+            user=identity.user, on_refused=self._on_refused, on_call=on_call, clock=clock
+        )
+        self.keeper = CredentialKeeper(
+            cluster_order(identity, lifetime=settings.certificate_lifetime),
+            store=store,
+            asker=ClusterAsker(bootstrap, self.channel),
+            hub=hub.server,
+            beside=self._beside,
+            on_credential=self._on_credential,
+            on_status=self._on_status,
+            clock=clock,
+        )
+        self._bell = self.view.subscribe()
+        self._observer = SpokeObserver(
+            spoke, period=settings.health_period, changed=self._bell, clock=clock
+        )
+        self._reporter = ClusterReporter(
+            self.channel,
+            self.view,
+            self._observer,
+            self.keeper,
+            limits=settings.limits,
+            changed=self._bell,
+            clock=clock,
+        )
+        self._lease = LeaseRenewer(self.channel, self.view, clock=clock)
+        self._follower = ClusterFollower(
+            identity.cluster,
+            bootstrap=bootstrap,
+            channel=self.channel,
+            view=self.view,
+            is_recorded=self.keeper.is_recorded,
+            holds_credential=lambda: self.keeper.credential is not None,
+            annotations=settings.annotations,
+            configs=settings.configs,
+            clock=clock,
+        )
+
+    @property
+    def hub(self) -> Connection:
+        """How the hub is reached, without any credential."""
+        return self._hub
+
+    def trust(self, hub: Connection) -> None:
+        """Reach the same hub otherwise from now on: other authorities, another proxy.
+
+        Raises:
+            ValueError: It is another hub; that takes another session.
+        """
+        if hub.server != self._hub.server:
+            raise ValueError(f"this session is at {self._hub.server}, not at {hub.server}")
+        if _without_credential(hub) == _without_credential(self._hub):
+            return
+        self._hub = hub
+        if self.keeper.credential is not None:
+            self._on_credential(self.keeper.credential)
+        # The stored kubeconfig says how the hub is reached as well.
+        self.keeper.look_again()
+
+    async def run(self) -> NoReturn:
+        """Stay at the hub until cancelled."""
+        cluster = self.identity.cluster
+        async with asyncio.TaskGroup() as group:
+            group.create_task(self.channel.run(), name=f"keep-channel/{cluster}")
+            group.create_task(self.keeper.run(), name=f"keep-credential/{cluster}")
+            group.create_task(self._follower.run(), name=f"follow-cluster/{cluster}")
+            group.create_task(self._observer.run(), name=f"observe-spoke/{cluster}")
+            group.create_task(self._reporter.run(), name=f"report-status/{cluster}")
+            group.create_task(self._lease.run(), name=f"renew-lease/{cluster}")
+            for name, part in self._also.items():
+                group.create_task(_part(part(self)), name=f"{name}/{cluster}")
+        raise AssertionError("a session's tasks never end by themselves")
+
+    def _beside(self) -> dict[str, bytes]:
+        return {
+            KUBECONFIG_KEY: format_kubeconfig(self._hub).encode(),
+            CLUSTER_NAME_KEY: self.identity.cluster.encode(),
+            AGENT_NAME_KEY: self.identity.agent.encode(),
+        }
+
+    def _on_credential(self, credential: Credential) -> None:
+        self.channel.offer(
+            dataclasses.replace(
+                _without_credential(self._hub),
+                client_certificate_pem=credential.certificate_pem,
+                client_key_pem=credential.key_pem,
+                source=f"the credential of cluster {self.identity.cluster}",
+            )
+        )
+
+    def _on_refused(self, reason: str) -> None:
+        self.keeper.refuse(reason)
+
+    def _on_status(self, status: CredentialStatus) -> None:
+        log.debug("credential status", extra={"reason": status.reason, "task": status.state})
+        self._bell.set()
+
+
+class ClusterAsker:
+    """Asks under the cluster's own identity while it has one, else under the bootstrap identity."""
+
+    def __init__(self, bootstrap: Bootstrap, channel: HubChannel) -> None:
+        self._bootstrap = bootstrap
+        self._channel = channel
+
+    async def client_for(self, *, renewing: bool) -> Client:
+        """Return the client to ask with.
+
+        Raises:
+            ConfigError: Bootstrap is needed, and its kubeconfig cannot be used.
+            HubNotReadyError: The channel that should renew is not up.
+        """
+        if renewing:
+            return await self._channel.wait_ready(timeout=_RENEWING_PATIENCE)
+        return await self._bootstrap.client()
+
+
+def _without_credential(connection: Connection) -> Connection:
+    return dataclasses.replace(
+        connection,
+        client_certificate_pem=None,
+        client_key_pem=None,
+        token=None,
+        token_file=None,
+        exec_plugin=None,
+        namespace=None,
+        source="hub",
+    )
+
+
+async def _part(part: Awaitable[None]) -> None:
+    await part

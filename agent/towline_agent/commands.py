@@ -1,0 +1,31 @@
+"""The agent's command: `towline agent run`."""
+
+import asyncio
+import signal
+from collections.abc import Sequence
+
+from towline_kube.logs import configure_logging
+from towline_kube.settings import load
+
+from towline_agent import daemon
+from towline_agent.settings import AgentSettings
+
+
+def run(arguments: Sequence[str]) -> int:
+    """Run the agent until SIGTERM or SIGINT; return the exit status.
+
+    Raises:
+        ConfigError: The settings cannot be used.
+    """
+    settings = load(AgentSettings, arguments)
+    configure_logging(settings.log_format, settings.log_level)
+    asyncio.run(_run(settings))
+    return 0
+
+
+async def _run(settings: AgentSettings) -> None:
+    stop = asyncio.Event()
+    loop = asyncio.get_running_loop()
+    for number in (signal.SIGTERM, signal.SIGINT):
+        loop.add_signal_handler(number, stop.set)
+    await daemon.run(settings, stop)

@@ -1,0 +1,252 @@
+"""The agent as a program: from its settings to one session at one hub after another."""
+
+import asyncio
+import dataclasses
+import logging
+import random
+from collections.abc import Awaitable, Callable, Mapping
+from contextlib import AsyncExitStack
+from datetime import timedelta
+
+from towline_kube.client import Call, Client
+
+from towline_agent.bootstrap import Bootstrap
+from towline_agent.channel import FIELD_MANAGER
+from towline_agent.cluster_identity import choose_identity
+from towline_agent.cluster_registration import agent_annotations, client_configs
+from towline_agent.cluster_session import ClusterSession, ClusterSettings
+from towline_agent.cluster_status import ClaimLimits
+from towline_agent.credential_stores import CredentialStore, DirectoryCredentialStore
+from towline_agent.secret_store import SecretStore
+from towline_agent.settings import AgentSettings
+from towline_agent.stored_credentials import Stored, stored_connection
+from towline_api.errors import ConfigError, TowlineError
+from towline_api.names import MANAGED_BY_LABEL
+from towline_kube.backoff import Backoff
+from towline_kube.clock import SYSTEM_CLOCK, Clock
+from towline_kube.connection import Connection
+from towline_kube.discovery import in_cluster_connection, load_kubeconfig
+
+log = logging.getLogger(__name__)
+
+Part = Callable[[ClusterSession], Awaitable[None]]
+"""Something that runs beside a session for as long as it lasts."""
+
+_RETRIES = Backoff(first=timedelta(seconds=1), limit=timedelta(minutes=1))
+MANAGED_BY = "towline-agent"
+
+
+@dataclasses.dataclass(frozen=True, slots=True, kw_only=True)
+class Observers:
+    """Who counts the agent's calls, for tests and the demo.
+
+    Args:
+        on_hub_call: Told each call to the hub.
+        on_spoke_call: Told each call to the managed cluster.
+        on_session: Told each session as it begins.
+    """
+
+    on_hub_call: Callable[[Call], None] | None = None
+    on_spoke_call: Callable[[Call], None] | None = None
+    on_session: Callable[[ClusterSession], None] | None = None
+
+
+async def run(
+    settings: AgentSettings,
+    stop: asyncio.Event,
+    *,
+    parts: Mapping[str, Part] | None = None,
+    observers: Observers | None = None,
+    clock: Clock = SYSTEM_CLOCK,
+) -> None:
+    """Run the agent until `stop` is set. Leaves no task behind.
+
+    Whatever may get better by itself is waited for: an unreachable hub, a missing approval, a
+    namespace still to be created.
+
+    Args:
+        settings: What to do.
+        stop: Ends the agent when set.
+        parts: Further parts of the agent, by the name of their task.
+        observers: Who looks on.
+        clock: Time.
+
+    Raises:
+        ConfigError: The settings name something that cannot be used.
+    """
+    observers = observers or Observers()
+    spoke_connection = (
+        in_cluster_connection()
+        if settings.spoke_kubeconfig is None
+        else load_kubeconfig(settings.spoke_kubeconfig)
+    )
+    async with AsyncExitStack() as stack:
+        spoke = await stack.enter_async_context(
+            Client(
+                spoke_connection,
+                field_manager=FIELD_MANAGER,
+                clock=clock,
+                on_call=observers.on_spoke_call,
+            )
+        )
+        bootstrap = await stack.enter_async_context(
+            Bootstrap(settings.bootstrap_kubeconfig, on_call=observers.on_hub_call, clock=clock)
+        )
+        agent = _Agent(
+            settings,
+            spoke=spoke,
+            spoke_connection=spoke_connection,
+            bootstrap=bootstrap,
+            parts=parts or {},
+            observers=observers,
+            clock=clock,
+        )
+        try:
+            async with asyncio.TaskGroup() as group:
+                tasks = [
+                    group.create_task(agent.run(), name="run-agent"),
+                    group.create_task(bootstrap.watch(), name="watch-bootstrap-kubeconfig"),
+                ]
+                await stop.wait()
+                for task in tasks:
+                    task.cancel("stop requested")
+        except BaseExceptionGroup as failures:
+            # An input that cannot be used is one clear line, not a tree of tasks.
+            wrong_input = failures.subgroup(ConfigError)
+            if wrong_input is None:
+                raise
+            raise wrong_input.exceptions[0] from None
+
+
+class _Agent:
+    """What lives as long as the process: the store, the way to the hub, and who we are."""
+
+    def __init__(
+        self,
+        settings: AgentSettings,
+        *,
+        spoke: Client,
+        spoke_connection: Connection,
+        bootstrap: Bootstrap,
+        parts: Mapping[str, Part],
+        observers: Observers,
+        clock: Clock,
+    ) -> None:
+        self._settings = settings
+        self._spoke = spoke
+        self._bootstrap = bootstrap
+        self._parts = parts
+        self._observers = observers
+        self._clock = clock
+        self._session: ClusterSession | None = None
+        self._moved = asyncio.Event()
+        self._cluster_settings = ClusterSettings(
+            certificate_lifetime=settings.client_cert_expiration,
+            annotations=agent_annotations(settings.cluster_annotations),
+            configs=client_configs(
+                settings.spoke_external_server_urls, ca_pem=spoke_connection.ca_pem
+            ),
+            limits=ClaimLimits(
+                custom=settings.max_custom_cluster_claims,
+                reserved_suffixes=settings.reserved_cluster_claim_suffixes,
+            ),
+            health_period=settings.cluster_healthcheck_period,
+        )
+        self._store = self._make_store()
+        bootstrap.on_change(self._on_bootstrap_change)
+
+    async def run(self) -> None:
+        """Stay at the hub the bootstrap kubeconfig names; move when it names another."""
+        while True:
+            self._moved.clear()
+            stored = await self._read_store()
+            chosen = choose_identity(
+                stored, cluster=self._settings.cluster_name, agent=self._settings.agent_id
+            )
+            hub = self._find_hub(stored)
+            identity = chosen.identity
+            log.info(
+                "agent starts",
+                extra={
+                    "cluster": identity.cluster,
+                    "object": identity.user,
+                    "reason": f"cluster name from {chosen.origin}; hub {hub.host}",
+                },
+            )
+            self._session = session = ClusterSession(
+                identity,
+                hub=hub,
+                spoke=self._spoke,
+                store=self._store,
+                bootstrap=self._bootstrap,
+                settings=self._cluster_settings,
+                also=self._parts,
+                on_call=self._observers.on_hub_call,
+                clock=self._clock,
+            )
+            if self._observers.on_session is not None:
+                self._observers.on_session(session)
+            async with asyncio.TaskGroup() as group:
+                staying = group.create_task(session.run(), name="stay-at-hub")
+                await self._moved.wait()
+                staying.cancel("the hub has moved")
+
+    def _make_store(self) -> CredentialStore:
+        settings = self._settings
+        if settings.state_dir is not None:
+            return DirectoryCredentialStore(settings.state_dir, clock=self._clock)
+        return SecretStore(
+            self._spoke,
+            namespace=settings.namespace,
+            name=settings.hub_kubeconfig_secret,
+            labels={MANAGED_BY_LABEL: MANAGED_BY},
+            make_namespace=True,
+            clock=self._clock,
+        )
+
+    async def _read_store(self) -> Stored:
+        """Return what is stored; wait for as long as the store cannot be read."""
+        failures = 0
+        while True:
+            try:
+                return await self._store.read()
+            except TowlineError as error:
+                failures += 1
+                if failures == 1:
+                    log.warning(
+                        "stored credential cannot be read; trying again",
+                        extra={"object": self._store.description, "error": str(error)},
+                    )
+                delay = _RETRIES.delay(failures, roll=random.random())  # noqa: S311
+                await self._clock.sleep(delay)
+
+    def _find_hub(self, stored: Stored) -> Connection:
+        if self._bootstrap.connection is not None:
+            return self._bootstrap.connection
+        kept = None if stored.credential is None else stored_connection(stored.credential.files)
+        if kept is None:
+            raise ConfigError(
+                f"there is no way to the hub: {self._bootstrap.trouble}, and no kubeconfig of the "
+                f"hub is stored in {self._store.description}"
+            )
+        log.warning(
+            "going on with the stored credential; a lost one could not be earned again",
+            extra={"object": self._store.description, "reason": self._bootstrap.trouble},
+        )
+        return kept
+
+    def _on_bootstrap_change(self) -> None:
+        connection, session = self._bootstrap.connection, self._session
+        if connection is None or session is None:
+            return
+        if connection.server == session.hub.server:
+            session.trust(connection)
+            return
+        log.warning(
+            "the bootstrap kubeconfig names another hub; registering there",
+            extra={
+                "cluster": session.identity.cluster,
+                "reason": f"{session.hub.host} -> {connection.host}",
+            },
+        )
+        self._moved.set()
