@@ -7,11 +7,12 @@ replaced.
 """
 
 from collections.abc import Iterable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import timedelta
 from typing import assert_never
 
 from towline_agent.enrollment import CertificateOrder
+from towline_agent.secret_store import pending_secret
 from towline_api.addons import (
     CustomSignerRegistration,
     KubeClientRegistration,
@@ -107,6 +108,7 @@ def superseded_secrets(
     """
     places = {credential.secret for credential in wanted}
     awaited = {place.name for place in places - earned}
+    places |= {replace(place, name=pending_secret(place.name)) for place in places}
     return tuple(key for key in present if key not in places and key.name not in awaited)
 
 

@@ -43,16 +43,13 @@ class ConfigurationOutcome:
         applied: References whose object was read in the desired state and is in force.
         troubles: What stands in the way, a sentence each: bad input, conflicts, refusals.
         awaited: What has not happened yet and needs nobody's help.
+        is_serving: Whether the agent does its work for the add-on: nothing failed that it tried.
     """
 
     applied: frozenset[ConfigReference] = frozenset()
     troubles: tuple[str, ...] = ()
     awaited: tuple[str, ...] = ()
-
-    @property
-    def is_in_force(self) -> bool:
-        """Whether everything wanted is on the managed cluster."""
-        return not self.troubles and not self.awaited
+    is_serving: bool = True
 
 
 @dataclass(frozen=True, slots=True)

@@ -21,7 +21,7 @@ from towline_api.names import (
 from towline_api.resources import KubeObject
 from towline_api.spec_hash import go_json
 
-MANAGED_BY = "towline"
+MANAGED_BY = "towline-agent"
 """Value of `MANAGED_BY_LABEL` on everything the agent makes on the managed cluster."""
 APPLIED_AS_ANNOTATION = "towline/applied-as"
 """The object's own namespace and name, so that a copy made by hand is not taken for ours."""
@@ -66,19 +66,25 @@ class Owner:
         """The label selector that finds this owner's objects."""
         return to_selector(self.labels)
 
-    def stamp(self, body: KubeObject, *, source: str) -> KubeObject:
-        """Return a copy of an object that carries this owner's marks.
+    def mark(self, body: KubeObject) -> KubeObject:
+        """Return a copy of an object that this owner will know again as its own.
 
         Args:
-            body: What to apply; its own labels and annotations stay, ours win.
-            source: What on the hub it was made from.
+            body: What to write; its own labels and annotations stay, ours win.
         """
-        stamped = deepcopy(body)
-        metadata = stamped["metadata"]
-        metadata["labels"] = {**labels_of(body), SYNCED_FROM_HUB_LABEL: "", **self.labels}
-        metadata["annotations"] = {
+        marked = deepcopy(body)
+        marked["metadata"]["labels"] = {**labels_of(body), **self.labels}
+        marked["metadata"]["annotations"] = {
             **annotations_of(body),
             APPLIED_AS_ANNOTATION: str(key_of(body)),
+        }
+        return marked
+
+    def stamp(self, body: KubeObject, *, source: str) -> KubeObject:
+        """Return a copy of an object, marked, that also says what on the hub it was made from."""
+        stamped = self.mark(body)
+        stamped["metadata"]["labels"][SYNCED_FROM_HUB_LABEL] = ""
+        stamped["metadata"]["annotations"] |= {
             SOURCE_ANNOTATION: source,
             CONTENT_ANNOTATION: content_digest(body),
         }

@@ -80,10 +80,10 @@ def test_the_digest_changes_when_a_key_goes_away() -> None:
 def test_selectors_name_every_label() -> None:
     """A selector that forgets the cluster would find another agent's objects."""
     assert OWNER.selector == (
-        "app.kubernetes.io/managed-by=towline,"
+        "app.kubernetes.io/managed-by=towline-agent,"
         "open-cluster-management.io/addon-name=helloworld,"
         "open-cluster-management.io/cluster-name=c1"
     )
     assert cluster_selector("c1") == (
-        "app.kubernetes.io/managed-by=towline,open-cluster-management.io/cluster-name=c1"
+        "app.kubernetes.io/managed-by=towline-agent,open-cluster-management.io/cluster-name=c1"
     )

@@ -1,0 +1,163 @@
+"""One add-on's credentials: a keeper for each, and no Secret of ours that is not wanted."""
+
+import logging
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from datetime import timedelta
+from typing import NoReturn
+
+from towline_agent.addon_registrations import (
+    UnusableRegistration,
+    WantedCredential,
+    superseded_secrets,
+    wanted_credentials,
+)
+from towline_agent.addon_status import worst_rotation
+from towline_agent.channel import HubChannel
+from towline_agent.credential_keeper import ChannelAsker, CredentialKeeper
+from towline_agent.credential_status import RotationReport, rotation_report
+from towline_agent.ownership import Owner
+from towline_agent.secret_store import SecretStore
+from towline_agent.task_set import TaskSet
+from towline_api.addons import ManagedClusterAddon
+from towline_api.metadata import ObjectKey
+from towline_api.names import CLUSTER_NAME_KEY, KUBECONFIG_KEY
+from towline_certs.credentials import Credential
+from towline_kube.client import Client
+from towline_kube.clock import SYSTEM_CLOCK, Clock
+from towline_kube.kubeconfig import format_kubeconfig
+
+log = logging.getLogger(__name__)
+
+
+@dataclass(frozen=True, slots=True)
+class _Kept:
+    """A credential that is being kept."""
+
+    wanted: WantedCredential
+    keeper: CredentialKeeper
+
+
+class AddonCredentials:
+    """Earns and keeps what an add-on's registrations ask for.
+
+    Args:
+        owner: The add-on.
+        channel: The hub under the cluster's own identity, which asks for every add-on.
+        spoke: The managed cluster.
+        on_hub_credential: Told each credential for the hub that is put into use.
+        on_change: Called whenever a credential or its status has changed.
+        lifetime: Lifetime to ask for; None leaves it to the signer.
+        clock: Time.
+    """
+
+    def __init__(
+        self,
+        owner: Owner,
+        *,
+        channel: HubChannel,
+        spoke: Client,
+        on_hub_credential: Callable[[Credential], None],
+        on_change: Callable[[], None],
+        lifetime: timedelta | None,
+        clock: Clock = SYSTEM_CLOCK,
+    ) -> None:
+        self._owner = owner
+        self._channel = channel
+        self._spoke = spoke
+        self._on_hub_credential = on_hub_credential
+        self._on_change = on_change
+        self._lifetime = lifetime
+        self._clock = clock
+        self._tasks: TaskSet[ObjectKey] = TaskSet(clock=clock)
+        self._kept: dict[ObjectKey, _Kept] = {}
+        self._unusable: tuple[UnusableRegistration, ...] = ()
+
+    async def run(self) -> NoReturn:
+        """Keep the credentials until cancelled; they stay where they are."""
+        await self._tasks.run()
+
+    async def follow(self, addon: ManagedClusterAddon) -> bool:
+        """Keep what these registrations ask for, and nothing else; return whether that is new.
+
+        A credential whose registration changed stays in its Secret until its successor is earned.
+        """
+        credentials, unusable = wanted_credentials(addon, lifetime=self._lifetime)
+        if unusable != self._unusable:
+            self._unusable = unusable
+            for registration in unusable:
+                log.warning(
+                    "registration cannot be served",
+                    extra={
+                        "addon": self._owner.addon,
+                        "object": registration.signer,
+                        "reason": registration.reason,
+                    },
+                )
+        wanted = {credential.secret: credential for credential in credentials}
+        outdated = [key for key, kept in self._kept.items() if wanted.get(key) != kept.wanted]
+        for key in outdated:
+            del self._kept[key]
+            await self._tasks.stop(key)
+        missing = [credential for key, credential in wanted.items() if key not in self._kept]
+        for credential in missing:
+            self._keep(credential)
+        return bool(outdated or missing)
+
+    def superseded(self, present: list[ObjectKey]) -> tuple[ObjectKey, ...]:
+        """Return which of these Secrets of the add-on, made by us, can go."""
+        return superseded_secrets(
+            present,
+            wanted=tuple(kept.wanted for kept in self._kept.values()),
+            earned=frozenset(
+                key for key, kept in self._kept.items() if kept.keeper.credential is not None
+            ),
+        )
+
+    @property
+    def places(self) -> frozenset[ObjectKey]:
+        """The Secrets of the credentials that are kept."""
+        return frozenset(self._kept)
+
+    def rotation(self) -> RotationReport | None:
+        """Return what to tell the hub about the certificates; None while there is nothing."""
+        return worst_rotation([rotation_report(kept.keeper.status) for kept in self._kept.values()])
+
+    def look_again(self) -> None:
+        """Have what is stored beside the credentials brought up to date."""
+        for kept in self._kept.values():
+            kept.keeper.look_again()
+
+    def _keep(self, wanted: WantedCredential) -> None:
+        place = wanted.secret
+        store = SecretStore(
+            self._spoke,
+            namespace=place.namespace or "",
+            name=place.name,
+            labels=self._owner.labels,
+            make_namespace=True,
+            clock=self._clock,
+        )
+        keeper = CredentialKeeper(
+            wanted.order,
+            store=store,
+            asker=ChannelAsker(self._channel),
+            hub=self._channel.connection.server,
+            beside=lambda: self._beside(wanted),
+            on_credential=lambda credential: self._use(wanted, credential),
+            on_status=lambda _: self._on_change(),
+            clock=self._clock,
+        )
+        self._kept[place] = _Kept(wanted, keeper)
+        self._tasks.start(place, keeper.run, name=f"keep-credential/{place}")
+
+    def _beside(self, wanted: WantedCredential) -> Mapping[str, bytes]:
+        beside = {CLUSTER_NAME_KEY: self._owner.cluster.encode()}
+        if wanted.is_for_hub:
+            beside[KUBECONFIG_KEY] = format_kubeconfig(self._channel.connection).encode()
+        return beside
+
+    def _use(self, wanted: WantedCredential, credential: Credential) -> None:
+        if wanted.is_for_hub:
+            self._on_hub_credential(credential)
+        self._on_change()

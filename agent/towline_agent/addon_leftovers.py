@@ -1,0 +1,141 @@
+"""Finding and removing what we made for add-ons on the managed cluster.
+
+Everything is found by its labels, so nothing is forgotten that an earlier process made; and only
+what proves to be ours is deleted, under the condition that it is still what was looked at.
+"""
+
+import logging
+import re
+from collections.abc import Callable, Collection
+
+from towline_agent.ownership import Claim, Owner, cluster_selector
+from towline_api.metadata import (
+    ObjectKey,
+    is_being_deleted,
+    key_of,
+    labels_of,
+    name_of,
+    namespace_of,
+    resource_version_of,
+    uid_of,
+)
+from towline_api.names import ADDON_NAME_LABEL
+from towline_api.resources import CONFIG_MAPS, LEASES, SECRETS, KubeObject, Resource
+from towline_kube.client import Client
+from towline_kube.errors import Conflict, Forbidden
+
+log = logging.getLogger(__name__)
+
+_KINDS = (SECRETS, CONFIG_MAPS, LEASES)
+
+
+class AddonLeftovers:
+    """What we made for add-ons, wherever it is.
+
+    Args:
+        client: The managed cluster.
+        cluster: Its name on the hub.
+        namespaces: Returns the namespaces to look in, where looking everywhere is not permitted.
+    """
+
+    def __init__(
+        self, client: Client, *, cluster: str, namespaces: Callable[[], Collection[str]]
+    ) -> None:
+        self._client = client
+        self._cluster = cluster
+        self._namespaces = namespaces
+        self._may_look_everywhere = True
+
+    async def addons(self) -> frozenset[str]:
+        """Return the names of the add-ons we have made anything for.
+
+        Raises:
+            TowlineError: The managed cluster could not be asked.
+        """
+        selector = cluster_selector(self._cluster)
+        found = [obj for kind in _KINDS for obj in await self._list(kind, selector)]
+        return frozenset(filter(None, (labels_of(obj).get(ADDON_NAME_LABEL) for obj in found)))
+
+    async def secrets(self, owner: Owner) -> list[ObjectKey]:
+        """Return an add-on's credential Secrets that we made.
+
+        Raises:
+            TowlineError: The managed cluster could not be asked.
+        """
+        return [key_of(obj) for obj in await self._ours(SECRETS, owner)]
+
+    async def delete_secret(self, key: ObjectKey) -> None:
+        """Delete one credential Secret; nothing there is no error.
+
+        Raises:
+            TowlineError: The managed cluster refused or could not be asked.
+        """
+        await self._client.delete(SECRETS, key.name, namespace=key.namespace, missing_ok=True)
+        log.info("credential deleted", extra={"object": f"secrets {key}"})
+
+    async def remove(self, owner: Owner, *, outside: str | None = None) -> None:
+        """Delete what we made for an add-on.
+
+        Args:
+            owner: The add-on.
+            outside: Its install namespace, to delete only the configuration and Leases elsewhere;
+                None deletes everything, the credentials too.
+
+        Raises:
+            TowlineError: The managed cluster refused or could not be asked.
+        """
+        kinds = _KINDS if outside is None else (CONFIG_MAPS, LEASES)
+        for kind in kinds:
+            for obj in await self._ours(kind, owner):
+                if namespace_of(obj) != outside and not is_being_deleted(obj):
+                    await self._delete(kind, obj)
+
+    async def _ours(self, kind: Resource, owner: Owner) -> list[KubeObject]:
+        found = await self._list(kind, owner.selector)
+        if kind == SECRETS:
+            # The names of these are fixed, which leaves no room for a copy made by hand.
+            return [obj for obj in found if is_credential_secret(name_of(obj), addon=owner.addon)]
+        return [obj for obj in found if owner.claim(obj) is Claim.OURS]
+
+    async def _delete(self, kind: Resource, obj: KubeObject) -> None:
+        key = key_of(obj)
+        try:
+            await self._client.delete(
+                kind,
+                key.name,
+                namespace=key.namespace,
+                uid=uid_of(obj),
+                resource_version=resource_version_of(obj),
+                missing_ok=True,
+            )
+        except Conflict:
+            log.debug("object changed while being removed", extra={"object": str(key)})
+            raise
+        log.info("removed", extra={"object": f"{kind.qualified} {key}"})
+
+    async def _list(self, kind: Resource, selector: str) -> list[KubeObject]:
+        if self._may_look_everywhere:
+            try:
+                return list((await self._client.list(kind, label_selector=selector)).items)
+            except Forbidden:
+                # The least privilege an agent can have: rights in its namespaces only.
+                self._may_look_everywhere = False
+        found: list[KubeObject] = []
+        for namespace in sorted(self._namespaces()):
+            try:
+                listed = await self._client.list(kind, namespace=namespace, label_selector=selector)
+            except Forbidden as error:
+                log.warning(
+                    "cannot look for what was made for add-ons",
+                    extra={"object": f"{kind.qualified} in {namespace}", "error": str(error)},
+                )
+            else:
+                found += listed.items
+        return found
+
+
+def is_credential_secret(name: str, *, addon: str) -> bool:
+    """Return whether an add-on's credential, or the key of one under way, has such a name."""
+    prefix = re.escape(addon)
+    pattern = rf"{prefix}-(?:hub-kubeconfig|.+-client-cert)(?:-pending)?"
+    return re.fullmatch(pattern, name) is not None

@@ -1,0 +1,184 @@
+"""Everything that runs for one add-on: its credentials, its channel, and the work it is for."""
+
+import asyncio
+import logging
+from collections.abc import Callable
+from dataclasses import dataclass, replace
+from datetime import timedelta
+from typing import NoReturn
+
+from towline_agent.addon_credentials import AddonCredentials
+from towline_agent.addon_leftovers import AddonLeftovers
+from towline_agent.addon_station import AddonProcess, AddonView, Station
+from towline_agent.channel import HubChannel
+from towline_agent.configuration_report import ConfigurationOutcome
+from towline_agent.credential_status import RotationReport
+from towline_agent.ownership import Owner
+from towline_agent.task_set import TaskSet
+from towline_api.addons import ManagedClusterAddon
+from towline_certs.credentials import Credential
+from towline_kube.client import Client
+from towline_kube.clock import Clock
+from towline_kube.connection import Connection
+
+log = logging.getLogger(__name__)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Surroundings:
+    """What all add-ons of one cluster share.
+
+    Args:
+        cluster: Name of the managed cluster.
+        channel: The hub under the cluster's own identity.
+        spoke: The managed cluster.
+        leftovers: What we made, wherever it is.
+        lifetime: Lifetime to ask for in certificates; None leaves it to the signer.
+        clock: Time.
+    """
+
+    cluster: str
+    channel: HubChannel
+    spoke: Client
+    leftovers: AddonLeftovers
+    lifetime: timedelta | None
+    clock: Clock
+
+
+class AddonRunner:
+    """One add-on of this cluster.
+
+    Args:
+        name: Name of the add-on.
+        around: What it shares with the others.
+        find: Returns the add-on as the hub describes it now; None while it is unknown.
+        on_change: Called whenever there may be news to report.
+        process: Does what the add-on is for, in this process; None if that happens elsewhere.
+    """
+
+    def __init__(
+        self,
+        name: str,
+        *,
+        around: Surroundings,
+        find: Callable[[], ManagedClusterAddon | None],
+        on_change: Callable[[], None],
+        process: AddonProcess | None,
+    ) -> None:
+        self._owner = Owner(around.cluster, name)
+        self._around = around
+        self._on_change = on_change
+        self._process = process
+        self._channel = HubChannel(clock=around.clock)
+        self._credential: Credential | None = None
+        self._offered: Connection | None = None
+        self._credentials = AddonCredentials(
+            self._owner,
+            channel=around.channel,
+            spoke=around.spoke,
+            on_hub_credential=self._use,
+            on_change=on_change,
+            lifetime=around.lifetime,
+            clock=around.clock,
+        )
+        self._work: TaskSet[str] = TaskSet(clock=around.clock)
+        self._install_namespace: str | None = None
+        self._is_untidy = True
+        self.view = AddonView(find)
+        """The add-on, for whatever works for it."""
+        self.outcome: ConfigurationOutcome | None = None
+        """How the configuration stands; None while this process has nothing to do with it."""
+
+    async def run(self) -> NoReturn:
+        """Serve the add-on until cancelled; what is on the managed cluster stays there."""
+        name = self._owner.addon
+        if self._process is not None:
+            process, station = self._process, self._station()
+            self._work.start(
+                "process", lambda: process.work(station), name=f"work-for-addon/{name}"
+            )
+        async with asyncio.TaskGroup() as group:
+            group.create_task(self._credentials.run(), name=f"keep-credentials/{name}")
+            group.create_task(self._channel.run(), name=f"keep-channel/{name}")
+            group.create_task(self._work.run(), name=f"keep-working/{name}")
+        raise AssertionError("unreachable: all tasks are endless")
+
+    def rotation(self) -> RotationReport | None:
+        """Return what to tell the hub about the add-on's certificates."""
+        return self._credentials.rotation()
+
+    async def follow(self, addon: ManagedClusterAddon) -> None:
+        """Bring what runs in line with the add-on as the hub describes it now.
+
+        Raises:
+            TowlineError: The managed cluster could not be asked about what is left over.
+        """
+        if await self._credentials.follow(addon):
+            self._is_untidy = True
+        if addon.install_namespace != self._install_namespace:
+            self._install_namespace = addon.install_namespace
+            self._is_untidy = True
+        self._offer()
+        self.view.ring()
+        if self._is_untidy:
+            self._is_untidy = not await self._tidy(addon)
+
+    async def _tidy(self, addon: ManagedClusterAddon) -> bool:
+        """Remove what has a successor by now; return whether nothing is left to remove."""
+        leftovers = self._around.leftovers
+        present = await leftovers.secrets(self._owner)
+        superseded = self._credentials.superseded(present)
+        for key in superseded:
+            await leftovers.delete_secret(key)
+        waits = bool(set(present) - set(superseded) - self._credentials.places)
+        if self._process is None:
+            return not waits
+        if self.outcome is None or not self.outcome.is_serving:
+            return False
+        await leftovers.remove(self._owner, outside=addon.install_namespace)
+        return not waits
+
+    def _station(self) -> Station:
+        return Station(
+            owner=self._owner,
+            hub=self._channel,
+            spoke=self._around.spoke,
+            view=self.view,
+            report=self._take,
+            clock=self._around.clock,
+        )
+
+    def _use(self, credential: Credential) -> None:
+        self._credential = credential
+        self._offer()
+
+    def _offer(self) -> None:
+        """Put the credential into use, with whatever the hub's address and CA are now."""
+        if self._credential is None:
+            return
+        connection = replace(
+            self._around.channel.connection,
+            client_certificate_pem=self._credential.certificate_pem,
+            client_key_pem=self._credential.key_pem,
+            source=f"the credential of add-on {self._owner.addon}",
+        )
+        if connection != self._offered:
+            self._offered = connection
+            self._channel.offer(connection)
+            # The kubeconfig beside the credential names address and CA as well.
+            self._credentials.look_again()
+
+    def _take(self, outcome: ConfigurationOutcome) -> None:
+        if outcome == self.outcome:
+            return
+        self.outcome = outcome
+        facts: dict[str, str] = {"addon": self._owner.addon}
+        if outcome.troubles:
+            facts["reason"] = "; ".join(outcome.troubles)
+            log.warning("configuration is not wholly in force", extra=facts)
+        elif outcome.awaited:
+            facts["reason"] = "; ".join(outcome.awaited)
+            log.info("configuration is incomplete", extra=facts)
+        else:
+            log.info("configuration is in force", extra=facts)
+        self._on_change()

@@ -1,0 +1,70 @@
+"""What an add-on's own code stands on, wherever its credential comes from."""
+
+import asyncio
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import NoReturn, Protocol
+
+from towline_agent.channel import HubChannel
+from towline_agent.configuration_report import ConfigurationOutcome
+from towline_agent.ownership import Owner
+from towline_api.addons import ManagedClusterAddon
+from towline_kube.client import Client
+from towline_kube.clock import Clock
+
+
+class AddonView:
+    """An add-on as the hub describes it now, for all parts that act on it.
+
+    Args:
+        find: Returns the add-on; None while it is unknown.
+    """
+
+    def __init__(self, find: Callable[[], ManagedClusterAddon | None]) -> None:
+        self._find = find
+        self._bells: list[asyncio.Event] = []
+
+    @property
+    def addon(self) -> ManagedClusterAddon | None:
+        """The add-on; None while the hub shows none."""
+        return self._find()
+
+    def subscribe(self) -> asyncio.Event:
+        """Return an event that is set at each change; whoever asked clears it."""
+        bell = asyncio.Event()
+        self._bells.append(bell)
+        return bell
+
+    def ring(self) -> None:
+        """Tell all subscribers of a change."""
+        for bell in self._bells:
+            bell.set()
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Station:
+    """The two ends an add-on works between, and what connects it to its own registration.
+
+    Args:
+        owner: The add-on.
+        hub: The hub, under the add-on's own credential, through every rotation.
+        spoke: The managed cluster.
+        view: The add-on as the hub describes it.
+        report: Takes how its configuration stands, for the hub to know.
+        clock: Time.
+    """
+
+    owner: Owner
+    hub: HubChannel
+    spoke: Client
+    view: AddonView
+    report: Callable[[ConfigurationOutcome], None]
+    clock: Clock
+
+
+class AddonProcess(Protocol):
+    """An add-on's own code."""
+
+    async def work(self, station: Station) -> NoReturn:
+        """Work until cancelled."""
+        ...

@@ -1,0 +1,296 @@
+"""All add-ons of one managed cluster: which there are, what each needs, what the hub is told."""
+
+import asyncio
+import logging
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, field
+from datetime import timedelta
+from typing import NoReturn
+
+from towline_agent.addon_availability import Availability, Sighting, availability, look_at
+from towline_agent.addon_leftovers import AddonLeftovers
+from towline_agent.addon_runner import AddonRunner, Surroundings
+from towline_agent.addon_station import AddonProcess
+from towline_agent.addon_status import AddonFacts, agent_status
+from towline_agent.channel import HubChannel
+from towline_agent.cluster_session import ClusterSession
+from towline_agent.cluster_view import ClusterView
+from towline_agent.configuration_process import ConfigurationProcess
+from towline_agent.install_namespaces import Corner, InstallNamespaces
+from towline_agent.ownership import Owner
+from towline_agent.task_set import TaskSet
+from towline_api.addon_codec import AddonCodec, V1Alpha1Codec
+from towline_api.addons import HealthMode, ManagedClusterAddon
+from towline_api.errors import WireError
+from towline_api.metadata import ObjectKey, name_of
+from towline_api.names import ADDON_NAMESPACE
+from towline_api.resources import LEASES, KubeObject
+from towline_kube.cache import Cache
+from towline_kube.client import Client
+from towline_kube.clock import SYSTEM_CLOCK, Clock
+from towline_kube.controller import DONE, Controller, Result
+
+log = logging.getLogger(__name__)
+
+LOOK_AGAIN = timedelta(minutes=5)
+"""The hub's address and CA may change without an event that an add-on would see."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class AddonOptions:
+    """What the settings say about add-ons.
+
+    Args:
+        namespaces: Where add-ons may be installed: where the agent looks for what an earlier
+            process made, if it may not look everywhere.
+        lifetime: Lifetime to ask for in their certificates; None leaves it to the signer.
+        elsewhere: Add-ons with a process of their own, which applies their configuration and
+            renews their Lease. The agent does both for all others.
+        processes: Add-ons whose own code runs in this process.
+    """
+
+    namespaces: frozenset[str] = frozenset({ADDON_NAMESPACE})
+    lifetime: timedelta | None = None
+    elsewhere: frozenset[str] = frozenset()
+    processes: Mapping[str, AddonProcess] = field(default_factory=dict)
+
+
+async def run_addons(
+    session: ClusterSession, *, options: AddonOptions, clock: Clock = SYSTEM_CLOCK
+) -> NoReturn:
+    """Serve the add-ons of a managed cluster, once its hub has accepted it, until cancelled.
+
+    Args:
+        session: The cluster's stay at its hub.
+        options: What the settings say.
+        clock: Time.
+    """
+    bell = session.view.subscribe()
+    hub = await session.channel.wait_ready()
+    # Before, there is nothing we may see.
+    while session.view.accepted_cluster is None:
+        await bell.wait()
+        bell.clear()
+    addons = Addons(
+        cluster=session.identity.cluster,
+        channel=session.channel,
+        hub=hub,
+        spoke=session.spoke,
+        view=session.view,
+        options=options,
+        clock=clock,
+    )
+    await addons.run()
+
+
+class Addons:
+    """The add-ons of one managed cluster; see `run_addons`."""
+
+    def __init__(
+        self,
+        *,
+        cluster: str,
+        channel: HubChannel,
+        hub: Client,
+        spoke: Client,
+        view: ClusterView,
+        options: AddonOptions,
+        codec: AddonCodec | None = None,
+        clock: Clock = SYSTEM_CLOCK,
+    ) -> None:
+        self._cluster = cluster
+        self._hub = hub
+        self._view = view
+        self._options = options
+        self._codec = codec or V1Alpha1Codec()
+        self._clock = clock
+        self._addons = Cache(
+            hub, self._codec.managed_cluster_addons, namespace=cluster, clock=clock
+        )
+        self._namespaces = InstallNamespaces(
+            spoke, cluster=cluster, on_change=self._on_spoke_change, clock=clock
+        )
+        self._leftovers = AddonLeftovers(
+            spoke, cluster=cluster, namespaces=self._namespaces_to_search
+        )
+        self._around = Surroundings(
+            cluster=cluster,
+            channel=channel,
+            spoke=spoke,
+            leftovers=self._leftovers,
+            lifetime=options.lifetime,
+            clock=clock,
+        )
+        self._standard = ConfigurationProcess(self._namespaces)
+        self._runners: dict[str, AddonRunner] = {}
+        self._tasks: TaskSet[str] = TaskSet(clock=clock)
+        self._sightings: dict[str, Sighting | None] = {}
+        self._former_namespaces: set[str] = set()
+        # One at a time: the set of namespaces to watch follows from all add-ons together.
+        self._serve = Controller("serve-addons", self._serve_one, clock=clock)
+        self._report = Controller("report-addons", self._report_one, concurrency=4, clock=clock)
+        for controller in (self._serve, self._report):
+            controller.feed_from(self._addons, lambda obj: (name_of(obj),))
+
+    async def run(self) -> NoReturn:
+        """Serve the add-ons until cancelled."""
+        async with asyncio.TaskGroup() as group:
+            for work, name in (
+                (self._addons.run(), "watch-addons"),
+                (self._namespaces.run(), "watch-install-namespaces"),
+                (self._tasks.run(), "run-addons"),
+                (self._serve.run(), "serve-addons"),
+                (self._report.run(), "report-addons"),
+                (self._look_for_orphans(), "find-orphaned-addons"),
+                (self._follow_cluster(), "follow-cluster"),
+            ):
+                group.create_task(work, name=f"{name}/{self._cluster}")
+        raise AssertionError("unreachable: the tasks are endless")
+
+    async def _serve_one(self, name: str) -> Result:
+        addon = self._find(name)
+        await self._namespaces.want({a.install_namespace for a in self._all() if _is_ours(a)})
+        if addon is None:
+            await self._remove(name)
+            return DONE
+        if not _is_ours(addon):
+            log.info(
+                "add-on is hosted on another cluster; leaving it alone",
+                extra={"addon": name, "reason": addon.hosting_cluster or ""},
+            )
+            await self._stop(name)
+            return DONE
+        self._former_namespaces.add(addon.install_namespace)
+        if addon.is_being_deleted:
+            # Whatever cleans up after it may need its credential, and what it was configured with.
+            return DONE
+        runner = self._runners.get(name)
+        if runner is None:
+            runner = self._start(name)
+        await runner.follow(addon)
+        return Result(look_again_in=LOOK_AGAIN)
+
+    async def _report_one(self, name: str) -> Result:
+        obj, addon = self._addons.find(name, self._cluster), self._find(name)
+        runner = self._runners.get(name)
+        if obj is None or addon is None or not _is_ours(addon) or addon.is_being_deleted:
+            return DONE
+        says, until = self._availability(addon)
+        facts = AddonFacts(
+            rotation=runner.rotation() if runner else None,
+            availability=says,
+            outcome=runner.outcome if runner else None,
+        )
+        status = agent_status(
+            obj, facts, cluster=self._view.cluster, codec=self._codec, now=self._clock.now()
+        )
+        await self._hub.patch_status(self._codec.managed_cluster_addons, obj, status)
+        return Result(look_again_in=until)
+
+    def _availability(
+        self, addon: ManagedClusterAddon
+    ) -> tuple[Availability | None, timedelta | None]:
+        """Return what its Lease says about an add-on, and how long that holds."""
+        leases = self._namespaces.find_synced(LEASES, addon.install_namespace)
+        if leases is None or addon.effective_health_mode is not HealthMode.LEASE:
+            return None, None
+        monotonic = self._clock.monotonic()
+        where = ObjectKey(addon.name, addon.install_namespace)
+        sighting = look_at(
+            leases.find(where.name, where.namespace),
+            last=self._sightings.get(addon.name),
+            now=self._clock.now(),
+            monotonic=monotonic,
+        )
+        self._sightings[addon.name] = sighting
+        says = availability(sighting, addon=addon.name, lease=where, monotonic=monotonic)
+        left = sighting.alive_until - monotonic if sighting else 0
+        return says, timedelta(seconds=left) if left > 0 else None
+
+    def _start(self, name: str) -> AddonRunner:
+        runner = self._runners[name] = AddonRunner(
+            name,
+            around=self._around,
+            find=lambda: self._find(name),
+            on_change=lambda: self._on_runner_change(name),
+            process=self._process_of(name),
+        )
+        self._tasks.start(name, runner.run, name=f"run-addon/{name}")
+        return runner
+
+    def _process_of(self, name: str) -> AddonProcess | None:
+        if name in self._options.processes:
+            return self._options.processes[name]
+        return None if name in self._options.elsewhere else self._standard
+
+    async def _stop(self, name: str) -> None:
+        self._runners.pop(name, None)
+        self._sightings.pop(name, None)
+        await self._tasks.stop(name)
+
+    async def _remove(self, name: str) -> None:
+        await self._stop(name)
+        await self._leftovers.remove(Owner(self._cluster, name))
+        log.info("add-on is gone; nothing of it is left", extra={"addon": name})
+
+    async def _look_for_orphans(self) -> NoReturn:
+        """Have add-ons removed that went while no agent was there to see it."""
+        await self._addons.wait_synced()
+        found: Controller[str] = Controller(
+            "find-orphaned-addons", self._find_orphans, clock=self._clock
+        )
+        found.enqueue(self._cluster)
+        await found.run()
+
+    async def _find_orphans(self, _: str) -> Result:
+        for name in await self._leftovers.addons():
+            if self._addons.find(name, self._cluster) is None:
+                self._serve.enqueue(name)
+        return DONE
+
+    async def _follow_cluster(self) -> NoReturn:
+        """Have another look at all add-ons when the hub's opinion of the cluster changes."""
+        bell = self._view.subscribe()
+        while True:
+            await bell.wait()
+            bell.clear()
+            for obj in self._addons.list():
+                self._report.enqueue(name_of(obj))
+
+    def _on_runner_change(self, name: str) -> None:
+        self._serve.enqueue(name)
+        self._report.enqueue(name)
+
+    def _on_spoke_change(self, corner: Corner) -> None:
+        for addon in self._all():
+            if addon.install_namespace != corner.namespace:
+                continue
+            if corner.resource == LEASES:
+                self._report.enqueue(addon.name)
+            elif addon.name in self._runners:
+                self._runners[addon.name].view.ring()
+
+    def _find(self, name: str) -> ManagedClusterAddon | None:
+        obj = self._addons.find(name, self._cluster)
+        return None if obj is None else self._codec.decode_addon(obj)
+
+    def _all(self) -> Iterable[ManagedClusterAddon]:
+        for obj in self._addons.list():
+            addon = self._decode(obj)
+            if addon is not None:
+                yield addon
+
+    def _decode(self, obj: KubeObject) -> ManagedClusterAddon | None:
+        try:
+            return self._codec.decode_addon(obj)
+        except WireError:
+            # Its own pass says so; the others go on without it.
+            return None
+
+    def _namespaces_to_search(self) -> frozenset[str]:
+        return self._options.namespaces | self._former_namespaces
+
+
+def _is_ours(addon: ManagedClusterAddon) -> bool:
+    """Return whether the agent of an add-on runs on this managed cluster itself."""
+    return addon.hosting_cluster is None
