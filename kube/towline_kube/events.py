@@ -98,11 +98,18 @@ class EventRecorder:
         client: Writes the events.
         controller: Who reports, as a qualified name such as `klusterlet-agent`.
         instance: Which instance of it, for example the host's name; cut to 128 characters.
+        call_timeout: How long one call may take, in real time.
         clock: Where time comes from.
     """
 
     def __init__(
-        self, client: EventWriter, *, controller: str, instance: str, clock: Clock = SYSTEM_CLOCK
+        self,
+        client: EventWriter,
+        *,
+        controller: str,
+        instance: str,
+        call_timeout: timedelta = CALL_TIMEOUT,
+        clock: Clock = SYSTEM_CLOCK,
     ) -> None:
         if not controller or not instance:
             raise ValueError(
@@ -112,6 +119,7 @@ class EventRecorder:
         self._client = client
         self._controller = controller
         self._instance = instance[:WORD_LIMIT]
+        self._call_timeout = call_timeout
         self._clock = clock
         self._series: OrderedDict[_Sameness, _Series] = OrderedDict()
         self._failing: set[type[Exception]] = set()
@@ -196,7 +204,7 @@ class EventRecorder:
             "regarding": regarding,
         }
         try:
-            async with asyncio.timeout(CALL_TIMEOUT.total_seconds()):
+            async with asyncio.timeout(self._call_timeout.total_seconds()):
                 await self._client.create(EVENTS, body)
         except AlreadyExists:
             self._note_success()  # an earlier try got through after all, its answer did not
@@ -215,7 +223,7 @@ class EventRecorder:
             "series": {"count": count, "lastObservedTime": format_micro_time(series.last_seen)}
         }
         try:
-            async with asyncio.timeout(CALL_TIMEOUT.total_seconds()):
+            async with asyncio.timeout(self._call_timeout.total_seconds()):
                 await self._client.patch(EVENTS, series.name, patch, namespace=sameness.namespace)
         except NotFound:
             await self._begin(sameness)  # expired or deleted

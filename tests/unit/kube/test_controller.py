@@ -158,6 +158,20 @@ async def test_bad_input_is_not_tried_again_until_it_changes(
     assert caplog.records[0].exc_info is None
 
 
+async def test_bad_input_ends_the_row_of_failures(clock: FakeClock) -> None:
+    """What fails after the input was changed fails for the first time."""
+    away = TransientError("hub is away")
+    script = Script(clock, away, away, away, ConfigError("bad"), away)
+    under_test = controller(script, clock)
+    async with background(under_test.run(), name="run-controller"):
+        under_test.enqueue("c1")
+        await clock.advance(10 * SECOND)
+        assert script.times == [0, 1, 3, 7]
+        under_test.enqueue("c1")
+        await clock.advance(MINUTE)
+        assert script.times == [0, 1, 3, 7, 10, 11]
+
+
 async def test_conflicts_are_no_news_unless_they_do_not_end(
     clock: FakeClock, caplog: pytest.LogCaptureFixture
 ) -> None:
@@ -207,6 +221,7 @@ async def test_foreseen_failures_need_no_traceback(
     assert script.times == [0, 1]
     assert logged(caplog) == [(logging.WARNING, "pass failed; will try again")]
     assert caplog.records[0].exc_info is None
+    assert caplog.records[0].__dict__["error"] == str(error)
 
 
 @pytest.mark.parametrize(

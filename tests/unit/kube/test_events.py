@@ -1,5 +1,6 @@
 """Events say what happened, once and with a count, and never stand in the way of what happens."""
 
+import asyncio
 import logging
 import re
 from datetime import timedelta
@@ -11,8 +12,14 @@ from hypothesis import strategies as st
 
 from support.clock import FakeClock
 from support.fake_client import FakeClient
-from towline_api.resources import EVENTS, KubeObject
-from towline_kube.errors import Forbidden, NamespaceTerminating, Throttled, Unreachable
+from towline_api.resources import EVENTS, KubeObject, Resource
+from towline_kube.errors import (
+    AlreadyExists,
+    Forbidden,
+    NamespaceTerminating,
+    Throttled,
+    Unreachable,
+)
 from towline_kube.events import UPDATE_EVERY, EventRecorder, EventType
 
 SECOND = timedelta(seconds=1)
@@ -210,6 +217,38 @@ async def test_a_refused_count_is_logged_and_tried_again(
         await stumble(recorder)
     assert caplog.messages == ["event not recorded"]
     assert stored(server)[0]["series"]["count"] == 4
+
+
+async def test_an_answer_that_was_lost_makes_no_second_event(
+    server: FakeClient, recorder: EventRecorder, clock: FakeClock, caplog: pytest.LogCaptureFixture
+) -> None:
+    """A client that repeats the request finds the event there: it was recorded."""
+    server.fail("create", AlreadyExists("exists"))
+    await stumble(recorder)
+    await stumble(recorder)
+    assert (server.called("create"), caplog.messages) == (1, [])
+
+
+async def test_a_server_that_does_not_answer_is_not_waited_for(
+    clock: FakeClock, caplog: pytest.LogCaptureFixture
+) -> None:
+    """A pass that tells of its work must not take longer than the work."""
+
+    class SlowClient(FakeClient):
+        async def create(self, resource: Resource, body: KubeObject) -> KubeObject:
+            await asyncio.Event().wait()
+            raise AssertionError("nobody sets it")
+
+    recorder = EventRecorder(
+        SlowClient(),
+        controller="towline-agent",
+        instance="pod-1",
+        call_timeout=timedelta(milliseconds=1),
+        clock=clock,
+    )
+    async with asyncio.timeout(5):
+        await stumble(recorder)
+    assert caplog.messages == ["event not recorded"]
 
 
 @given(note=st.text(st.characters(exclude_categories=()), max_size=2_000))
