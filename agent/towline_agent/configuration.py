@@ -135,10 +135,10 @@ class AddonConfiguration:
 
     async def _carry_out(self, planned: Plan, *, namespace: str) -> tuple[Failure, ...]:
         failures = await self._applier.carry_out(planned)
-        if any(isinstance(failure.error, NotFound) for failure in failures):
-            # Applying to a namespace that is not there is the only way to find nothing.
-            if await self._namespaces.make_namespace(namespace):
-                failures = await self._applier.carry_out(planned)
+        # Applying to a namespace that is not there is the only way to find nothing.
+        is_missing = any(isinstance(failure.error, NotFound) for failure in failures)
+        if is_missing and await self._namespaces.make_namespace(namespace):
+            failures = await self._applier.carry_out(planned)
         return failures
 
     def _next_look(self, planned: Plan, failures: tuple[Failure, ...]) -> Result:
