@@ -18,7 +18,7 @@ class Clock(Protocol):
         ...
 
     async def sleep(self, delay: timedelta) -> None:
-        """Return after `delay`; at once (but not before other tasks had a turn) if it is not positive."""
+        """Return after `delay`; if it is not positive, once other tasks had a turn."""
         ...
 
 
@@ -34,7 +34,7 @@ class SystemClock:
         return time.monotonic()
 
     async def sleep(self, delay: timedelta) -> None:
-        """Return after `delay`; at once (but not before other tasks had a turn) if it is not positive."""
+        """Return after `delay`; if it is not positive, once other tasks had a turn."""
         await asyncio.sleep(max(0.0, delay.total_seconds()))
 
 

@@ -17,7 +17,7 @@ class Connection:
         client_certificate_pem: Client certificate, followed by its intermediates if there are any.
         client_key_pem: Its private key.
         token: Bearer token.
-        token_file: File with a bearer token that somebody else keeps fresh; read again every minute.
+        token_file: File with a bearer token that somebody else keeps fresh; read every minute.
         exec_plugin: The kubeconfig's `exec` stanza: a command that prints a token.
         proxy_url: HTTP proxy to go through; None means what the environment says, as for kubectl.
         tls_server_name: Name to expect in the server's certificate instead of the URL's host.

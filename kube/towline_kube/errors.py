@@ -22,6 +22,7 @@
             └── UntrustedServer       its certificate is not signed by whom we trust
 """
 
+# ruff: noqa: N818 - the names are the words of the Kubernetes API
 import json
 from dataclasses import dataclass
 from datetime import timedelta
@@ -200,7 +201,7 @@ class Unreachable(ApiError, TransientError):
 class UntrustedServer(Unreachable):
     """The server's certificate does not verify; nothing was sent.
 
-    Transient all the same: an authority being replaced, or a kubeconfig about to be, looks like this.
+    Transient all the same: an authority in the middle of being replaced looks like this.
     """
 
 

@@ -1,0 +1,329 @@
+"""One set of connections to one API server under one credential, from first use to drained."""
+
+import asyncio
+import contextlib
+import os
+import socket
+from collections.abc import AsyncGenerator, AsyncIterator, Iterator, Mapping
+from dataclasses import dataclass, field
+from datetime import timedelta
+from typing import Any
+from urllib.parse import urlencode
+
+import aiohttp
+from yarl import URL
+
+from towline_kube.bearer import BearerTokens
+from towline_kube.clock import Clock
+from towline_kube.connection import Connection
+from towline_kube.errors import Attempt, Unreachable, from_status
+from towline_kube.network_failures import unreachable
+from towline_kube.proxies import proxy_for
+from towline_kube.retries import parse_retry_after
+from towline_kube.tls import ssl_context
+
+MOST_CONNECTIONS = 100
+"""Requests and watches at one time; more wait their turn. Far below what one API server allows."""
+CONNECT_WITHIN = timedelta(seconds=10)
+"""Name, TCP and TLS together. A server that is up answers in milliseconds, across oceans in one."""
+IDLE_CONNECTION_KEPT = 55
+"""Seconds. Balancers in front of API servers cut idle connections from 60 s on."""
+
+
+@dataclass(frozen=True, slots=True)
+class Request:
+    """One HTTP request to an API server.
+
+    Args:
+        method: HTTP method.
+        path: Path below the server's URL, encoded.
+        query: Query parameters.
+        body: Content to send; None for none.
+        content_type: Its media type.
+    """
+
+    method: str
+    path: str
+    query: Mapping[str, str] = field(default_factory=dict)
+    # Bodies of Secrets and certificate requests must not turn up in a traceback.
+    body: bytes | None = field(default=None, repr=False)
+    content_type: str = "application/json"
+
+
+@dataclass(frozen=True, slots=True)
+class Answer:
+    """What the server answered, whole.
+
+    Args:
+        status: HTTP status.
+        body: Content.
+        retry_after: What its `Retry-After` header asks for.
+    """
+
+    status: int
+    body: bytes = field(repr=False)
+    retry_after: timedelta | None = None
+
+
+class Transport:
+    """The connections of one credential.
+
+    Once retired it takes no new requests; those in flight finish, watches end, and it closes.
+
+    Args:
+        connection: Server, trust and identity.
+        user_agent: Who calls, for the server's audit log.
+        clock: For token files and `Retry-After` dates.
+
+    Raises:
+        ConfigError: A certificate, key or authority cannot be used.
+    """
+
+    def __init__(self, connection: Connection, *, user_agent: str, clock: Clock) -> None:
+        # Here because this import alone takes half a second: printing CRDs should not pay for it.
+        from kubernetes.aio.client.configuration import Configuration
+        from kubernetes.aio.client.rest import RESTClientObject
+
+        self.connection = connection
+        self._clock = clock
+        self._tokens = BearerTokens(connection, clock=clock)
+        self._headers = {"User-Agent": user_agent, "Accept": "application/json"}
+        self._tls = ssl_context(connection)
+        self._proxy = connection.proxy_url or proxy_for(connection.server, environment=os.environ)
+        # The client builds a TLS context of its own that we replace. Given authorities, it does not
+        # load the system's for that.
+        self._configuration = Configuration(
+            host=connection.server,
+            ca_cert_data=_text(connection.ca_pem),
+            tls_server_name=connection.tls_server_name,
+            connection_pool_maxsize=MOST_CONNECTIONS,
+            proxy=self._proxy,
+        )
+        self._rest = RESTClientObject(self._configuration)
+        self._rest.ssl_context = self._tls
+        self._session: aiohttp.ClientSession | None = None
+        self._connector: aiohttp.TCPConnector | None = None
+        self._in_flight = 0
+        self._idle = asyncio.Event()
+        self._idle.set()
+        self._silences: set[asyncio.Timeout] = set()
+        self._retired = False
+        self._closed = False
+
+    @property
+    def retired(self) -> bool:
+        """Whether a newer transport has taken over."""
+        return self._retired
+
+    async def exchange(self, request: Request, *, attempt: Attempt, within: timedelta) -> Answer:
+        """Return the answer to one request, whatever its status.
+
+        Raises:
+            Unreachable: There was no whole answer within the time.
+            ConfigError: A token file or exec plugin gave no token.
+        """
+        with self._busy():
+            headers = await self._headers_for(request)
+            was_sent = False
+            try:
+                timeout = _timeout(connect=min(CONNECT_WITHIN, within), total=within)
+                async with self._send(request, headers=headers, timeout=timeout) as response:
+                    was_sent = True
+                    body = await response.read()
+            except (aiohttp.ClientError, TimeoutError, OSError) as error:
+                raise unreachable(attempt, error, within=within, answer_began=was_sent) from error
+            if response.status == 401:
+                self._tokens.refused()
+            return self._answer(response, body)
+
+    @contextlib.asynccontextmanager
+    async def stream(
+        self, request: Request, *, attempt: Attempt, open_within: timedelta, silence: timedelta
+    ) -> AsyncIterator[AsyncGenerator[bytes, None]]:
+        """Give the chunks of an answer that has no end, as they come.
+
+        The chunks end when the server ends the answer, and when this transport is retired.
+
+        Args:
+            request: What to ask for.
+            attempt: What that is, for messages.
+            open_within: Limit for the first line of the answer.
+            silence: Longest time without one byte.
+
+        Raises:
+            ApiError: The server refuses.
+            Unreachable: No answer, or it broke off, or fell silent.
+        """
+        response: aiohttp.ClientResponse | None = None
+        try:
+            with self._busy():
+                headers = await self._headers_for(request)
+                try:
+                    # No total limit: it would end the watch. So the opening gets its own.
+                    async with asyncio.timeout(open_within.total_seconds()):
+                        response = await self._send(
+                            request,
+                            headers=headers,
+                            timeout=_timeout(connect=min(CONNECT_WITHIN, open_within), total=None),
+                        )
+                        failure = await response.read() if response.status != 200 else b""
+                except (aiohttp.ClientError, TimeoutError, OSError) as error:
+                    raise unreachable(
+                        attempt, error, within=open_within, answer_began=response is not None
+                    ) from error
+            if response.status == 401:
+                self._tokens.refused()
+            if response.status != 200:
+                answer = self._answer(response, failure)
+                raise from_status(
+                    attempt,
+                    status=answer.status,
+                    body=answer.body,
+                    retry_after=answer.retry_after,
+                )
+            chunks = self._chunks(response, attempt=attempt, silence=silence)
+            async with contextlib.aclosing(chunks):
+                yield chunks
+        finally:
+            if response is not None:
+                # Not released to the pool: an endless answer has no end to wait for.
+                response.close()
+
+    async def retire(self, *, within: timedelta) -> None:
+        """Close once requests in flight are done, at the latest after `within`; end watches now."""
+        self._retired = True
+        for limit in tuple(self._silences):
+            if not limit.expired():
+                limit.reschedule(asyncio.get_running_loop().time())
+        try:
+            with contextlib.suppress(TimeoutError):
+                async with asyncio.timeout(within.total_seconds()):
+                    await self._idle.wait()
+        finally:
+            await self.close()
+
+    async def close(self) -> None:
+        """Close every connection; requests still in flight fail."""
+        self._closed = True
+        session, self._session = self._session, None
+        connector, self._connector = self._connector, None
+        if session is not None:
+            await session.close()
+        if connector is not None:
+            await connector.close()
+
+    def _send(
+        self, request: Request, *, headers: Mapping[str, str], timeout: aiohttp.ClientTimeout
+    ) -> Any:
+        query = f"?{urlencode(request.query)}" if request.query else ""
+        url = URL(f"{self.connection.server}{request.path}{query}", encoded=True)
+        options: dict[str, Any] = {}
+        if self.connection.tls_server_name:
+            options["server_hostname"] = self.connection.tls_server_name
+        if self._proxy:
+            options["proxy"] = self._proxy
+        # Not through the client's own request(): that follows redirects, with our credential, and
+        # rewrites content types of patches.
+        return self._open_session().request(
+            request.method,
+            url,
+            data=request.body,
+            headers=headers,
+            timeout=timeout,
+            allow_redirects=False,
+            **options,
+        )
+
+    async def _headers_for(self, request: Request) -> dict[str, str]:
+        headers = dict(self._headers)
+        if request.body is not None:
+            headers["Content-Type"] = request.content_type
+        token = await self._tokens.current()
+        if token is not None:
+            headers["Authorization"] = f"Bearer {token}"
+        return headers
+
+    def _open_session(self) -> aiohttp.ClientSession:
+        if self._closed:
+            raise RuntimeError("the client is closed")
+        if self._session is None:
+            self._connector = aiohttp.TCPConnector(
+                limit=MOST_CONNECTIONS,
+                ssl=self._tls,
+                keepalive_timeout=IDLE_CONNECTION_KEPT,
+                socket_factory=_kept_alive_socket,
+            )
+            self._configuration.client_session_kwargs = {
+                "connector": self._connector,
+                # No proxy and no password from places nobody told us to look at.
+                "trust_env": False,
+                "cookie_jar": aiohttp.DummyCookieJar(),
+            }
+            self._session = self._rest._create_pool_manager()  # noqa: SLF001 - its documented seam
+        assert self._session is not None  # noqa: S101 - for the type checker
+        return self._session
+
+    @contextlib.contextmanager
+    def _busy(self) -> Iterator[None]:
+        self._in_flight += 1
+        self._idle.clear()
+        try:
+            yield
+        finally:
+            self._in_flight -= 1
+            if not self._in_flight:
+                self._idle.set()
+
+    async def _chunks(
+        self, response: aiohttp.ClientResponse, *, attempt: Attempt, silence: timedelta
+    ) -> AsyncGenerator[bytes, None]:
+        while not self.retired:
+            limit = asyncio.timeout(silence.total_seconds())
+            try:
+                async with limit:
+                    self._silences.add(limit)
+                    chunk = await response.content.readany()
+            except (aiohttp.ClientError, TimeoutError, OSError) as error:
+                if self._retired:  # while we waited
+                    return
+                if isinstance(error, TimeoutError):
+                    raise Unreachable(
+                        f"{attempt}: no sign of life for {silence.total_seconds():.0f} s; "
+                        "taking the connection for dead and connecting again",
+                        verb=attempt.verb,
+                        object=attempt.object,
+                    ) from None
+                raise unreachable(attempt, error, within=silence, answer_began=True) from error
+            finally:
+                self._silences.discard(limit)
+            if not chunk:
+                return
+            yield chunk
+
+    def _answer(self, response: aiohttp.ClientResponse, body: bytes) -> Answer:
+        retry_after = parse_retry_after(response.headers.get("Retry-After"), now=self._clock.now())
+        return Answer(response.status, body, retry_after)
+
+
+def _timeout(*, connect: timedelta, total: timedelta | None) -> aiohttp.ClientTimeout:
+    return aiohttp.ClientTimeout(
+        total=None if total is None else total.total_seconds(),
+        sock_connect=connect.total_seconds(),
+        # Exact: by default limits above five seconds are rounded up to whole ones.
+        ceil_threshold=3600,
+    )
+
+
+def _kept_alive_socket(address: tuple[Any, ...]) -> socket.socket:
+    """Return a socket whose dead peer the kernel notices within a minute, also while reading."""
+    family, kind, protocol = address[:3]
+    created = socket.socket(family, kind, protocol)
+    created.setsockopt(socket.SOL_SOCKET, socket.SO_KEEPALIVE, 1)
+    for option, value in (("TCP_KEEPIDLE", 30), ("TCP_KEEPINTVL", 10), ("TCP_KEEPCNT", 3)):
+        if hasattr(socket, option):  # macOS calls the first one otherwise
+            created.setsockopt(socket.IPPROTO_TCP, getattr(socket, option), value)
+    return created
+
+
+def _text(pem: bytes | None) -> str | None:
+    return None if pem is None else pem.decode("ascii", errors="ignore")
