@@ -85,11 +85,10 @@ class Custody:
             found = await self._store.read()
             if not self._was_read:
                 self._stored, self._was_read = found, True
-                return
-            if not _same(found.credential, self._stored.credential):
+            elif not _same(found.credential, self._stored.credential):
                 await self._settle(found.credential)
-            if found.progress != self._stored.progress:
-                # The key of a request under way must survive the next restart.
+            if found.has_leftover or found.progress != self._stored.progress:
+                # The key of a request under way must survive the next restart; a used one must not.
                 await self._store.write_progress(self._stored.progress)
         except BaseException:
             self._is_stale = True

@@ -53,10 +53,18 @@ class StoredCredential:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Stored:
-    """Everything a store holds for one identity."""
+    """Everything a store holds for one identity.
+
+    Args:
+        credential: The credential; None if there is none.
+        progress: What is known of the request under way. A pending key that the credential uses
+            already is dropped here.
+        has_leftover: Whether such a key was there; it is to be removed.
+    """
 
     credential: StoredCredential | None = None
     progress: Progress | None = None
+    has_leftover: bool = field(default=False, init=False)
 
     def __post_init__(self) -> None:
         # A process killed between storing a credential and forgetting its key leaves both.
@@ -66,6 +74,7 @@ class Stored:
             and self.progress.key_pem == self.credential.files.get(TLS_KEY_KEY)
         ):
             object.__setattr__(self, "progress", None)
+            object.__setattr__(self, "has_leftover", True)
 
 
 def encode_credential(credential: StoredCredential) -> dict[str, bytes]:

@@ -143,9 +143,7 @@ def test_a_pending_key_is_seen_through_whatever_is_held(
 def test_a_request_for_another_subject_is_given_up_without_blame(request_state: Request) -> None:
     """Whoever renames the cluster wants the new name now, not after a pause."""
     other = dataclasses.replace(ORDER, subject=ClusterIdentity("c2", "agent").subject)
-    situation = dataclasses.replace(
-        facts(progress=THIRD_TRY, request=request_state), order=other
-    )
+    situation = dataclasses.replace(facts(progress=THIRD_TRY, request=request_state), order=other)
     step = next_step(situation)
     assert isinstance(step, DiscardPending)
     assert step.failures == 0

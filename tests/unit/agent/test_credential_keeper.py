@@ -1,0 +1,377 @@
+"""Earning and keeping a credential, against servers in memory and a clock that tests move."""
+
+import asyncio
+import base64
+from collections.abc import AsyncIterator, Callable
+from contextlib import asynccontextmanager
+from datetime import timedelta
+from typing import Any
+
+import pytest
+from support.api_world import FakeServer, Killed, Signer
+from support.clock import FakeClock
+from support.tasks import background
+from towline_agent.cluster_identity import cluster_order
+from towline_agent.credential_keeper import CredentialKeeper
+from towline_agent.credential_status import CredentialState, rotation_report
+from towline_agent.secret_store import SecretStore
+from towline_api.resources import CERTIFICATE_SIGNING_REQUESTS, SECRETS, KubeObject
+from towline_certs.credentials import Credential
+from towline_certs.identities import ClusterIdentity
+from towline_kube.client import Client
+from towline_kube.errors import Forbidden, Unauthorized, Unreachable
+
+SECOND = timedelta(seconds=1)
+MINUTE = timedelta(minutes=1)
+HOUR = timedelta(hours=1)
+IDENTITY = ClusterIdentity("c1", "agent")
+
+
+class World:
+    """A hub with its signer, a managed cluster, and agents that come and go."""
+
+    def __init__(self) -> None:
+        self.clock = FakeClock()
+        self.hub = FakeServer(self.clock)
+        self.spoke = FakeServer(self.clock)
+        self.signer = Signer(self.hub, clock=self.clock)
+        self.used: list[Credential] = []
+        self.askers: list[bool] = []
+
+    def keeper(self, *, hub: str = "https://hub") -> CredentialKeeper:
+        """Return the keeper of a new process."""
+        world = self
+
+        class Asker:
+            async def client_for(self, *, renewing: bool) -> Client:
+                world.askers.append(renewing)
+                return world.hub.client
+
+        return CredentialKeeper(
+            cluster_order(IDENTITY, lifetime=None),
+            store=SecretStore(
+                self.spoke.client, namespace="ns", name="s", labels={}, clock=self.clock
+            ),
+            asker=Asker(),
+            hub=hub,
+            beside=lambda: {"cluster-name": b"c1"},
+            on_credential=self.used.append,
+            clock=self.clock,
+        )
+
+    @asynccontextmanager
+    async def running(self, keeper: CredentialKeeper) -> AsyncIterator[CredentialKeeper]:
+        async with background(keeper.run(), name="keep"):
+            await self.clock.settle()
+            yield keeper
+
+    async def until(self, happened: Callable[[], bool], *, limit: timedelta = MINUTE) -> None:
+        await self.clock.advance_until(happened, step=SECOND / 10, limit=limit)
+
+    async def earn(self, keeper: CredentialKeeper) -> None:
+        """Let the keeper get its certificate."""
+        await self.until(lambda: bool(self.signer.pending))
+        self.signer.sign_all()
+        await self.until(lambda: keeper.status.state is CredentialState.HOLDING)
+
+    def secret(self, name: str = "s") -> KubeObject | None:
+        for key, secret in self.spoke.stored(SECRETS).items():
+            if key.name == name:
+                return secret
+        return None
+
+    def edit(self, **data: str) -> None:
+        secret = self.secret()
+        assert secret is not None
+        self.spoke.put(SECRETS, {**secret, "data": {**secret["data"], **data}})
+
+
+@pytest.fixture
+def world() -> World:
+    return World()
+
+
+async def test_a_first_start_ends_with_a_stored_credential(world: World) -> None:
+    """Key first, then request, then the pair in one write; nothing is left pending."""
+    async with world.running(world.keeper()) as keeper:
+        await world.until(lambda: bool(world.signer.pending))
+        assert world.secret("s-pending") is not None, "the key is stored before it is used"
+        assert world.secret() is None
+        await world.earn(keeper)
+        secret = world.secret()
+        assert secret is not None
+        assert set(secret["data"]) == {"tls.key", "tls.crt", "cluster-name"}
+        assert world.secret("s-pending") is None
+        assert [credential.subject for credential in world.used] == [IDENTITY.subject]
+        report = rotation_report(keeper.status)
+        assert report is not None
+        assert report.message.startswith("client certificate rotated starting from 2026-")
+
+
+async def test_a_restart_with_a_good_credential_asks_nobody(world: World) -> None:
+    """A thousand agents restarting must not be felt by the hub."""
+    async with world.running(world.keeper()) as keeper:
+        await world.earn(keeper)
+    calls = len(world.hub.calls)
+    async with world.running(world.keeper()) as keeper:
+        await world.until(lambda: keeper.status.state is CredentialState.HOLDING)
+        assert len(world.used) == 2
+    assert len(world.hub.calls) == calls
+
+
+async def test_renewal_happens_in_time_with_a_new_key_under_the_own_identity(world: World) -> None:
+    """The old credential stays in use until the new one is stored."""
+    async with world.running(world.keeper()) as keeper:
+        await world.earn(keeper)
+        await world.until(lambda: bool(world.signer.pending), limit=HOUR)
+        first = world.used[0]
+        left = first.validity.not_after - world.clock.now()
+        assert 0.19 * HOUR < left <= 0.25 * HOUR
+        assert world.askers[-1] is True
+        assert keeper.credential == first
+        await world.earn(keeper)
+        assert keeper.credential is not None
+        assert keeper.credential.key_pem != first.key_pem
+        assert len(world.signer.requests) == 2
+
+
+async def test_an_expired_credential_is_replaced_in_process(world: World) -> None:
+    """However long the hub was away: no restart, and it is the bootstrap identity that asks."""
+    async with world.running(world.keeper()) as keeper:
+        await world.earn(keeper)
+        world.hub.fail("create", *[Unreachable("no route")] * 500)
+        await world.clock.advance(2 * HOUR)
+        assert keeper.credential is None
+        assert world.askers[-1] is False
+        world.hub.recover()
+        await world.until(lambda: bool(world.signer.pending), limit=HOUR)
+        await world.earn(keeper)
+        assert keeper.credential is not None
+
+
+async def test_a_denied_request_is_paused_and_then_asked_anew(world: World) -> None:
+    """A refused agent must neither give up nor flood the hub; each pause is longer."""
+    async with world.running(world.keeper()) as keeper:
+        for count in range(1, 8):
+            await world.until(lambda: bool(world.signer.pending), limit=HOUR)
+            assert len(world.signer.pending) == 1
+            assert len(world.signer.requests) == count
+            world.signer.deny_all()
+            await world.until(lambda: keeper.status.state is CredentialState.PAUSED)
+            assert "not you" in keeper.status.message
+        waited = world.clock.now()
+        await world.until(lambda: bool(world.signer.pending), limit=HOUR)
+        assert world.clock.now() - waited > 15 * MINUTE
+        report = rotation_report(keeper.status)
+        assert report is not None
+        assert report.status == "False"
+
+
+async def test_a_restart_does_not_shorten_a_pause(world: World) -> None:
+    """A crash loop is where floods of requests come from."""
+    async with world.running(world.keeper()) as keeper:
+        await world.until(lambda: bool(world.signer.pending))
+        world.signer.deny_all()
+        await world.until(lambda: keeper.status.state is CredentialState.PAUSED)
+    for _ in range(5):
+        async with world.running(world.keeper()) as keeper:
+            await world.clock.advance(SECOND)
+            assert keeper.status.state is CredentialState.PAUSED
+    assert len(world.signer.requests) == 1
+
+
+async def test_a_collected_request_is_posted_again_with_the_same_key(world: World) -> None:
+    """Hubs delete requests nobody decided on for a day."""
+    async with world.running(world.keeper()) as keeper:
+        await world.until(lambda: bool(world.signer.pending))
+        (first,) = world.signer.pending
+        world.hub.remove(CERTIFICATE_SIGNING_REQUESTS, first["metadata"]["name"])
+        await world.until(lambda: bool(world.signer.pending))
+        (second,) = world.signer.pending
+        assert second["metadata"]["name"] == first["metadata"]["name"]
+        await world.earn(keeper)
+
+
+async def test_a_request_of_that_name_by_somebody_else_is_not_waited_for(world: World) -> None:
+    """It could be signed for their key; a fresh key gives another name."""
+    async with world.running(world.keeper()):
+        await world.until(lambda: bool(world.signer.pending))
+        (ours,) = world.signer.pending
+    name = ours["metadata"]["name"]
+    world.hub.remove(CERTIFICATE_SIGNING_REQUESTS, name)
+    other = World()
+    async with other.running(other.keeper()):
+        await other.until(lambda: bool(other.signer.pending))
+        (theirs,) = other.signer.pending
+    metadata = {**theirs["metadata"], "name": name}
+    world.hub.put(CERTIFICATE_SIGNING_REQUESTS, {**theirs, "metadata": metadata})
+    async with world.running(world.keeper()):
+        await world.until(lambda: len(world.signer.pending) == 2, limit=HOUR)
+
+
+async def test_a_certificate_for_another_key_is_never_stored(world: World) -> None:
+    """A mixed-up signer costs a request, not the credential."""
+    async with world.running(world.keeper()) as keeper:
+        await world.until(lambda: bool(world.signer.pending))
+        world.signer.sign(world.signer.pending[0], change=lambda _: b"garbage")
+        await world.until(lambda: keeper.status.state is CredentialState.PAUSED)
+        assert world.secret() is None
+        await world.until(lambda: bool(world.signer.pending), limit=HOUR)
+        await world.earn(keeper)
+
+
+@pytest.mark.parametrize(
+    "edit",
+    [
+        pytest.param({"tls.key": "YnJva2Vu"}, id="broken-key"),
+        pytest.param({"tls.crt": ""}, id="emptied-certificate"),
+        pytest.param({"cluster-name": "b3RoZXI="}, id="other-cluster-name"),
+    ],
+)
+async def test_an_edited_secret_is_written_again_from_memory(
+    world: World, edit: dict[str, str]
+) -> None:
+    """While the process holds the good credential nothing is lost, and the hub is not asked."""
+    async with world.running(world.keeper()) as keeper:
+        await world.earn(keeper)
+        before = world.secret()
+        assert before is not None
+        calls = len(world.hub.calls)
+        world.edit(**edit)
+        await world.until(lambda: (world.secret() or {}).get("data") == before["data"])
+        assert len(world.hub.calls) == calls
+
+
+async def test_a_deleted_secret_is_written_again_from_memory(world: World) -> None:
+    """As above, for whoever deletes instead."""
+    async with world.running(world.keeper()) as keeper:
+        await world.earn(keeper)
+        before = world.secret()
+        world.spoke.remove(SECRETS, "s", "ns")
+        await world.until(lambda: world.secret() is not None)
+        after = world.secret()
+        assert before is not None
+        assert after is not None
+        assert after["data"] == before["data"]
+
+
+async def test_a_secret_edited_while_the_agent_was_down_is_earned_again(world: World) -> None:
+    """There is no memory to restore it from."""
+    async with world.running(world.keeper()) as keeper:
+        await world.earn(keeper)
+    world.edit(**{"tls.key": "YnJva2Vu"})
+    async with world.running(world.keeper()) as keeper:
+        await world.earn(keeper)
+        assert len(world.signer.requests) == 2
+
+
+async def test_a_newer_credential_in_the_store_is_taken_over(world: World) -> None:
+    """During a rolling update the other replica may have renewed."""
+    async with world.running(world.keeper()) as keeper:
+        await world.earn(keeper)
+        other = World()
+        other.clock, other.signer.clock = world.clock, world.clock
+        await world.clock.advance(MINUTE)
+        async with other.running(other.keeper()) as another:
+            await other.earn(another)
+        secret, newer = world.secret(), other.secret()
+        assert secret is not None
+        assert newer is not None
+        world.spoke.put(SECRETS, {**secret, "data": newer["data"]})
+        await world.until(lambda: len(world.used) == 2)
+        assert world.used[1].certificate_pem == base64.b64decode(newer["data"]["tls.crt"])
+
+
+async def test_a_refused_credential_is_earned_again(world: World) -> None:
+    """A rebuilt hub signs with another authority: dates say nothing about that."""
+    async with world.running(world.keeper()) as keeper:
+        await world.earn(keeper)
+        keeper.refuse("401")
+        await world.until(lambda: bool(world.signer.pending))
+        assert world.askers[-1] is False
+        await world.earn(keeper)
+        assert len(world.used) == 2
+
+
+async def test_a_credential_of_another_hub_is_not_used(world: World) -> None:
+    """Moving to another hub means registering there."""
+    async with world.running(world.keeper()) as keeper:
+        await world.earn(keeper)
+    async with world.running(world.keeper(hub="https://other")) as keeper:
+        await world.earn(keeper)
+        assert len(world.signer.requests) == 2
+
+
+@pytest.mark.parametrize("error", [Unreachable("no route"), Unauthorized("401"), Forbidden("403")])
+async def test_a_hub_that_does_not_answer_is_asked_again(world: World, error: Exception) -> None:
+    """Unreachable, expired token, missing rights: said once, retried for ever, one request."""
+    world.hub.fail("create", *[error] * 5)
+    async with world.running(world.keeper()) as keeper:
+        await world.until(lambda: keeper.status.state is CredentialState.FAILING)
+        assert str(error) in keeper.status.message
+        await world.until(lambda: bool(world.signer.pending), limit=10 * MINUTE)
+        await world.earn(keeper)
+        assert len(world.signer.requests) == 1
+
+
+async def test_a_lost_answer_does_not_make_a_second_request(world: World) -> None:
+    """The connection broke after the hub had created it."""
+    create = world.hub.create
+    lost: list[Any] = []
+
+    async def create_and_lose(*args: Any) -> Any:
+        made = await create(*args)
+        if not lost:
+            lost.append(made)
+            raise Unreachable("connection reset")
+        return made
+
+    world.hub.create = create_and_lose  # type: ignore[method-assign]
+    async with world.running(world.keeper()) as keeper:
+        await world.until(lambda: bool(lost))
+        await world.earn(keeper)
+        assert len(world.signer.requests) == 1
+
+
+@pytest.mark.parametrize("server", ["hub", "spoke"])
+@pytest.mark.parametrize("signs_at_once", [True, False])
+async def test_killed_anywhere_it_goes_on_with_the_same_request(
+    server: str, *, signs_at_once: bool
+) -> None:
+    """Before and after every single call: never a second request beside a pending one."""
+    kill_at, killed = 0, True
+    while killed:
+        world = World()
+        target = world.hub if server == "hub" else world.spoke
+        target.kill_at = kill_at
+        killed = False
+        try:
+            async with world.running(world.keeper()) as keeper:
+                for _ in range(100):
+                    if signs_at_once:
+                        world.signer.sign_all()
+                    if keeper.status.state is CredentialState.HOLDING:
+                        break
+                    await world.clock.advance(SECOND / 2)
+        except Killed:
+            killed = True
+        except BaseExceptionGroup as group:
+            assert group.subgroup(Killed) is not None
+            killed = True
+        target.kill_at = None
+        async with world.running(world.keeper()) as keeper:
+            assert len(world.signer.pending) <= 1
+            for _ in range(100):
+                assert len(world.signer.pending) <= 1
+                if world.signer.pending:
+                    await world.clock.advance(SECOND)
+                world.signer.sign_all()
+                if keeper.status.state is CredentialState.HOLDING:
+                    break
+                await world.clock.advance(SECOND / 2)
+            assert keeper.status.state is CredentialState.HOLDING, f"killed at {kill_at}"
+            assert len(world.signer.requests) == 1, f"killed at {kill_at}"
+            assert world.secret("s-pending") is None
+        kill_at += 1
+    assert kill_at > 4, "the agent was killed at every boundary there is"
+    await asyncio.sleep(0)
