@@ -12,6 +12,7 @@ from towline_api.names import ADDON_NAME_LABEL, CLUSTER_NAME_LABEL
 from towline_api.resources import KubeObject
 from towline_api.timestamps import parse_time
 
+_LARGEST_INT32 = 2**31 - 1
 _DECISIONS = frozenset({"Approved", "Denied", "Failed"})
 
 
@@ -65,11 +66,6 @@ class SigningRequest:
         spec = _mapping(obj.get("spec"), field="spec")
         status = _mapping(obj.get("status"), field="status")
         created = metadata.get("creationTimestamp")
-        expiration = spec.get("expirationSeconds")
-        if expiration is not None and (
-            not isinstance(expiration, int) or isinstance(expiration, bool)
-        ):
-            raise _wrong("an integer", expiration, field="spec.expirationSeconds")
         return cls(
             name=_text(metadata.get("name"), field="metadata.name"),
             signer_name=_text(spec.get("signerName"), field="spec.signerName"),
@@ -86,7 +82,7 @@ class SigningRequest:
                 key: _text(value, field=f"metadata.labels.{key}")
                 for key, value in _mapping(metadata.get("labels"), field="metadata.labels").items()
             },
-            expiration_seconds=expiration,
+            expiration_seconds=_seconds(spec.get("expirationSeconds")),
             created=None
             if created is None
             else parse_time(_text(created, field="metadata.creationTimestamp")),
@@ -124,6 +120,14 @@ def _decisions(conditions: object) -> frozenset[str]:
         raise _wrong("a list", conditions, field="status.conditions")
     types = (_mapping(condition, field="status.conditions").get("type") for condition in conditions)
     return frozenset(kind for kind in types if isinstance(kind, str)) & _DECISIONS
+
+
+def _seconds(value: object) -> int | None:
+    if value is None:
+        return None
+    if not isinstance(value, int) or isinstance(value, bool) or abs(value) > _LARGEST_INT32:
+        raise _wrong("a 32-bit integer", value, field="spec.expirationSeconds")
+    return value
 
 
 def _bytes_or_none(value: object) -> bytes | None:
