@@ -8,7 +8,7 @@ from contextlib import AsyncExitStack
 from pathlib import Path
 from typing import NoReturn, Self
 
-from towline_kube.client import Call, Client
+from towline_kube.client import Call, Client, user_agent
 
 from towline_agent.channel import FIELD_MANAGER
 from towline_agent.mounted_credential import MountedCredential
@@ -79,6 +79,7 @@ class Bootstrap:
                 Client(
                     self.connection,
                     field_manager=FIELD_MANAGER,
+                    user_agent=user_agent("agent"),
                     clock=self._clock,
                     on_call=self._on_call,
                 )

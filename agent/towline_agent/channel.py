@@ -8,7 +8,7 @@ from contextlib import AsyncExitStack
 from datetime import timedelta
 from typing import NoReturn
 
-from towline_kube.client import Call, Client
+from towline_kube.client import Call, Client, user_agent
 
 from towline_agent.resting import rest
 from towline_api.errors import TowlineError, TransientError
@@ -21,8 +21,9 @@ log = logging.getLogger(__name__)
 
 FIELD_MANAGER = "towline-agent"
 _PROOFS = Backoff(first=timedelta(seconds=1), limit=timedelta(minutes=1))
-_REFUSALS_BEFORE_GIVING_UP = 3
-"""An API server that is just starting may refuse a good certificate; it does so for moments."""
+_REFUSALS_BEFORE_GIVING_UP = 5
+"""An API server that is just starting may refuse a good certificate, for moments. These take about
+half a minute."""
 
 
 class HubNotReadyError(TransientError):
@@ -40,6 +41,7 @@ class HubChannel:
         user: The user name the hub must see; None takes whoever the credential names.
         on_refused: Told when the hub keeps refusing the offered credential, with the reason.
         on_call: Told each call of the client, for counting.
+        connect: Makes a client; by default a `Client` with our field manager.
         clock: Time, for pauses between attempts.
     """
 
@@ -49,11 +51,13 @@ class HubChannel:
         user: str | None = None,
         on_refused: Callable[[str], None] | None = None,
         on_call: Callable[[Call], None] | None = None,
+        connect: Callable[[Connection], Client] | None = None,
         clock: Clock = SYSTEM_CLOCK,
     ) -> None:
         self._user = user
         self._on_refused = on_refused
         self._on_call = on_call
+        self._connect = connect or self._new_client
         self._clock = clock
         self._client: Client | None = None
         self._offer: Connection | None = None
@@ -156,14 +160,7 @@ class HubChannel:
 
     async def _try(self, connection: Connection, stack: AsyncExitStack) -> None:
         async with AsyncExitStack() as trial:
-            candidate = await trial.enter_async_context(
-                Client(
-                    connection,
-                    field_manager=FIELD_MANAGER,
-                    clock=self._clock,
-                    on_call=self._on_call,
-                )
-            )
+            candidate = await trial.enter_async_context(self._connect(connection))
             user = await candidate.whoami()
             if self._user is not None and user.username != self._user:
                 raise TransientError(
@@ -179,3 +176,12 @@ class HubChannel:
         if not self.is_ready:
             log.info("hub channel is up", extra={"object": user.username})
         self._ready.set()
+
+    def _new_client(self, connection: Connection) -> Client:
+        return Client(
+            connection,
+            field_manager=FIELD_MANAGER,
+            user_agent=user_agent("agent"),
+            clock=self._clock,
+            on_call=self._on_call,
+        )

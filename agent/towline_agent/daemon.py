@@ -8,7 +8,7 @@ from collections.abc import Awaitable, Callable, Mapping
 from contextlib import AsyncExitStack
 from datetime import timedelta
 
-from towline_kube.client import Call, Client
+from towline_kube.client import Call, Client, user_agent
 
 from towline_agent.bootstrap import Bootstrap
 from towline_agent.channel import FIELD_MANAGER
@@ -85,6 +85,7 @@ async def run(
             Client(
                 spoke_connection,
                 field_manager=FIELD_MANAGER,
+                user_agent=user_agent("agent"),
                 clock=clock,
                 on_call=observers.on_spoke_call,
             )

@@ -4,6 +4,7 @@ import re
 from datetime import UTC, datetime
 
 import pytest
+
 from towline_agent.cluster_identity import choose_identity, cluster_order, stored_identity
 from towline_agent.enrollment import Paused
 from towline_agent.signing_requests import new_pending

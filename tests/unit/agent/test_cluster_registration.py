@@ -3,6 +3,7 @@
 import base64
 
 import pytest
+
 from towline_agent.cluster_registration import (
     agent_annotations,
     client_configs,

@@ -5,6 +5,7 @@ from datetime import UTC, datetime
 from typing import Any
 
 import pytest
+
 from towline_agent.cluster_status import (
     ClaimLimits,
     Healthy,

@@ -6,6 +6,7 @@ from datetime import UTC, datetime, timedelta
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+
 from towline_agent.enrollment import (
     Absent,
     CertificateOrder,
@@ -29,8 +30,8 @@ from towline_agent.enrollment import (
     Unusable,
     Usable,
     UseCredential,
-    Waiting,
     WaitForRequest,
+    Waiting,
     next_step,
 )
 from towline_certs.identities import ClusterIdentity

@@ -3,6 +3,7 @@
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+
 from towline_agent.quantities import sum_quantities
 from towline_api.errors import WireError
 

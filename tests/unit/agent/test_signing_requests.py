@@ -6,6 +6,7 @@ from datetime import UTC, datetime, timedelta
 from typing import Any
 
 import pytest
+
 from towline_agent.enrollment import Absent, CertificateOrder, Dead, Issued, Pending, Waiting
 from towline_agent.signing_requests import new_pending, observe_request, signing_request
 from towline_api.resources import KubeObject

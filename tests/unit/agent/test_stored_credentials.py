@@ -5,6 +5,7 @@ import json
 from datetime import UTC, datetime, timedelta
 
 import pytest
+
 from towline_agent.enrollment import (
     CertificateOrder,
     NothingStored,
