@@ -2,10 +2,9 @@
 
 import json
 import os
-import types
 from collections.abc import Mapping, Sequence
 from pathlib import Path
-from typing import Any, TypeVar, Union, get_args, get_origin
+from typing import Any, TypeVar
 
 import yaml
 from pydantic import Field, ValidationError
@@ -20,6 +19,7 @@ from pydantic_settings import (
 )
 
 from towline_api.errors import ConfigError
+from towline_kube.flag_help import allowed_types, describe_flags
 from towline_kube.logs import LogFormat, LogLevel
 from towline_kube.redaction import quotable
 
@@ -107,16 +107,15 @@ def load(
 def _from_flags(
     settings_class: type[ProgramSettings], arguments: Sequence[str], *, prog: str
 ) -> dict[str, Any]:
+    source: CliSettingsSource[Any] = CliSettingsSource(
+        settings_class, cli_prog_name=prog, cli_exit_on_error=False
+    )
+    describe_flags(source.root_parser, settings_class)
     try:
-        source: CliSettingsSource[Any] = CliSettingsSource(
-            settings_class,
-            cli_prog_name=prog,
-            cli_parse_args=list(arguments),
-            cli_exit_on_error=False,
-        )
-        values = source()
+        values = source(args=list(arguments))()
     except SettingsError as error:
-        raise ConfigError(f"{prog}: {quotable(str(error))}; see {prog} --help") from None
+        problem = quotable(str(error)).removeprefix("error parsing CLI: ")
+        raise ConfigError(f"{problem}; see {prog} --help") from None
     return {_field_named(settings_class, key) or key: value for key, value in values.items()}
 
 
@@ -139,7 +138,7 @@ def _from_environment(
 
 def _decoded(text: str, field: FieldInfo, *, variable: str) -> Any:
     """Return the value of a variable: lists as `a,b`, mappings as `a=1,b=2`, both also as JSON."""
-    kinds = _kinds(field.annotation)
+    kinds = allowed_types(field.annotation)
     if not kinds & {list, tuple, set, frozenset, dict}:
         return text
     if text.lstrip().startswith(("[", "{")):
@@ -154,14 +153,6 @@ def _decoded(text: str, field: FieldInfo, *, variable: str) -> Any:
     if wrong := [key for key, equals, _ in pairs if not equals]:
         raise ConfigError(f"{variable}: expected key=value, found {quotable(wrong[0])!r}")
     return {key: value for key, _, value in pairs}
-
-
-def _kinds(annotation: Any) -> set[Any]:
-    """Return the bare types an annotation allows."""
-    origin = get_origin(annotation)
-    if origin in (Union, types.UnionType):
-        return set().union(*(_kinds(option) for option in get_args(annotation)))
-    return {origin or annotation}
 
 
 def _from_file(settings_class: type[ProgramSettings], path: Path) -> dict[str, Any]:
