@@ -11,8 +11,6 @@ from collections.abc import Iterable
 from dataclasses import dataclass, replace
 from datetime import timedelta
 
-from towline_kube.client import Client
-
 from towline_api import names
 from towline_api.addon_codec import AddonCodec
 from towline_api.metadata import name_of, namespace_of
@@ -36,6 +34,7 @@ from towline_hub.approval_facts import addon_facts, cluster_facts
 from towline_hub.automatic_acceptance import AutomaticAcceptance
 from towline_hub.caches import BY_CLUSTER, HubCaches, HubViews
 from towline_hub.live_identity import reported_expiry
+from towline_kube.client import Client
 from towline_kube.clock import Clock
 from towline_kube.controller import DONE, Result
 from towline_kube.events import EventRecorder, EventType
@@ -271,7 +270,7 @@ class Approver:
         return request.created is not None and self._clock.now() - request.created < _SETTLING
 
     def _facts(self, request: SigningRequest) -> dict[str, str]:
-        facts = {"csr": request.name, "requester": request.username}
+        facts = {"csr": request.name}
         if request.cluster:
             facts["cluster"] = request.cluster
         if request.addon:

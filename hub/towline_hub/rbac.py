@@ -118,6 +118,7 @@ def role_binding(
 
 def bootstrap_rbac() -> list[KubeObject]:
     """Return what lets a bootstrap token ask for a cluster's first certificate, and no more."""
+    labels = {names.MANAGED_BY_LABEL: "towline"}
     rules = [
         rule("", ["configmaps"], ["get"]),
         rule(
@@ -130,12 +131,12 @@ def bootstrap_rbac() -> list[KubeObject]:
         rule(CLUSTER_GROUP, ["managedclustersets/join"], ["create"]),
     ]
     return [
-        cluster_role(names.BOOTSTRAP_CLUSTER_ROLE, rules, labels={}),
+        cluster_role(names.BOOTSTRAP_CLUSTER_ROLE, rules, labels=labels),
         cluster_role_binding(
             names.BOOTSTRAP_CLUSTER_ROLE_BINDING,
             role=names.BOOTSTRAP_CLUSTER_ROLE,
             subjects=[group_subject(names.BOOTSTRAP_GROUP)],
-            labels={},
+            labels=labels,
         ),
     ]
 

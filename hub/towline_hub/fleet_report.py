@@ -1,0 +1,162 @@
+"""The state of a fleet for people, as a table, and for programs, as JSON."""
+
+from dataclasses import asdict
+from datetime import datetime, timedelta
+from typing import Any
+
+from rich.console import Group, RenderableType
+from rich.table import Table
+from rich.text import Text
+
+from towline_api.timestamps import format_time
+from towline_hub.fleet import (
+    Acceptance,
+    AddonStatus,
+    ClusterStatus,
+    ConfigStatus,
+    FleetStatus,
+    PendingRequest,
+)
+
+_SHOWN_HASH = 12
+_NOTHING = "-"
+
+
+def status_json(fleet: FleetStatus) -> dict[str, Any]:
+    """Return a fleet's state as JSON: times as RFC 3339, durations as seconds."""
+    plain: dict[str, Any] = _plain(asdict(fleet))
+    return plain
+
+
+def status_table(fleet: FleetStatus) -> RenderableType:
+    """Return a fleet's state as tables for a terminal."""
+    parts: list[RenderableType] = [_clusters(fleet)]
+    if fleet.addons:
+        parts.append(_addons(fleet))
+    if fleet.pending:
+        parts.append(_pending(fleet))
+    return Group(*parts)
+
+
+def _clusters(fleet: FleetStatus) -> Table:
+    table = _table(
+        "Clusters",
+        *("Name", "Accepted", "Joined", "Available", "Kubernetes", "Certificate ends", "Lease age"),
+        "Problem",
+    )
+    for cluster in fleet.clusters:
+        table.add_row(*_cluster_row(cluster, now=fleet.at))
+    if not fleet.clusters:
+        table.add_row("none", *[""] * 7)
+    return table
+
+
+def _cluster_row(cluster: ClusterStatus, *, now: datetime) -> tuple[str | Text, ...]:
+    good = cluster.acceptance is Acceptance.ACCEPTED
+    return (
+        cluster.name,
+        Text(cluster.acceptance.value, style="green" if good else "yellow"),
+        "yes" if cluster.joined else "no",
+        _verdict(cluster.available),
+        cluster.kubernetes or _NOTHING,
+        _expiry(cluster.certificate_expires, now=now),
+        _NOTHING if cluster.lease_age is None else _rough(cluster.lease_age),
+        cluster.problem or "",
+    )
+
+
+def _addons(fleet: FleetStatus) -> Table:
+    table = _table(
+        "Add-ons", "Cluster", "Name", "Available", "Progressing", "Configuration", "Problem"
+    )
+    for addon in fleet.addons:
+        table.add_row(*_addon_row(addon))
+    return table
+
+
+def _addon_row(addon: AddonStatus) -> tuple[str | Text, ...]:
+    return (
+        addon.cluster,
+        addon.name,
+        _verdict(addon.available),
+        addon.progressing or _NOTHING,
+        "\n".join(map(_config, addon.configs)) or _NOTHING,
+        addon.problem or "",
+    )
+
+
+def _config(config: ConfigStatus) -> str:
+    state = "applied" if config.is_applied else "not applied"
+    shown = config.desired[:_SHOWN_HASH] or "no hash"
+    return f"{config.config} {shown} ({state})"
+
+
+def _pending(fleet: FleetStatus) -> Table:
+    table = _table(
+        "Requests that wait", "Name", "Cluster", "Add-on", "Requester", "Age", "Waiting for"
+    )
+    for request in fleet.pending:
+        table.add_row(*_pending_row(request))
+    return table
+
+
+def _pending_row(request: PendingRequest) -> tuple[str, ...]:
+    return (
+        request.name,
+        request.cluster,
+        request.addon or _NOTHING,
+        request.requester,
+        _rough(request.age),
+        request.waiting_for,
+    )
+
+
+def _table(title: str, *columns: str) -> Table:
+    table = Table(title=title, title_justify="left", show_edge=False, pad_edge=False)
+    for column in columns:
+        # Names are what one copies into the next command.
+        table.add_column(column, overflow="fold", no_wrap=False)
+    return table
+
+
+def _verdict(status: str | None) -> Text:
+    style = {"True": "green", "False": "red", "Unknown": "yellow"}.get(status or "", "")
+    return Text(status or _NOTHING, style=style)
+
+
+def _expiry(expires: datetime | None, *, now: datetime) -> Text:
+    if expires is None:
+        return Text(_NOTHING)
+    if expires < now:
+        return Text(f"{_rough(now - expires)} ago", style="red")
+    return Text(f"in {_rough(expires - now)}")
+
+
+def _rough(duration: timedelta) -> str:
+    """Return a duration in its one or two largest units."""
+    seconds = max(0, int(duration.total_seconds()))
+    for unit, size, smaller, divisor in (
+        ("d", 86400, "h", 3600),
+        ("h", 3600, "m", 60),
+        ("m", 60, "s", 1),
+    ):
+        if seconds >= size:
+            rest = seconds % size // divisor
+            return f"{seconds // size}{unit}" + (f"{rest}{smaller}" if rest else "")
+    return f"{seconds}s"
+
+
+def _plain(value: Any) -> Any:
+    match value:
+        case dict():
+            return {key: _plain(item) for key, item in value.items()}
+        case list() | tuple():
+            return [_plain(item) for item in value]
+        case datetime():
+            return format_time(value)
+        case timedelta():
+            return round(value.total_seconds(), 3)
+        case Acceptance():
+            return value.value
+        case _:
+            return value

@@ -1,0 +1,179 @@
+"""The running hub: its caches, its reconcilers, and what wakes which."""
+
+import asyncio
+import logging
+import socket
+from collections.abc import Iterable
+from typing import NoReturn
+
+from towline_api.addon_codec import V1Alpha1Codec
+from towline_api.metadata import ObjectKey, labels_of, name_of, namespace_of
+from towline_api.names import ADDON_NAME_LABEL, CLUSTER_NAME_LABEL
+from towline_api.resources import KubeObject
+from towline_hub.acceptance import Acceptor
+from towline_hub.addons import AddonReconciler
+from towline_hub.approval import Approver
+from towline_hub.caches import HubViews, hub_caches
+from towline_hub.config_objects import ConfigObjects
+from towline_hub.departure import Departure
+from towline_hub.health import HealthWatch
+from towline_hub.object_writer import ObjectWriter
+from towline_hub.settings import HubSettings
+from towline_kube.client import Client
+from towline_kube.clock import Clock
+from towline_kube.controller import Controller
+from towline_kube.events import EventRecorder
+
+log = logging.getLogger(__name__)
+
+REPORTER = "towline-hub"
+
+_CONCURRENCY = 10
+"""Passes at a time per kind: enough to keep an API server a network away busy during a mass join,
+few enough that its priority and fairness never has to hold us back."""
+
+
+class Hub:
+    """Everything that runs on a hub, wired together.
+
+    Args:
+        client: Whom to ask, as the hub's own identity.
+        settings: What the operator chose.
+        clock: Where time comes from.
+    """
+
+    def __init__(self, client: Client, settings: HubSettings, *, clock: Clock) -> None:
+        codec = V1Alpha1Codec()
+        self._settings = settings
+        self.caches = hub_caches(client, clock=clock)
+        views = HubViews.of(self.caches, clock=clock)
+        self._events = EventRecorder(
+            client, controller=REPORTER, instance=socket.gethostname(), clock=clock
+        )
+        writer = ObjectWriter(client, views.grants())
+        self._approver = Approver(
+            client,
+            caches=self.caches,
+            views=views,
+            events=self._events,
+            codec=codec,
+            rules=settings.approval_rules,
+            clock=clock,
+        )
+        self._acceptor = Acceptor(
+            client,
+            caches=self.caches,
+            views=views,
+            writer=writer,
+            departure=Departure(
+                client,
+                caches=self.caches,
+                views=views,
+                writer=writer,
+                clock=clock,
+                limit=settings.cleanup_limit,
+            ),
+            clock=clock,
+        )
+        self._configs = ConfigObjects(
+            client,
+            deployment_configs=self.caches.deployment_configs,
+            on_change=self._addon_concerned,
+            clock=clock,
+        )
+        self._addons = AddonReconciler(
+            client,
+            caches=self.caches,
+            views=views,
+            writer=writer,
+            configs=self._configs,
+            codec=codec,
+            served=settings.addons,
+            clock=clock,
+        )
+        self._health = HealthWatch(
+            client,
+            caches=self.caches,
+            views=views,
+            events=self._events,
+            codec=codec,
+            clock=clock,
+        )
+        self._approve: Controller[str] = Controller(
+            "approve-requests", self._approver.reconcile, concurrency=_CONCURRENCY, clock=clock
+        )
+        self._accept: Controller[str] = Controller(
+            "accept-clusters", self._acceptor.reconcile, concurrency=_CONCURRENCY, clock=clock
+        )
+        self._serve: Controller[ObjectKey] = Controller(
+            "serve-addons", self._addons.reconcile, concurrency=_CONCURRENCY, clock=clock
+        )
+        self._feed()
+
+    async def run(self) -> NoReturn:
+        """Run until cancelled.
+
+        Raises:
+            TransientError: A first list did not arrive in time; says which and why.
+        """
+        try:
+            async with asyncio.TaskGroup() as group:
+                for cache in self.caches:
+                    group.create_task(cache.run(), name=f"watch-{cache.resource.plural}")
+                # Conclusions from half the picture would be wrong, and so would the writes.
+                await self.caches.wait_synced(limit=self._settings.startup_limit)
+                group.create_task(self._configs.run(), name="watch-configs")
+                group.create_task(self._health.run(), name="watch-health")
+                for controller in (self._approve, self._accept, self._serve):
+                    group.create_task(controller.run(), name=f"run-{controller.name}")
+                log.info("hub runs", extra={"reason": f"{len(self.caches.clusters)} clusters"})
+        finally:
+            async with asyncio.timeout(5):
+                await self._events.flush()
+        raise AssertionError("the parts of the hub ended by themselves")
+
+    def _feed(self) -> None:
+        caches = self.caches
+        self._approve.feed_from(caches.requests, _own_name)
+        self._approve.feed_from(caches.clusters, self._approver.requests_of_cluster)
+        self._approve.feed_from(caches.addons, self._approver.requests_of_addon)
+
+        self._accept.feed_from(caches.clusters, _own_name)
+        for cache in (
+            caches.namespaces,
+            caches.leases,
+            caches.cluster_roles,
+            caches.cluster_role_bindings,
+            caches.role_bindings,
+        ):
+            self._accept.feed_from(cache, self._acceptor.clusters_of)
+        # The last add-on to go lets a cluster go that is being deleted.
+        self._accept.feed_from(caches.addons, _namespace)
+
+        self._serve.feed_from(caches.addons, _own_key)
+        self._serve.feed_from(caches.clusters, self._addons.addons_of_cluster)
+        self._serve.feed_from(caches.definitions, self._addons.addons_of_definition)
+        self._serve.feed_from(caches.roles, _labelled_addon)
+        self._serve.feed_from(caches.role_bindings, _labelled_addon)
+
+    def _addon_concerned(self, key: ObjectKey) -> None:
+        self._serve.enqueue(key)
+
+
+def _own_name(obj: KubeObject) -> Iterable[str]:
+    return (name_of(obj),)
+
+
+def _own_key(obj: KubeObject) -> Iterable[ObjectKey]:
+    return (ObjectKey(name_of(obj), namespace_of(obj)),)
+
+
+def _namespace(obj: KubeObject) -> Iterable[str]:
+    namespace = namespace_of(obj)
+    return (namespace,) if namespace else ()
+
+
+def _labelled_addon(obj: KubeObject) -> Iterable[ObjectKey]:
+    labels = labels_of(obj)
+    cluster, addon = labels.get(CLUSTER_NAME_LABEL), labels.get(ADDON_NAME_LABEL)
+    return (ObjectKey(addon, cluster),) if cluster and addon else ()

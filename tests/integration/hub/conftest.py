@@ -1,0 +1,106 @@
+"""A hub in this process under its own least-privilege identity, and clusters to try it on."""
+
+import asyncio
+import secrets
+from collections.abc import AsyncIterator, Callable
+from contextlib import AbstractAsyncContextManager, asynccontextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import pytest
+import pytest_asyncio
+
+from integration.hub.spoke import Spoke, eventually
+from support.tasks import background
+from towline_api.names import BOOTSTRAP_GROUP
+from towline_api.resources import CLUSTER_ROLE_BINDINGS, CLUSTER_ROLES, Resource
+from towline_hub import daemon
+from towline_hub.permissions import hub_permissions, user_subject
+from towline_hub.settings import HubSettings
+from towline_kube.client import Call, Client
+from towline_kube.kubeconfig import parse_kubeconfig
+from towline_sandbox.kube_plane import KubePlane
+
+HUB_USER = "towline-hub-under-test"
+
+_RBAC: dict[str, Resource] = {
+    resource.kind: resource for resource in (CLUSTER_ROLES, CLUSTER_ROLE_BINDINGS)
+}
+
+
+@dataclass
+class RunningHub:
+    """A hub under test: the calls it has made so far."""
+
+    calls: list[Call]
+
+    def writes(self) -> list[tuple[str, str]]:
+        """Return the calls that changed something, in order."""
+        reading = ("get", "list", "watch")
+        return [(c.verb, c.resource) for c in self.calls if c.verb not in reading]
+
+
+RunHub = Callable[..., AbstractAsyncContextManager[RunningHub]]
+
+
+@pytest_asyncio.fixture
+async def admin(hub_plane: KubePlane) -> AsyncIterator[Client]:
+    """The hub cluster's administrator, who looks on and plays the operator."""
+    connection = parse_kubeconfig(hub_plane.admin_kubeconfig(), source="admin")
+    async with Client(connection, field_manager="test-admin") as client:
+        yield client
+
+
+@pytest.fixture
+def run_hub(hub_plane: KubePlane, admin: Client, tmp_path: Path) -> RunHub:
+    """Run a hub for a block of the test, which gets in once the hub is at work."""
+
+    @asynccontextmanager
+    async def run(**changes: Any) -> AsyncIterator[RunningHub]:
+        for obj in hub_permissions(user_subject(HUB_USER), installs_crds=True):
+            await admin.apply(_RBAC[obj["kind"]], obj)
+        kubeconfig = tmp_path / f"hub-{secrets.token_hex(4)}.kubeconfig"
+        kubeconfig.write_text(await hub_plane.kubeconfig_for(HUB_USER))
+        settings = HubSettings(
+            kubeconfig=kubeconfig,
+            **{"install_crds": True, "auto_approve_groups": (BOOTSTRAP_GROUP,), **changes},
+        )
+        hub = RunningHub([])
+        stop = asyncio.Event()
+        async with background(
+            daemon.run(settings, stop, on_call=hub.calls.append), name="run-hub"
+        ) as task:
+
+            async def watches() -> bool | None:
+                opened = {call.resource for call in hub.calls if call.verb == "watch"}
+                return True if len(opened) >= 11 else None
+
+            await eventually(watches, what="the hub's watches")
+            yield hub
+            stop.set()
+            async with asyncio.timeout(10):
+                await asyncio.wait([task])
+        assert task.exception() is None
+
+    return run
+
+
+@pytest_asyncio.fixture
+async def bootstrap(hub_plane: KubePlane, admin: Client) -> AsyncIterator[Client]:
+    """The holder of a bootstrap token."""
+    connection = parse_kubeconfig(await hub_plane.bootstrap_kubeconfig(), source="bootstrap")
+    async with Client(connection, field_manager="test-bootstrap") as client:
+        yield client
+
+
+@pytest.fixture
+def spoke(hub_plane: KubePlane, cluster_name: str, bootstrap: Client) -> Spoke:
+    """A managed cluster's agent that nobody knows yet."""
+    return Spoke(hub_plane, cluster_name, bootstrap)
+
+
+@pytest.fixture
+def other_spoke(hub_plane: KubePlane, bootstrap: Client) -> Spoke:
+    """Another cluster's agent."""
+    return Spoke(hub_plane, f"c-{secrets.token_hex(4)}", bootstrap)
