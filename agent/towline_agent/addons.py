@@ -122,7 +122,8 @@ class Addons:
             clock=clock,
         )
         self._standard = ConfigurationProcess(self._namespaces)
-        self._runners: dict[str, AddonRunner] = {}
+        self.runners: dict[str, AddonRunner] = {}
+        """What serves each add-on, by its name."""
         self._tasks: TaskSet[str] = TaskSet(clock=clock)
         self._sightings: dict[str, Sighting | None] = {}
         self._former_namespaces: set[str] = set()
@@ -164,7 +165,7 @@ class Addons:
         if addon.is_being_deleted:
             # Whatever cleans up after it may need its credential, and what it was configured with.
             return DONE
-        runner = self._runners.get(name)
+        runner = self.runners.get(name)
         if runner is None:
             runner = self._start(name)
         await runner.follow(addon)
@@ -172,7 +173,7 @@ class Addons:
 
     async def _report_one(self, name: str) -> Result:
         obj, addon = self._addons.find(name, self._cluster), self._find(name)
-        runner = self._runners.get(name)
+        runner = self.runners.get(name)
         if obj is None or addon is None or not _is_ours(addon) or addon.is_being_deleted:
             return DONE
         says, until = self._availability(addon)
@@ -208,7 +209,7 @@ class Addons:
         return says, timedelta(seconds=left) if left > 0 else None
 
     def _start(self, name: str) -> AddonRunner:
-        runner = self._runners[name] = AddonRunner(
+        runner = self.runners[name] = AddonRunner(
             name,
             around=self._around,
             find=lambda: self._find(name),
@@ -224,7 +225,7 @@ class Addons:
         return None if name in self._options.elsewhere else self._standard
 
     async def _stop(self, name: str) -> None:
-        self._runners.pop(name, None)
+        self.runners.pop(name, None)
         self._sightings.pop(name, None)
         await self._tasks.stop(name)
 
@@ -267,8 +268,8 @@ class Addons:
                 continue
             if corner.resource == LEASES:
                 self._report.enqueue(addon.name)
-            elif addon.name in self._runners:
-                self._runners[addon.name].view.ring()
+            elif addon.name in self.runners:
+                self.runners[addon.name].view.ring()
 
     def _find(self, name: str) -> ManagedClusterAddon | None:
         obj = self._addons.find(name, self._cluster)
