@@ -8,8 +8,7 @@ from collections.abc import Awaitable, Callable, Mapping
 from contextlib import AsyncExitStack
 from datetime import timedelta
 
-from towline_kube.client import Call, Client, user_agent
-
+from towline_agent.addons import AddonOptions, run_addons
 from towline_agent.bootstrap import Bootstrap
 from towline_agent.channel import FIELD_MANAGER
 from towline_agent.cluster_identity import choose_identity
@@ -23,6 +22,7 @@ from towline_agent.stored_credentials import Stored, stored_connection
 from towline_api.errors import ConfigError, TowlineError
 from towline_api.names import MANAGED_BY_LABEL
 from towline_kube.backoff import Backoff
+from towline_kube.client import Call, Client, user_agent
 from towline_kube.clock import SYSTEM_CLOCK, Clock
 from towline_kube.connection import Connection
 from towline_kube.discovery import in_cluster_connection, load_kubeconfig
@@ -67,7 +67,7 @@ async def run(
     Args:
         settings: What to do.
         stop: Ends the agent when set.
-        parts: Further parts of the agent, by the name of their task.
+        parts: What runs beside the session, by the name of its task; by default the add-ons.
         observers: Who looks on.
         clock: Time.
 
@@ -98,7 +98,7 @@ async def run(
             spoke=spoke,
             spoke_connection=spoke_connection,
             bootstrap=bootstrap,
-            parts=parts or {},
+            parts=_default_parts(settings, clock) if parts is None else parts,
             observers=observers,
             clock=clock,
         )
@@ -117,6 +117,19 @@ async def run(
             if wrong_input is None:
                 raise
             raise wrong_input.exceptions[0] from None
+
+
+def _default_parts(settings: AgentSettings, clock: Clock) -> dict[str, Part]:
+    options = AddonOptions(
+        namespaces=frozenset(settings.addon_namespaces),
+        lifetime=settings.client_cert_expiration,
+        elsewhere=frozenset(settings.addons_elsewhere),
+    )
+
+    async def serve_addons(session: ClusterSession) -> None:
+        await run_addons(session, options=options, clock=clock)
+
+    return {"serve-addons": serve_addons}
 
 
 class _Agent:

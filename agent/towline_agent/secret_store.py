@@ -5,8 +5,6 @@ from collections.abc import Callable, Mapping
 from datetime import datetime
 from typing import Any, NoReturn
 
-from towline_kube.client import Client
-
 from towline_agent.enrollment import Progress
 from towline_agent.stored_credentials import (
     Stored,
@@ -15,13 +13,15 @@ from towline_agent.stored_credentials import (
     encode_progress,
 )
 from towline_api.errors import ConfigError, TransientError, WireError
-from towline_api.metadata import annotations_of, name_of
+from towline_api.metadata import annotations_of, name_of, resource_version_of
 from towline_api.resources import NAMESPACES, SECRETS, KubeObject
 from towline_api.timestamps import format_micro_time, parse_time
 from towline_certs.credentials import from_secret_data, to_secret_data
 from towline_kube.cache import Cache
+from towline_kube.client import Client
 from towline_kube.clock import SYSTEM_CLOCK, Clock
 from towline_kube.errors import AlreadyExists, Conflict, Forbidden, NotFound
+from towline_kube.store import Change
 
 log = logging.getLogger(__name__)
 
@@ -132,7 +132,18 @@ class SecretStore:
             field_selector=f"metadata.name={self._name}",
             clock=self._clock,
         )
-        cache.on_change(lambda _: on_change())
+
+        def note(change: Change) -> None:
+            seen = self._seen.get(self._name)
+            if (
+                change.new is None
+                or seen is None
+                or resource_version_of(change.new) != resource_version_of(seen)
+            ):
+                # Not the version we read or wrote last, so somebody else's.
+                on_change()
+
+        cache.on_change(note)
         await cache.run()
 
     async def _look_up(self, name: str) -> KubeObject | None:

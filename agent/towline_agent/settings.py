@@ -5,15 +5,15 @@ from pathlib import Path
 from typing import Self
 
 from pydantic import Field, field_validator, model_validator
-from towline_kube.settings import ProgramSettings
 
 from towline_agent.cluster_registration import agent_annotations, client_configs
 from towline_api.dns_names import is_dns_label
 from towline_api.durations import Duration
 from towline_api.errors import ConfigError
-from towline_api.names import AGENT_NAMESPACE, HUB_KUBECONFIG_SECRET
+from towline_api.names import ADDON_NAMESPACE, AGENT_NAMESPACE, HUB_KUBECONFIG_SECRET
 from towline_certs.errors import IdentityError
 from towline_certs.identities import check_cluster_name
+from towline_kube.settings import ProgramSettings
 
 _SHORTEST_CERTIFICATE = timedelta(minutes=10)
 """Kubernetes refuses requests for less."""
@@ -51,6 +51,14 @@ class AgentSettings(ProgramSettings):
     """How many cluster claims beside the reserved ones are reported."""
     reserved_cluster_claim_suffixes: tuple[str, ...] = ()
     """Claims whose names end so count as reserved, whatever the limit."""
+
+    # Add-ons
+
+    addon_namespaces: tuple[str, ...] = (ADDON_NAMESPACE,)
+    """Namespaces add-ons may be installed in."""
+    addons_elsewhere: tuple[str, ...] = ()
+    """Add-ons with a process of their own, which applies their configuration and renews their
+    Lease; the agent does both for all others."""
 
     @field_validator("cluster_name")
     @classmethod
