@@ -96,8 +96,9 @@ def cache_folder(*, environment: Mapping[str, str], module: Path = MODULE) -> Pa
     Raises:
         BinariesMissing: The module is not there: towline was installed without its sources.
     """
-    home = environment.get("XDG_CACHE_HOME")
-    cache = Path(home) if home else Path.home() / ".cache"
+    named = Path(environment.get("XDG_CACHE_HOME", ""))
+    # The XDG rules say that a relative path is to be ignored.
+    cache = named if named.is_absolute() else Path.home() / ".cache"
     return cache / "towline" / "kube" / f"{kubernetes_version(module)}-{module_digest(module)}"
 
 

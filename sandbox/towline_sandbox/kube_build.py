@@ -254,6 +254,8 @@ def main(arguments: Sequence[str] | None = None) -> int:
     except TowlineError as error:
         print(f"towline: {error}", file=sys.stderr)  # noqa: T201 - the one line a user gets
         return 1
+    except KeyboardInterrupt:
+        return 130  # 128 + SIGINT, as shells report it
     print(binaries.folder)  # noqa: T201 - what was asked for
     return 0
 

@@ -8,6 +8,7 @@ from datetime import UTC, datetime, timedelta
 import pytest
 from cryptography import x509
 
+from support.plane_clients import admin_client
 from support.raw_api import RawApi, raw_api
 from support.waiting import until
 from towline_api.names import (
@@ -53,6 +54,16 @@ async def test_a_client_certificate_makes_its_user(hub_plane: KubePlane) -> None
     user, groups = "system:open-cluster-management:c1:a1", {"system:open-cluster-management:c1"}
     kubeconfig = await hub_plane.kubeconfig_for(user, groups=tuple(groups))
     assert await who(kubeconfig) == (201, user, groups | {"system:authenticated"})
+
+
+async def test_planes_serve_the_client_of_towline(
+    hub_plane: KubePlane, spoke_plane: KubePlane
+) -> None:
+    """Our own parser reads their kubeconfigs, and their servers say which release they are."""
+    for plane in (hub_plane, spoke_plane):
+        async with admin_client(plane) as admin:
+            assert (await admin.whoami()).username == "towline-sandbox-admin"
+            assert await admin.server_version() == plane.version
 
 
 async def test_the_administrator_may_do_everything(hub_plane: KubePlane) -> None:

@@ -19,13 +19,16 @@ from towline_sandbox.ports import reserve_port
 
 CALLER = """
 import asyncio, sys
+from contextlib import AsyncExitStack
 from pathlib import Path
 from towline_sandbox.binaries import Binaries
 from towline_sandbox.kube_plane import KubePlane
 
 async def main():
     binaries = Binaries(Path(sys.argv[1]))
-    async with KubePlane("one", binaries=binaries), KubePlane("two", binaries=binaries):
+    async with AsyncExitStack() as planes:
+        for name in sys.argv[2:]:
+            await planes.enter_async_context(KubePlane(name, binaries=binaries))
         print("up", flush=True)
         await asyncio.sleep(600)
 
@@ -40,10 +43,12 @@ def root(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     return tmp_path / f"towline-sandbox-{os.getuid()}"
 
 
-def start_caller(binaries: Binaries, *, root: Path) -> subprocess.Popen[str]:
-    """Start a process that runs two planes."""
+def start_caller(
+    binaries: Binaries, *, root: Path, planes: tuple[str, ...]
+) -> subprocess.Popen[str]:
+    """Start a process that runs these planes."""
     return subprocess.Popen(
-        [sys.executable, "-c", CALLER, str(binaries.folder)],
+        [sys.executable, "-c", CALLER, str(binaries.folder), *planes],
         env={**os.environ, "TMPDIR": str(root.parent)},
         stdout=subprocess.PIPE,
         stderr=subprocess.DEVNULL,
@@ -62,17 +67,21 @@ async def until_all_is_gone(root: Path, *, seen: list[Path]) -> None:
     )
 
 
-@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGKILL], ids=lambda number: number.name)
+@pytest.mark.parametrize(
+    ("number", "planes"),
+    [(signal.SIGINT, ("one",)), (signal.SIGKILL, ("one", "two"))],
+    ids=["SIGINT", "SIGKILL-two-planes"],
+)
 async def test_running_planes_end_with_their_caller(
-    binaries: Binaries, root: Path, number: signal.Signals
+    binaries: Binaries, root: Path, number: signal.Signals, planes: tuple[str, ...]
 ) -> None:
     """A person's Ctrl-C, and the end that no program sees coming; with several planes at once."""
-    with start_caller(binaries, root=root) as caller:
+    with start_caller(binaries, root=root, planes=planes) as caller:
         assert caller.stdout is not None
         assert caller.stdout.readline() == "up\n"
         seen = folders(root)
-        # A supervisor, etcd, the API server and the controllers, twice.
-        assert [len(running_in(folder)) for folder in seen] == [4, 4]
+        # A supervisor, etcd, the API server and the controllers of each.
+        assert [len(running_in(folder)) for folder in seen] == [4 for _ in planes]
         caller.send_signal(number)
     await until_all_is_gone(root, seen=seen)
 
@@ -81,7 +90,7 @@ async def test_a_plane_that_is_still_starting_ends_with_its_caller(
     binaries: Binaries, root: Path
 ) -> None:
     """Test runs are killed at any moment."""
-    with start_caller(binaries, root=root) as caller:
+    with start_caller(binaries, root=root, planes=("early",)) as caller:
         await eventually(
             lambda: any(len(running_in(folder)) >= 3 for folder in folders(root)),
             what=lambda: folders(root),
