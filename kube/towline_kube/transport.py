@@ -259,8 +259,11 @@ class Transport:
                 "trust_env": False,
                 "cookie_jar": aiohttp.DummyCookieJar(),
             }
-            self._session = self._rest._create_pool_manager()  # noqa: SLF001 - its documented seam
-        assert self._session is not None  # noqa: S101 - for the type checker
+            session: aiohttp.ClientSession = self._rest._create_pool_manager()  # noqa: SLF001 - its documented seam
+            # Otherwise aiohttp itself sends a PUT or DELETE again when the connection breaks, which
+            # is not for it to decide. There is no public switch.
+            session._retry_connection = False  # noqa: SLF001 - as aiohttp's own test client does
+            self._session = session
         return self._session
 
     @contextlib.contextmanager
