@@ -1,0 +1,78 @@
+"""The demonstration shows every step it promises and tells the truth by its exit status."""
+
+import json
+import os
+import signal
+import sys
+from asyncio import create_subprocess_exec, subprocess, timeout
+from pathlib import Path
+
+import pytest
+
+_DEMO = (sys.executable, "-m", "towline_sandbox.cli", "demo")
+_PROMISED = (
+    "control planes",
+    "hub starts",
+    "agent starts",
+    "cluster cluster1 asks for an identity",
+    "granted exactly its RBAC",
+    "joined",
+    "lease",
+    "enables the add-on",
+    "add-on helloworld asks for an identity",
+    "configuration is applied",
+    "change on the hub reaches",
+    "pruned",
+    "hostile request is refused",
+    "rotate live",
+    "towline status",
+)
+
+
+@pytest.mark.timeout(180)
+async def test_the_demo_shows_every_step_and_leaves_nothing_behind(tmp_path: Path) -> None:
+    """Machines read the steps from standard output; temporary files are gone afterwards."""
+    demo = await create_subprocess_exec(
+        *_DEMO,
+        "-o",
+        "json",
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        env={**os.environ, "TMPDIR": str(tmp_path)},
+    )
+    async with timeout(170):
+        out, err = await demo.communicate()
+    assert demo.returncode == 0, err.decode()
+    steps = json.loads(out)
+    assert all(step["ok"] for step in steps)
+    assert all(isinstance(step["seconds"], float) for step in steps)
+    titles = "\n".join(step["step"] for step in steps)
+    assert [promise for promise in _PROMISED if promise not in titles] == []
+    assert files_below(tmp_path) == []
+
+
+@pytest.mark.timeout(180)
+async def test_an_interrupted_demo_ends_at_once_and_says_that_it_did_not_succeed(
+    tmp_path: Path,
+) -> None:
+    """Ctrl-C in the middle is no success, and no process or file survives it."""
+    demo = await create_subprocess_exec(
+        *_DEMO,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        env={**os.environ, "TMPDIR": str(tmp_path)},
+    )
+    assert demo.stdout is not None
+    async with timeout(120):
+        while b"hub starts" not in (line := await demo.stdout.readline()):
+            assert line, "the demo ended before the hub was started"
+        demo.send_signal(signal.SIGINT)
+        _, err = await demo.communicate()
+    assert demo.returncode not in (0, None)
+    assert b"Traceback" not in err
+    assert files_below(tmp_path) == []
+
+
+def files_below(folder: Path) -> list[Path]:
+    """Return every file that is left, whatever its folder."""
+    return [path for path in folder.rglob("*") if not path.is_dir()]
