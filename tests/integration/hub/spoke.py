@@ -3,11 +3,13 @@
 import asyncio
 import base64
 from collections.abc import Awaitable, Callable, Sequence
+from contextlib import suppress
 from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
 from typing import Any, TypeVar
 
 from towline_api import names
+from towline_api.condition_types import HUB_ACCEPTED
 from towline_api.conditions import find_condition, with_condition
 from towline_api.resources import (
     CERTIFICATE_SIGNING_REQUESTS,
@@ -29,6 +31,7 @@ from towline_certs import (
 )
 from towline_kube.client import Client
 from towline_kube.connection import Connection
+from towline_kube.errors import Conflict
 from towline_kube.kubeconfig import parse_kubeconfig
 from towline_sandbox.kube_plane import KubePlane
 
@@ -183,17 +186,22 @@ class Spoke:
 
     async def report(self, client: Client, kind: str, *, reason: str, message: str = "") -> None:
         """Set one condition of the ManagedCluster to True, as an agent does."""
-        cluster = await client.get(MANAGED_CLUSTERS, self.cluster)
-        status = cluster.get("status") or {}
-        conditions = with_condition(
-            status.get("conditions") or [],
-            type=kind,
-            status="True",
-            reason=reason,
-            message=message,
-            now=datetime.now(UTC),
-        )
-        await client.patch_status(MANAGED_CLUSTERS, cluster, status | {"conditions": conditions})
+        while True:
+            cluster = await client.get(MANAGED_CLUSTERS, self.cluster)
+            status = cluster.get("status") or {}
+            conditions = with_condition(
+                status.get("conditions") or [],
+                type=kind,
+                status="True",
+                reason=reason,
+                message=message,
+                now=datetime.now(UTC),
+            )
+            with suppress(Conflict):  # the hub writes to the same status
+                await client.patch_status(
+                    MANAGED_CLUSTERS, cluster, status | {"conditions": conditions}
+                )
+                return
 
 
 async def decision(client: Client, name: str) -> tuple[str, str, str]:
@@ -219,3 +227,12 @@ async def issued(client: Client, name: str) -> bytes:
         return base64.b64decode(certificate) if certificate else None
 
     return await eventually(look, what=f"the certificate of request {name}")
+
+
+async def join(spoke: Spoke, admin: Client) -> Client:
+    """Bring a cluster in by its bootstrap token; return its own client."""
+    await spoke.register()
+    name = await spoke.ask()
+    certificate = await issued(admin, name)
+    await until_condition(admin, MANAGED_CLUSTERS, spoke.cluster, HUB_ACCEPTED, "True")
+    return Client(spoke.connection(certificate), field_manager="test-agent")

@@ -12,6 +12,7 @@ from integration.hub.spoke import (
     decision,
     eventually,
     issued,
+    join,
     until_condition,
 )
 from towline_api import names
@@ -38,15 +39,6 @@ from towline_hub.object_writer import holds
 from towline_hub.status import collect_status
 from towline_kube.client import Client
 from towline_kube.errors import Forbidden
-
-
-async def join(spoke: Spoke, admin: Client) -> Client:
-    """Bring a cluster in by its bootstrap token; return its own client."""
-    await spoke.register()
-    name = await spoke.ask()
-    certificate = await issued(admin, name)
-    await until_condition(admin, MANAGED_CLUSTERS, spoke.cluster, HUB_ACCEPTED, "True")
-    return Client(spoke.connection(certificate), field_manager="test-agent")
 
 
 async def test_a_bootstrap_identity_brings_a_cluster_in(
