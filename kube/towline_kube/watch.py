@@ -84,7 +84,9 @@ def parse_event(line: bytes, *, attempt: Attempt) -> WatchEvent:
         raise _not_an_event(attempt)
     if kind == "ERROR":
         code = obj.get("code")
-        raise from_status(attempt, status=code if isinstance(code, int) else 500, body=obj)
+        # Nothing below 400 is an error.
+        status = code if isinstance(code, int) and 400 <= code < 600 else 500
+        raise from_status(attempt, status=status, body=obj)
     try:
         return WatchEvent(WatchEventType(kind), obj)
     except ValueError:

@@ -42,7 +42,11 @@ class TlsServer:
         self.handler = handler
         self.seen: list[Seen] = []
         self._context = context
-        self._runner = web.ServerRunner(web.Server(self._answer), shutdown_timeout=0.1)
+        self._runner = web.ServerRunner(
+            # What a handler waits for ends when its client goes.
+            web.Server(self._answer, handler_cancellation=True),
+            shutdown_timeout=0.1,
+        )
         self._port = 0
 
     @property
