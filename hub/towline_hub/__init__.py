@@ -1,1 +1,36 @@
-"""The hub: approves certificate requests, accepts clusters, grants RBAC, watches health."""
+"""The hub: approves certificate requests, accepts clusters, grants RBAC, watches health.
+
+`towline_hub.daemon.run` is the hub as a program. What is offered here is what operators' own tools
+may want: the rights a hub needs, accepting a cluster, and the state of the fleet.
+"""
+
+from towline_hub.accept import AcceptError, AcceptReport, ConsideredRequest, accept_cluster
+from towline_hub.fleet import (
+    Acceptance,
+    AddonStatus,
+    ClusterStatus,
+    ConfigStatus,
+    FleetStatus,
+    PendingRequest,
+)
+from towline_hub.permissions import hub_permissions, service_account_subject, user_subject
+from towline_hub.settings import HubSettings
+from towline_hub.status import collect_status
+
+__all__ = [
+    "AcceptError",
+    "AcceptReport",
+    "Acceptance",
+    "AddonStatus",
+    "ClusterStatus",
+    "ConfigStatus",
+    "ConsideredRequest",
+    "FleetStatus",
+    "HubSettings",
+    "PendingRequest",
+    "accept_cluster",
+    "collect_status",
+    "hub_permissions",
+    "service_account_subject",
+    "user_subject",
+]

@@ -2,16 +2,20 @@
 
 import asyncio
 import logging
+import random
 from collections.abc import Callable
+from datetime import timedelta
 
-from towline_api.errors import ConfigError, TowlineError
+from towline_api.errors import ConfigError, TransientError
 from towline_api.metadata import key_of
 from towline_api.resources import CLUSTER_ROLE_BINDINGS, CLUSTER_ROLES
 from towline_hub.crd_installation import install_crds, wait_until_served
+from towline_hub.failures import one_failure
 from towline_hub.hub import Hub
 from towline_hub.object_writer import holds
 from towline_hub.rbac import bootstrap_rbac
 from towline_hub.settings import HubSettings
+from towline_kube.backoff import Backoff
 from towline_kube.client import Call, Client
 from towline_kube.clock import SYSTEM_CLOCK, Clock
 from towline_kube.discovery import discover_connection
@@ -20,6 +24,8 @@ log = logging.getLogger(__name__)
 
 FIELD_MANAGER = "towline-hub"
 ANONYMOUS = "system:anonymous"
+
+_RETRIES = Backoff(first=timedelta(seconds=1), limit=timedelta(seconds=15))
 
 
 async def run(
@@ -46,29 +52,39 @@ async def run(
     async with Client(
         connection, field_manager=FIELD_MANAGER, on_call=on_call, clock=clock
     ) as client:
-        try:
+        with one_failure():
             async with asyncio.TaskGroup() as group:
                 work = group.create_task(_work(client, settings, clock=clock), name="run-hub")
                 await stop.wait()
                 work.cancel("stop requested")
-        except BaseExceptionGroup as failures:
-            # What a person can act on is one clear line, not a tree of tasks.
-            expected = failures.subgroup(TowlineError)
-            if expected is None or failures.subgroup(
-                lambda e: not isinstance(e, TowlineError | BaseExceptionGroup)
-            ):
-                raise
-            raise _first(expected) from None
     log.info("hub stopped")
 
 
 async def _work(client: Client, settings: HubSettings, *, clock: Clock) -> None:
-    await check_identity(client)
-    if settings.install_crds:
-        await install_crds(client)
-    await wait_until_served(client, limit=settings.startup_limit, clock=clock)
-    await ensure_bootstrap_rbac(client)
+    await _prepare(client, settings, clock=clock)
     await Hub(client, settings, clock=clock).run()
+
+
+async def _prepare(client: Client, settings: HubSettings, *, clock: Clock) -> None:
+    """Bring about what has to be there before anything runs; wait for an API server that is not."""
+    deadline = clock.monotonic() + settings.startup_limit.total_seconds()
+    failures = 0
+    while True:
+        try:
+            await check_identity(client)
+            if settings.install_crds:
+                await install_crds(client)
+            await wait_until_served(client, limit=settings.startup_limit, clock=clock)
+            await ensure_bootstrap_rbac(client)
+        except TransientError as error:
+            if clock.monotonic() >= deadline:
+                raise
+            failures += 1
+            if failures == 1:
+                log.warning("hub cannot start yet; trying again", extra={"error": str(error)})
+            await clock.sleep(_RETRIES.delay(failures, roll=random.random()))  # noqa: S311
+        else:
+            return
 
 
 async def check_identity(client: Client) -> None:
@@ -94,10 +110,3 @@ async def ensure_bootstrap_rbac(client: Client) -> None:
         live = await client.find(resource, key_of(desired).name)
         if live is None or not holds(desired, live):
             await client.apply(resource, desired)
-
-
-def _first(group: BaseExceptionGroup[BaseException]) -> BaseException:
-    first: BaseException = group
-    while isinstance(first, BaseExceptionGroup):
-        first = first.exceptions[0]
-    return first

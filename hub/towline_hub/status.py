@@ -12,6 +12,7 @@ from towline_api.resources import (
     MANAGED_CLUSTERS,
     KubeObject,
 )
+from towline_hub.failures import one_failure
 from towline_hub.fleet import (
     Acceptance,
     AddonStatus,
@@ -51,22 +52,25 @@ async def collect_status(
             the right to list Events, why a request waits stays unsaid.
     """
     codec = codec or V1Alpha1Codec()
-    async with asyncio.TaskGroup() as group:
-        clusters = group.create_task(client.list(MANAGED_CLUSTERS), name="list-clusters")
-        addons = group.create_task(client.list(codec.managed_cluster_addons), name="list-addons")
-        leases = group.create_task(
-            client.list(
-                LEASES,
-                label_selector=names.CLUSTER_NAME_LABEL,
-                field_selector=f"metadata.name={names.CLUSTER_LEASE}",
-            ),
-            name="list-leases",
-        )
-        requests = group.create_task(
-            client.list(CERTIFICATE_SIGNING_REQUESTS, label_selector=names.CLUSTER_NAME_LABEL),
-            name="list-requests",
-        )
-        events = group.create_task(_request_events(client), name="list-events")
+    with one_failure():
+        async with asyncio.TaskGroup() as group:
+            clusters = group.create_task(client.list(MANAGED_CLUSTERS), name="list-clusters")
+            addons = group.create_task(
+                client.list(codec.managed_cluster_addons), name="list-addons"
+            )
+            leases = group.create_task(
+                client.list(
+                    LEASES,
+                    label_selector=names.CLUSTER_NAME_LABEL,
+                    field_selector=f"metadata.name={names.CLUSTER_LEASE}",
+                ),
+                name="list-leases",
+            )
+            requests = group.create_task(
+                client.list(CERTIFICATE_SIGNING_REQUESTS, label_selector=names.CLUSTER_NAME_LABEL),
+                name="list-requests",
+            )
+            events = group.create_task(_request_events(client), name="list-events")
     return fleet_status(
         clusters=clusters.result().items,
         addons=addons.result().items,

@@ -33,7 +33,10 @@ from towline_sandbox.kube_plane import KubePlane
 
 async def _run(kubeconfig: Path, **changes: object) -> None:
     """Run a hub that is expected to give up by itself."""
-    settings = HubSettings(kubeconfig=kubeconfig, **changes)  # type: ignore[arg-type]
+    settings = HubSettings(
+        kubeconfig=kubeconfig,
+        **{"startup_limit": timedelta(seconds=1), **changes},  # type: ignore[arg-type]
+    )
     async with asyncio.timeout(30):
         await daemon.run(settings, asyncio.Event())
 
@@ -103,7 +106,7 @@ async def test_without_crds_the_hub_says_how_to_get_them(
     path = tmp_path / "kubeconfig"
     path.write_text(await plane.kubeconfig_for(HUB_USER))
     with pytest.raises(ConfigError, match="--install-crds") as error:
-        await _run(path, startup_limit=timedelta(seconds=1))
+        await _run(path)
     assert "managedclusters.cluster.open-cluster-management.io" in str(error.value)
 
 
