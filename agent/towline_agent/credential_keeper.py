@@ -7,8 +7,6 @@ from collections.abc import Callable, Mapping
 from datetime import datetime, timedelta
 from typing import NoReturn, Protocol, assert_never
 
-from towline_kube.client import Client
-
 from towline_agent.channel import HubChannel
 from towline_agent.credential_custody import Custody
 from towline_agent.credential_status import CredentialState, CredentialStatus, StatusBoard
@@ -42,8 +40,9 @@ from towline_api.resources import CERTIFICATE_SIGNING_REQUESTS, KubeObject
 from towline_certs.credentials import Credential, parse_credential
 from towline_kube.backoff import Backoff
 from towline_kube.cache import Cache
+from towline_kube.client import Client
 from towline_kube.clock import SYSTEM_CLOCK, Clock
-from towline_kube.errors import AlreadyExists
+from towline_kube.errors import AlreadyExists, Unauthorized
 
 log = logging.getLogger(__name__)
 
@@ -123,6 +122,7 @@ class CredentialKeeper:
         self._board = StatusBoard(on_status=on_status, now=clock.now)
         self._request: Request = NotLookedUp()
         self._credential: Credential | None = None
+        self._asking_with = ""
         self.is_recorded = asyncio.Event()
         """Set once the store holds who we are: a credential, or the key of a request for one."""
 
@@ -237,7 +237,9 @@ class CredentialKeeper:
             self._on_credential(credential)
 
     async def _client(self, holding: Holding) -> Client:
-        return await self._asker.client_for(renewing=isinstance(holding, Usable))
+        client = await self._asker.client_for(renewing=isinstance(holding, Usable))
+        self._asking_with = client.connection.source
+        return client
 
     def _observe(self, csr: KubeObject | None, pending: Pending) -> None:
         self._request = observe_request(
@@ -336,14 +338,18 @@ class CredentialKeeper:
             log.info("waiting for a certificate", extra={"csr": name, "reason": message})
 
     def _tell_failure(self, error: TowlineError, *, failures: int, delay: timedelta) -> None:
-        failure = str(error) if failures >= _FAILURES_WORTH_TELLING else None
-        self._tell(CredentialState.FAILING, type(error).__name__, str(error), failure=failure)
+        message = str(error)
+        if isinstance(error, Unauthorized):
+            # Which of an agent's credentials it was is what has to be known first.
+            message = f"{self._asking_with}: {message}"
+        failure = message if failures >= _FAILURES_WORTH_TELLING else None
+        self._tell(CredentialState.FAILING, type(error).__name__, message, failure=failure)
         if failures == 1:
             log.warning(
                 "credential cannot be kept at the moment; trying again",
                 extra={
                     "object": self._custody.where,
-                    "error": str(error),
+                    "error": message,
                     "delay_s": round(delay.total_seconds(), 1),
                 },
             )

@@ -7,6 +7,7 @@ import random
 from collections.abc import Awaitable, Callable, Mapping
 from contextlib import AsyncExitStack
 from datetime import timedelta
+from typing import NoReturn
 
 from towline_agent.addons import AddonOptions, run_addons
 from towline_agent.bootstrap import Bootstrap
@@ -106,7 +107,7 @@ async def run(
             async with asyncio.TaskGroup() as group:
                 tasks = [
                     group.create_task(agent.run(), name="run-agent"),
-                    group.create_task(bootstrap.watch(), name="watch-bootstrap-kubeconfig"),
+                    group.create_task(agent.watch_bootstrap(), name="watch-bootstrap-kubeconfig"),
                 ]
                 await stop.wait()
                 for task in tasks:
@@ -154,6 +155,7 @@ class _Agent:
         self._clock = clock
         self._session: ClusterSession | None = None
         self._moved = asyncio.Event()
+        self._has_hub = asyncio.Event()
         self._cluster_settings = ClusterSettings(
             certificate_lifetime=settings.client_cert_expiration,
             annotations=agent_annotations(settings.cluster_annotations),
@@ -169,7 +171,13 @@ class _Agent:
         self._store = self._make_store()
         bootstrap.on_change(self._on_bootstrap_change)
 
-    async def run(self) -> None:
+    async def watch_bootstrap(self) -> NoReturn:
+        """Take over changes of the bootstrap kubeconfig, from the first session on."""
+        # Before, what is wrong with it ends the program, with that one line.
+        await self._has_hub.wait()
+        await self._bootstrap.watch()
+
+    async def run(self) -> NoReturn:
         """Stay at the hub the bootstrap kubeconfig names; move when it names another."""
         while True:
             self._moved.clear()
@@ -178,6 +186,7 @@ class _Agent:
                 stored, cluster=self._settings.cluster_name, agent=self._settings.agent_id
             )
             hub = self._find_hub(stored)
+            self._has_hub.set()
             identity = chosen.identity
             log.info(
                 "agent starts",

@@ -1,9 +1,8 @@
 """A hub whose decisions the test makes, and an agent that joins it with the least rights."""
 
 import asyncio
-import secrets
 from collections import Counter
-from collections.abc import AsyncIterator, Callable, Mapping
+from collections.abc import AsyncIterator, Callable, Mapping, Sequence
 from contextlib import AsyncExitStack, asynccontextmanager, suppress
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
@@ -12,7 +11,7 @@ from typing import Any, NoReturn
 
 from support.plane_clients import admin_client
 from support.tasks import background
-from support.waiting import until
+from support.waiting import eventually, until
 from towline_agent.cluster_session import ClusterSession
 from towline_agent.daemon import Observers, Part
 from towline_agent.daemon import run as run_agent
@@ -236,6 +235,28 @@ async def join_hub(
             yield hub
 
 
+async def grant_agent(
+    hub: JoinHub,
+    *,
+    secret: str = HUB_KUBECONFIG_SECRET,
+    addon_namespaces: Sequence[str] = (),
+) -> str:
+    """Grant an agent its rights on the managed cluster and no more; return its user name."""
+    user = f"agent-of-{hub.cluster}"
+    for thing in agent_permissions(
+        user_subject(user),
+        namespace=hub.namespace,
+        secret=secret,
+        addon_namespaces=addon_namespaces,
+    ):
+        # Tests share the managed cluster, and agents a namespace, so names have to differ.
+        thing["metadata"]["name"] += f":{user}"
+        if "roleRef" in thing:
+            thing["roleRef"]["name"] += f":{user}"
+        await hub.spoke.apply(_KINDS[thing["kind"]], thing)
+    return user
+
+
 async def agent_settings(
     hub: JoinHub,
     hub_plane: ControlPlane,
@@ -243,34 +264,27 @@ async def agent_settings(
     *,
     folder: Path,
     bootstrap: str | None = None,
+    addon_namespaces: Sequence[str] = (),
     **settings: Any,
 ) -> AgentSettings:
     """Return settings for an agent with its least rights; its kubeconfigs are in `folder`."""
-    user = f"agent-{secrets.token_hex(3)}"
-    for thing in agent_permissions(
-        user_subject(user), namespace=hub.namespace, addon_namespaces=[hub.namespace]
-    ):
-        # Tests share the managed cluster, so what is cluster-wide needs a name of its own.
-        metadata = thing["metadata"]
-        if "namespace" not in metadata:
-            metadata["name"] += f":{user}"
-            if "roleRef" in thing:
-                thing["roleRef"]["name"] += f":{user}"
-        await hub.spoke.apply(_KINDS[thing["kind"]], thing)
-    bootstrap_path, spoke_path = folder / "bootstrap.kubeconfig", folder / "spoke.kubeconfig"
-    if bootstrap is None:
-        bootstrap = await hub_plane.bootstrap_kubeconfig()
-    bootstrap_path.write_text(bootstrap)
-    spoke_path.write_text(await spoke_plane.kubeconfig_for(user))
     given: Mapping[str, Any] = {
-        "bootstrap_kubeconfig": bootstrap_path,
-        "spoke_kubeconfig": spoke_path,
+        "bootstrap_kubeconfig": folder / "bootstrap.kubeconfig",
+        "spoke_kubeconfig": folder / "spoke.kubeconfig",
         "cluster_name": hub.cluster,
         "namespace": hub.namespace,
-        "addon_namespaces": (hub.namespace,),
+        "addon_namespaces": tuple(addon_namespaces),
         **settings,
     }
-    return AgentSettings(**given)
+    made = AgentSettings(**given)
+    user = await grant_agent(
+        hub, secret=made.hub_kubeconfig_secret, addon_namespaces=addon_namespaces
+    )
+    if bootstrap is None:
+        bootstrap = await hub_plane.bootstrap_kubeconfig()
+    (folder / "bootstrap.kubeconfig").write_text(bootstrap)
+    (folder / "spoke.kubeconfig").write_text(await spoke_plane.kubeconfig_for(user))
+    return made
 
 
 @asynccontextmanager
@@ -280,8 +294,12 @@ async def running_agent(
     parts: Mapping[str, Part] | None = None,
     on_hub_call: Callable[[Call], None] | None = None,
     on_spoke_call: Callable[[Call], None] | None = None,
+    awaits_session: bool = True,
 ) -> AsyncIterator[RunningAgent]:
-    """Run an agent in this process, and stop it at the end as a signal would."""
+    """Run an agent in this process, and stop it at the end as a signal would.
+
+    The body begins with the agent's first session, unless it does not await one.
+    """
     stop = asyncio.Event()
     async with asyncio.TaskGroup() as group:
         agent: RunningAgent
@@ -306,6 +324,10 @@ async def running_agent(
         )
         agent = RunningAgent(task, stop)
         try:
+            await eventually(
+                lambda: bool(agent.sessions) or task.done() or not awaits_session,
+                what=lambda: "no session yet",
+            )
             yield agent
         finally:
             stop.set()
