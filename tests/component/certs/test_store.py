@@ -81,6 +81,14 @@ def test_only_one_generation_stays(store):
     assert len([e for e in store.path.iterdir() if e.is_dir() and not e.is_symlink()]) == 1
 
 
+def test_bytes_cannot_move_between_a_name_and_its_content(store):
+    """The digest keeps apart what would read the same when run together."""
+    store.write({"a": b"bc"})
+    (generation_of(store) / "a").rename(generation_of(store) / "ab")
+    (generation_of(store) / "ab").write_bytes(b"c")
+    assert problem_of(store.read) is StoreProblem.CORRUPTED
+
+
 def test_writing_the_same_again_changes_nothing(store):
     """A reconciler writes on every pass; watchers of the directory must not wake up."""
     store.write(OLD)

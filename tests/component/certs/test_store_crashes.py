@@ -180,6 +180,8 @@ def test_everything_is_synced_before_it_counts(tmp_path, run):
     assert calls[switch + 1] == "fsync"
     writes = [number for number, name in enumerate(calls) if name == "write"]
     assert all(calls[number + 1] == "fsync" for number in writes)
+    # The last file, then the directory that names them all.
+    assert calls[writes[-1] + 1 : writes[-1] + 5] == ["fsync", "close", "fsync", "close"]
 
 
 def test_a_reader_between_any_two_calls_of_a_writer_sees_one_generation(tmp_path, monkeypatch):

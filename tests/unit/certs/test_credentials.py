@@ -117,9 +117,17 @@ def test_an_unreadable_authority_is_not_trust():
 
 def test_a_leaf_is_no_authority():
     """Whoever holds a leaf could otherwise make certificates that pass."""
-    leaf = credential(subject=Subject("test", frozenset()))
+    leaf = credential(subject=Subject("holder", frozenset()))
+    holder = Authority(x509.load_pem_x509_certificate(leaf.certificate_pem), key_of())
+    forged = credential(issuer=holder, key=key_of(number=1))
     with pytest.raises(CredentialError) as caught:
-        check(credential(), ca_pem=leaf.certificate_pem)
+        check(forged, ca_pem=leaf.certificate_pem)
+    assert caught.value.reason is CredentialProblem.UNTRUSTED
+    with_its_chain = parse_credential(
+        key_pem=forged.key_pem, certificate_pem=forged.certificate_pem + leaf.certificate_pem
+    )
+    with pytest.raises(CredentialError) as caught:
+        check(with_its_chain, ca_pem=AUTHORITY.certificate_pem)
     assert caught.value.reason is CredentialProblem.UNTRUSTED
 
 

@@ -3,7 +3,7 @@ from cryptography import x509
 from hypothesis import given
 from hypothesis import strategies as st
 
-from support.csrs import BMP, CN, IA5, PRINTABLE, TELETEX, UTF8, O, der, der_attribute, der_name
+from support.csrs import BMP, CN, IA5, OU, PRINTABLE, TELETEX, UTF8, O, der, der_attribute, der_name
 from towline_certs import AddonIdentity, Subject
 from towline_certs.der import DerError
 from towline_certs.distinguished_names import (
@@ -63,6 +63,10 @@ def test_every_string_type_is_told_apart(tag, raw, text, encoding):
         pytest.param(
             der_name([der_attribute(CN, "a")], [der_attribute(O, "o")], [der_attribute(O, "o")]),
             id="same-organization-twice",
+        ),
+        pytest.param(
+            der_name([der_attribute(CN, "a")], [der_attribute(OU, "u")], [der_attribute(OU, "u")]),
+            id="same-unit-twice",
         ),
         pytest.param(der_name([der_attribute(CN, "a"), der_attribute(O, "o")]), id="mixed-set"),
         pytest.param(der_name([der_attribute(CN, "")]), id="empty-name"),

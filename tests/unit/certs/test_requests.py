@@ -317,6 +317,16 @@ SAN_B = der_extension(SUBJECT_ALTERNATIVE_NAME, der(0x30, der(0x82, b"b.example"
             id="two-values-in-one-request-for-extensions",
         ),
         pytest.param(
+            craft_request(
+                NAME,
+                attributes=[
+                    der(0x30, der_oid("1.2.840.113549.1.9.7"), der(0x31, b"\x0c\x00", b"\x0c\x00"))
+                ],
+            ),
+            RequestProblem.MALFORMED,
+            id="two-values-in-an-attribute",
+        ),
+        pytest.param(
             craft_request(NAME, attributes=[der_extension_request(SAN_A, SAN_B)]),
             RequestProblem.MALFORMED,
             id="extension-twice",
