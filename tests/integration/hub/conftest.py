@@ -41,6 +41,20 @@ class RunningHub:
         return [(c.verb, c.resource) for c in self.calls if c.verb not in reading]
 
 
+async def hub_settings(
+    plane: KubePlane, admin: Client, folder: Path, **changes: Any
+) -> HubSettings:
+    """Grant the hub under test what it ships with, and return settings for it."""
+    for obj in hub_permissions(user_subject(HUB_USER), installs_crds=True):
+        await admin.apply(_RBAC[obj["kind"]], obj)
+    kubeconfig = folder / f"hub-{secrets.token_hex(4)}.kubeconfig"
+    kubeconfig.write_text(await plane.kubeconfig_for(HUB_USER))
+    return HubSettings(
+        kubeconfig=kubeconfig,
+        **{"install_crds": True, "auto_approve_groups": (BOOTSTRAP_GROUP,), **changes},
+    )
+
+
 RunHub = Callable[..., AbstractAsyncContextManager[RunningHub]]
 
 
@@ -58,14 +72,7 @@ def run_hub(hub_plane: KubePlane, admin: Client, tmp_path: Path) -> RunHub:
 
     @asynccontextmanager
     async def run(**changes: Any) -> AsyncIterator[RunningHub]:
-        for obj in hub_permissions(user_subject(HUB_USER), installs_crds=True):
-            await admin.apply(_RBAC[obj["kind"]], obj)
-        kubeconfig = tmp_path / f"hub-{secrets.token_hex(4)}.kubeconfig"
-        kubeconfig.write_text(await hub_plane.kubeconfig_for(HUB_USER))
-        settings = HubSettings(
-            kubeconfig=kubeconfig,
-            **{"install_crds": True, "auto_approve_groups": (BOOTSTRAP_GROUP,), **changes},
-        )
+        settings = await hub_settings(hub_plane, admin, tmp_path, **changes)
         hub = RunningHub([])
         stop = asyncio.Event()
         async with background(
