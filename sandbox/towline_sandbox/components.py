@@ -6,6 +6,7 @@ All paths are relative to the plane's private folder, which is where the program
 from datetime import timedelta
 
 from towline_api.durations import format_duration
+from towline_sandbox.audit import LOG_FILE, POLICY_FILE
 from towline_sandbox.binaries import Binaries
 from towline_sandbox.pki import SERVICE_NETWORK
 from towline_sandbox.process_group import Program
@@ -59,8 +60,23 @@ def etcd(binaries: Binaries) -> Program:
     )
 
 
-def api_server(binaries: Binaries, *, port: int) -> Program:
-    """Return the API server, listening on this port of the loopback interface."""
+def api_server(binaries: Binaries, *, port: int, audit: bool = False) -> Program:
+    """Return the API server, listening on this port of the loopback interface.
+
+    Args:
+        binaries: Where the programs are.
+        port: Of the loopback interface.
+        audit: Note every request in `audit.LOG_FILE`, as `audit.POLICY_FILE` says.
+    """
+    audited = (
+        (
+            f"--audit-policy-file={POLICY_FILE}",
+            f"--audit-log-path={LOG_FILE}",
+            "--audit-log-maxsize=1000",  # megabytes: turned over, the log would lose its beginning
+        )
+        if audit
+        else ()
+    )
     return _program(
         API_SERVER,
         str(binaries.kube_apiserver),
@@ -78,6 +94,7 @@ def api_server(binaries: Binaries, *, port: int) -> Program:
         "--service-account-key-file=service-accounts.pub",
         f"--service-cluster-ip-range={SERVICE_NETWORK}",
         "--endpoint-reconciler-type=none",  # nobody reaches it through the kubernetes Service
+        *audited,
         "--profiling=false",
         "--v=0",
     )

@@ -7,6 +7,7 @@ from typing import Self
 
 from towline_api.names import BOOTSTRAP_GROUP
 from towline_api.resources import SECRETS
+from towline_sandbox.audit import LOG_FILE, AuditEvent, parse_audit_log
 from towline_sandbox.binaries import Binaries, find_binaries
 from towline_sandbox.bootstrap_tokens import TOKEN_NAMESPACE, BootstrapToken
 from towline_sandbox.kube_start import RunningPlane, StartOptions, start_plane
@@ -28,6 +29,7 @@ class KubePlane:
         binaries: The programs; by default those of `find_binaries`.
         start_limit: How long it may take to come up before that is an error.
         choose_port: Returns a socket bound to the port that the API server is to use.
+        audit: Have the API server note every request, for `audit_events`.
     """
 
     flavor = "real kube-apiserver"
@@ -40,6 +42,7 @@ class KubePlane:
         binaries: Binaries | None = None,
         start_limit: timedelta = _START_LIMIT,
         choose_port: ChoosePort = reserve_port,
+        audit: bool = False,
     ) -> None:
         self._name = name
         self._binaries = binaries
@@ -48,6 +51,7 @@ class KubePlane:
             certificate_lifetime=certificate_lifetime,
             start_limit=start_limit,
             choose_port=choose_port,
+            audit=audit,
         )
         self._running: RunningPlane | None = None
         self._readiness: Readiness | None = None
@@ -87,6 +91,20 @@ class KubePlane:
     def logs(self, component: str, *, lines: int = 50) -> str:
         """Return the last lines that one of `components.COMPONENTS` wrote."""
         return self._plane.group.log_tail(component, lines=lines)
+
+    def audit_events(self) -> tuple[AuditEvent, ...]:
+        """Return every request noted so far, in the order they came in.
+
+        A request is noted when its answer is on its way, which its caller may see a moment earlier.
+
+        Raises:
+            PlaneError: The plane was not made with `audit`.
+        """
+        if not self._options.audit:
+            raise PlaneError(
+                f"plane {self._name!r} notes no requests; make it with KubePlane(..., audit=True)"
+            )
+        return parse_audit_log((self._plane.group.folder / LOG_FILE).read_text(encoding="utf-8"))
 
     def admin_kubeconfig(self) -> str:
         """Return the kubeconfig of a user who may do everything."""

@@ -12,6 +12,7 @@ from towline_api.durations import format_duration
 from towline_kube.connection import Connection
 from towline_kube.kubeconfig import embed_kubeconfig
 from towline_sandbox import components
+from towline_sandbox.audit import POLICY, POLICY_FILE
 from towline_sandbox.binaries import Binaries
 from towline_sandbox.own_api import OwnApi, open_own_api
 from towline_sandbox.pki import ADMIN_USER, ClientPair, PlanePki, write_private
@@ -36,12 +37,14 @@ class StartOptions:
         certificate_lifetime: See `components.controller_manager`.
         start_limit: How long it may take to come up before that is an error.
         choose_port: Returns a socket that holds the port the API server is to use.
+        audit: Have the API server note every request.
     """
 
     name: str
     certificate_lifetime: timedelta | None
     start_limit: timedelta
     choose_port: ChoosePort = reserve_port
+    audit: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -131,9 +134,11 @@ async def _start_once(options: StartOptions, binaries: Binaries) -> tuple[Runnin
         group.start(components.etcd(binaries))
         pki = PlanePki(options.name)
         pki.write(group.folder)
+        if options.audit:
+            write_private(group.folder / POLICY_FILE, POLICY.encode())
         with options.choose_port() as reserved:
             port: int = reserved.getsockname()[1]
-            group.start(components.api_server(binaries, port=port))
+            group.start(components.api_server(binaries, port=port, audit=options.audit))
             plane = RunningPlane(options.name, group, pki, f"https://127.0.0.1:{port}")
             async with plane.open_api() as api:
                 prover = Prover(api, user=ADMIN_USER, check_alive=plane.check_alive)
