@@ -97,10 +97,11 @@ def load(
         **{field: f"{ENVIRONMENT_PREFIX}{field.upper()}" for field in variables},
         **{field: f"--{_kebab(field)}" for field in flags},
     }
+    given = {**file, **variables, **flags}
     try:
-        return settings_class(**{**file, **variables, **flags})
+        return settings_class(**given)
     except ValidationError as error:
-        problems = [_problem(settings_class, detail, origins) for detail in error.errors()]
+        problems = [_problem(settings_class, detail, origins, given) for detail in error.errors()]
         raise ConfigError("\n".join(problems)) from None
 
 
@@ -196,7 +197,10 @@ def _field_named(settings_class: type[ProgramSettings], key: str) -> str | None:
 
 
 def _problem(
-    settings_class: type[ProgramSettings], detail: ErrorDetails, origins: Mapping[str, str]
+    settings_class: type[ProgramSettings],
+    detail: ErrorDetails,
+    origins: Mapping[str, str],
+    given: Mapping[str, Any],
 ) -> str:
     message = detail["msg"].removeprefix("Value error, ").removeprefix("Assertion failed, ")
     if not detail["loc"]:
@@ -209,7 +213,9 @@ def _problem(
         return f"{origin}: is needed; give it as a flag, a variable or in the settings file"
     if detail["type"] == "extra_forbidden":
         return f"{origin}: there is no such setting"
-    return f"{origin}{inside}: {quotable(message)}; found {quotable(repr(detail['input']))}"
+    # As it was written: what a validator saw may have been parsed already.
+    found = detail["input"] if rest else given.get(field, detail["input"])
+    return f"{origin}{inside}: {quotable(message)}; found {quotable(repr(found))}"
 
 
 def _kebab(field: str) -> str:

@@ -63,6 +63,18 @@ async def test_get_sends_our_certificate_and_says_who_we_are(
     assert "Authorization" not in seen.headers
 
 
+async def test_passwords_of_other_programs_are_not_sent(
+    server: TlsServer, client: Client, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The official client takes what `~/.netrc` has for the host, which is nobody's intention."""
+    file = tmp_path / "netrc"
+    file.write_text("machine 127.0.0.1 login me password secret\n")
+    file.chmod(0o600)
+    monkeypatch.setenv("NETRC", str(file))
+    await client.get(SECRETS, "x", namespace="c1")
+    assert "Authorization" not in server.seen[0].headers
+
+
 @pytest.mark.parametrize("name", ["", ".", ".."])
 async def test_a_name_that_is_a_path_is_refused_unsent(
     server: TlsServer, client: Client, name: str
