@@ -1,1 +1,21 @@
-"""The spoke: earns a client certificate from the hub, keeps it, and applies add-on configuration."""
+"""The spoke: earns a client certificate from the hub, keeps it, applies add-on configuration.
+
+What is listed here is for programs that embed an add-on's agent; see `AddonAgent`.
+"""
+
+from towline_agent.addon_settings import AddonSettings
+from towline_agent.channel import HubChannel, HubNotReadyError
+from towline_agent.embedding import AddonAgent
+from towline_agent.settings import AgentSettings
+from towline_agent.spoke_scope import NotOursError, SpokeScope, local_copy
+
+__all__ = [
+    "AddonAgent",
+    "AddonSettings",
+    "AgentSettings",
+    "HubChannel",
+    "HubNotReadyError",
+    "NotOursError",
+    "SpokeScope",
+    "local_copy",
+]

@@ -55,6 +55,7 @@ def agent_status(
     cluster: KubeObject | None,
     codec: AddonCodec,
     now: datetime,
+    declares_driver: bool = True,
 ) -> dict[str, Any]:
     """Return the status of an add-on with the agent's parts brought up to date.
 
@@ -64,11 +65,13 @@ def agent_status(
         cluster: The ManagedCluster as it stands on the hub; None if that is not known.
         codec: How the API version in use writes it.
         now: The present, for conditions that change.
+        declares_driver: Whether to say how the add-on authenticates; whoever keeps its credential
+            does.
     """
     addon = codec.decode_addon(obj)
     status: dict[str, Any] = dict(obj.get("status") or {})
     has_client = any(isinstance(item, KubeClientRegistration) for item in addon.registrations)
-    if has_client:
+    if has_client and declares_driver:
         status = codec.encode_addon_status(status, driver=KubeClientDriver.CSR)
     if facts.rotation is not None:
         status = _with(status, CERTIFICATE_ROTATED, facts.rotation, now=now)

@@ -1,0 +1,29 @@
+"""The settings of a program that embeds an add-on's agent."""
+
+from pathlib import Path
+
+from towline_agent.settings import AgentSettings
+
+MOUNTED_KUBECONFIG = Path("/var/run/hub/kubeconfig")
+"""Where OCM's examples mount the Secret with an add-on's credential."""
+
+
+class AddonSettings(AgentSettings):
+    """Settings of an add-on's program.
+
+    With a bootstrap kubeconfig the program is the whole agent of its cluster. Without one it stands
+    behind an agent that keeps the add-on's credential, and only the settings below matter, the
+    managed cluster's kubeconfig and logging.
+    """
+
+    hub_kubeconfig: Path = MOUNTED_KUBECONFIG
+    """Kubeconfig of the add-on's own credential, in the mounted Secret. Taken over live whenever it
+    changes. Not looked at when there is a bootstrap kubeconfig."""
+    addon_namespace: str | None = None
+    """Namespace of the add-on on the managed cluster, for its Lease; by default where the hub says
+    that it is installed."""
+
+    @property
+    def is_standalone(self) -> bool:
+        """Whether the program is its cluster's agent as well."""
+        return self.bootstrap_kubeconfig is not None

@@ -1,0 +1,164 @@
+"""An add-on's station behind an agent that keeps its credential in a mounted Secret."""
+
+import asyncio
+import logging
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from typing import NoReturn
+
+from towline_agent.addon_settings import AddonSettings
+from towline_agent.addon_station import AddonProcess, AddonView, Station
+from towline_agent.addon_status import AddonFacts, agent_status
+from towline_agent.channel import FIELD_MANAGER, HubChannel
+from towline_agent.configuration_report import ConfigurationOutcome
+from towline_agent.mounted_credential import MountedCredential
+from towline_agent.ownership import Owner
+from towline_api.addon_codec import AddonCodec, V1Alpha1Codec
+from towline_api.addons import ManagedClusterAddon
+from towline_api.errors import ConfigError
+from towline_api.metadata import name_of
+from towline_api.names import CLUSTER_NAME_KEY
+from towline_certs.errors import IdentityError
+from towline_certs.identities import AddonIdentity
+from towline_kube.cache import Cache
+from towline_kube.client import Client
+from towline_kube.clock import SYSTEM_CLOCK, Clock
+from towline_kube.controller import DONE, Controller, Result
+from towline_kube.discovery import in_cluster_connection, load_kubeconfig
+from towline_kube.errors import Forbidden
+
+log = logging.getLogger(__name__)
+
+
+async def work_behind_agent(
+    name: str,
+    process: AddonProcess,
+    *,
+    settings: AddonSettings,
+    clock: Clock = SYSTEM_CLOCK,
+) -> NoReturn:
+    """Let an add-on's code work with a mounted credential, until cancelled.
+
+    Args:
+        name: Name of the add-on.
+        process: Its code.
+        settings: Where the credential and the managed cluster are.
+        clock: Time.
+
+    Raises:
+        ConfigError: The settings name something that cannot be used.
+    """
+    async with _spoke_client(settings, clock) as spoke, asyncio.TaskGroup() as group:
+        channel = HubChannel(clock=clock)
+        credential = MountedCredential(settings.hub_kubeconfig, clock=clock)
+        group.create_task(credential.watch(channel.offer), name=f"watch-credential/{name}")
+        group.create_task(channel.run(), name=f"keep-channel/{name}")
+        hub = await channel.wait_ready()
+        cluster = settings.cluster_name or await _cluster_of(hub, credential)
+        registration = _Registration(
+            Owner(cluster, name), hub=hub, codec=V1Alpha1Codec(), clock=clock
+        )
+        group.create_task(registration.run(), name=f"follow-registration/{name}")
+        station = Station(
+            owner=registration.owner,
+            hub=channel,
+            spoke=spoke,
+            view=registration.view,
+            report=registration.report,
+            clock=clock,
+        )
+        await process.work(station)
+    raise AssertionError("unreachable: an add-on's work is endless")
+
+
+class _Registration:
+    """The add-on's own ManagedClusterAddOn, read and reported to under the add-on's credential."""
+
+    def __init__(self, owner: Owner, *, hub: Client, codec: AddonCodec, clock: Clock) -> None:
+        self.owner = owner
+        self._hub = hub
+        self._codec = codec
+        self._clock = clock
+        self._outcome: ConfigurationOutcome | None = None
+        self._was_refused = False
+        self._cache = Cache(
+            hub,
+            codec.managed_cluster_addons,
+            namespace=owner.cluster,
+            # An add-on may see its own object and no other.
+            field_selector=f"metadata.name={owner.addon}",
+            clock=clock,
+        )
+        self._controller: Controller[str] = Controller(
+            "report-configuration", self._reconcile, clock=clock
+        )
+        self._controller.feed_from(self._cache, lambda obj: (name_of(obj),))
+        self.view = AddonView(self._find)
+        self._cache.on_change(lambda _: self.view.ring())
+
+    async def run(self) -> NoReturn:
+        """Follow the object until cancelled."""
+        async with asyncio.TaskGroup() as group:
+            group.create_task(self._cache.run(), name=f"watch-addon/{self.owner.addon}")
+            group.create_task(self._controller.run(), name=f"report-addon/{self.owner.addon}")
+        raise AssertionError("unreachable: the tasks are endless")
+
+    def report(self, outcome: ConfigurationOutcome) -> None:
+        """Take how the configuration stands."""
+        if outcome != self._outcome:
+            self._outcome = outcome
+            self._controller.enqueue(self.owner.addon)
+
+    def _find(self) -> ManagedClusterAddon | None:
+        obj = self._cache.find(self.owner.addon, self.owner.cluster)
+        return None if obj is None else self._codec.decode_addon(obj)
+
+    async def _reconcile(self, _: str) -> Result:
+        obj = self._cache.find(self.owner.addon, self.owner.cluster)
+        if obj is None or self._outcome is None:
+            return DONE
+        status = agent_status(
+            obj,
+            AddonFacts(outcome=self._outcome),
+            cluster=None,
+            codec=self._codec,
+            now=self._clock.now(),
+            declares_driver=False,
+        )
+        try:
+            await self._hub.patch_status(self._codec.managed_cluster_addons, obj, status)
+        except Forbidden as error:
+            # Not every hub lets add-ons say what they applied. The work goes on without.
+            if not self._was_refused:
+                self._was_refused = True
+                log.info(
+                    "the hub does not let this add-on report its configuration",
+                    extra={"addon": self.owner.addon, "reason": str(error)},
+                )
+        return DONE
+
+
+async def _cluster_of(hub: Client, credential: MountedCredential) -> str:
+    """Return the cluster's name as stored beside the credential, else as the credential says."""
+    beside = credential.path.with_name(CLUSTER_NAME_KEY)
+    if beside.exists():
+        return beside.read_text().strip()
+    user = (await hub.whoami()).username
+    try:
+        return AddonIdentity.parse_user(user).cluster
+    except IdentityError as error:
+        raise ConfigError(
+            f"cannot tell which cluster this is: there is no file {beside}, and the hub knows us "
+            f"as {user!r}; set cluster_name"
+        ) from error
+
+
+@asynccontextmanager
+async def _spoke_client(settings: AddonSettings, clock: Clock) -> AsyncIterator[Client]:
+    connection = (
+        in_cluster_connection()
+        if settings.spoke_kubeconfig is None
+        else load_kubeconfig(settings.spoke_kubeconfig)
+    )
+    async with Client(connection, field_manager=FIELD_MANAGER, clock=clock) as client:
+        yield client
