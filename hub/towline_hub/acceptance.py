@@ -4,11 +4,10 @@ One pass looks at one ManagedCluster and moves the hub to what its standing dema
 off between any two calls and run again.
 """
 
+import asyncio
 import logging
 from collections.abc import Iterable
 from datetime import timedelta
-
-from towline_kube.client import Client
 
 from towline_api import names
 from towline_api.condition_types import (
@@ -27,8 +26,10 @@ from towline_api.timestamps import format_micro_time
 from towline_hub import rbac
 from towline_hub.caches import HubCaches, HubViews
 from towline_hub.departure import Departure
+from towline_hub.failures import one_failure
 from towline_hub.object_writer import ObjectWriter
 from towline_hub.standing import Standing, name_problem, standing_of
+from towline_kube.client import Client
 from towline_kube.clock import Clock
 from towline_kube.controller import DONE, Result
 from towline_kube.errors import AlreadyExists, ApiError, NamespaceTerminating
@@ -130,16 +131,22 @@ class Acceptor:
         cluster = await self._hold(cluster)
         for shared in rbac.shared_cluster_roles():
             await self._writer.ensure(shared)
-        for desired in (
-            rbac.accepted_cluster_role(name),
-            rbac.own_cluster_role_binding(name),
-            rbac.registration_role_binding(name),
-            rbac.work_role_binding(name),
-        ):
-            live = await self._writer.ensure(desired)
+        await self._writer.ensure(rbac.accepted_cluster_role(name))
+        # The API server thinks for a tenth of a second about each binding, so it gets them at once.
+        with one_failure():
+            async with asyncio.TaskGroup() as group:
+                bindings = [
+                    group.create_task(self._writer.ensure(desired), name=f"bind/{name}")
+                    for desired in (
+                        rbac.own_cluster_role_binding(name),
+                        rbac.registration_role_binding(name),
+                        rbac.work_role_binding(name),
+                    )
+                ]
+        for live in (binding.result() for binding in bindings):
             if is_being_deleted(live):
                 await self._departure.release_work_binding(name)
-                return cluster, f"{desired['kind']} {desired['metadata']['name']} is being deleted"
+                return cluster, f"{live['kind']} {name_of(live)} is being deleted"
         await self._ensure_lease(name)
         return cluster, None
 

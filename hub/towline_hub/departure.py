@@ -7,9 +7,8 @@ the reason why something cannot be deleted.
 
 import logging
 from collections.abc import Sequence
+from contextlib import suppress
 from datetime import timedelta
-
-from towline_kube.client import Client
 
 from towline_api import names
 from towline_api.condition_types import DELETING, REASON_RESOURCE_REMAINING
@@ -29,9 +28,10 @@ from towline_api.timestamps import parse_time
 from towline_hub import rbac
 from towline_hub.caches import BY_CLUSTER, HubCaches, HubViews
 from towline_hub.object_writer import ObjectWriter
+from towline_kube.client import Client
 from towline_kube.clock import Clock
 from towline_kube.controller import DONE, Result
-from towline_kube.errors import NotServed
+from towline_kube.errors import NotFound, NotServed
 
 log = logging.getLogger(__name__)
 
@@ -133,8 +133,9 @@ class Departure:
         if self._time_left(live) > timedelta() and await self._has_works(cluster):
             return False
         others = [item for item in finalizers if item != names.MANIFEST_WORK_CLEANUP_FINALIZER]
-        released = await self._client.patch_metadata(ROLE_BINDINGS, live, finalizers=others)
-        self._views.role_bindings.remember(released)
+        with suppress(NotFound):
+            released = await self._client.patch_metadata(ROLE_BINDINGS, live, finalizers=others)
+            self._views.role_bindings.remember(released)
         return True
 
     async def _remove_role_bindings(self, cluster: str) -> None:
@@ -165,10 +166,12 @@ class Departure:
         remaining = [
             item for item in finalizers_of(cluster) if item != names.API_RESOURCE_CLEANUP_FINALIZER
         ]
-        released = await self._client.patch_metadata(
-            MANAGED_CLUSTERS, cluster, finalizers=remaining
-        )
-        self._views.clusters.remember(released)
+        # The object goes with its last finalizer; a pass that has not heard of it finds nothing.
+        with suppress(NotFound):
+            released = await self._client.patch_metadata(
+                MANAGED_CLUSTERS, cluster, finalizers=remaining
+            )
+            self._views.clusters.remember(released)
         log.info("cluster let go", extra={"cluster": name_of(cluster)})
 
     async def _tell_remaining(self, cluster: KubeObject, addons: Sequence[KubeObject]) -> None:
