@@ -8,8 +8,6 @@ import logging
 from collections.abc import Collection, Iterable, Sequence
 from datetime import datetime
 
-from towline_kube.client import Client
-
 from towline_api.addon_codec import AddonCodec
 from towline_api.addons import ClusterManagementAddon, ManagedClusterAddon
 from towline_api.condition_types import HUB_ACCEPTED
@@ -40,6 +38,7 @@ from towline_hub.config_references import (
 )
 from towline_hub.object_writer import ObjectWriter
 from towline_hub.standing import Standing, standing_of
+from towline_kube.client import Client
 from towline_kube.clock import Clock
 from towline_kube.controller import DONE, Result
 from towline_kube.errors import ApiError

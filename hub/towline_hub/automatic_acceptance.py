@@ -6,8 +6,6 @@ Done once per cluster: the annotation it leaves makes a later denial by a person
 import logging
 from typing import Any
 
-from towline_kube.client import Client
-
 from towline_api import names
 from towline_api.metadata import labels_of, resource_version_of, uid_of
 from towline_api.resources import MANAGED_CLUSTERS, NAMESPACES, KubeObject
@@ -15,6 +13,7 @@ from towline_api.timestamps import format_time
 from towline_certs.approval import Approve, Ignore, Reason
 from towline_hub.own_writes import FreshView
 from towline_hub.standing import accepts_client, name_problem, was_accepted_automatically
+from towline_kube.client import Client
 from towline_kube.clock import Clock
 
 log = logging.getLogger(__name__)

@@ -6,8 +6,6 @@ from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, fields
 from datetime import timedelta
 
-from towline_kube.client import Client
-
 from towline_api import names
 from towline_api.errors import TransientError
 from towline_api.metadata import labels_of, namespace_of
@@ -27,6 +25,7 @@ from towline_api.resources import (
 )
 from towline_hub.own_writes import FreshView
 from towline_kube.cache import Cache
+from towline_kube.client import Client
 from towline_kube.clock import Clock
 
 log = logging.getLogger(__name__)

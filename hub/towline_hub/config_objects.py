@@ -10,14 +10,13 @@ from collections.abc import Callable, Iterable
 from datetime import timedelta
 from typing import NoReturn
 
-from towline_kube.client import Client
-
 from towline_api.addons import AddonConfig
 from towline_api.errors import TransientError
 from towline_api.metadata import ObjectKey, key_of
 from towline_api.resources import KubeObject
 from towline_hub.config_references import DEPLOYMENT_CONFIG, READABLE_KINDS, describe
 from towline_kube.cache import Cache
+from towline_kube.client import Client
 from towline_kube.clock import Clock
 from towline_kube.store import Change
 

@@ -9,8 +9,6 @@ import logging
 from datetime import datetime, timedelta
 from typing import Any, NoReturn
 
-from towline_kube.client import Client
-
 from towline_api import names
 from towline_api.addon_codec import AddonCodec
 from towline_api.condition_types import (
@@ -32,6 +30,7 @@ from towline_api.timestamps import parse_time
 from towline_hub.caches import BY_CLUSTER, HubCaches, HubViews
 from towline_hub.heartbeats import Heartbeats, Sighting
 from towline_hub.standing import Standing, standing_of
+from towline_kube.client import Client
 from towline_kube.clock import Clock
 from towline_kube.controller import DONE, Controller, Result
 from towline_kube.events import EventRecorder, EventType

@@ -3,8 +3,6 @@
 import logging
 from collections.abc import Iterable, Mapping
 
-from towline_kube.client import Client
-
 from towline_api.metadata import (
     finalizers_of,
     is_being_deleted,
@@ -14,6 +12,7 @@ from towline_api.metadata import (
 )
 from towline_api.resources import KubeObject, Resource
 from towline_hub.own_writes import FreshView
+from towline_kube.client import Client
 from towline_kube.errors import Conflict
 from towline_kube.merge_patch import is_applied
 

@@ -7,7 +7,13 @@ that doubles what the API server has to do.
 
 from datetime import timedelta
 
-from towline_api.metadata import ObjectKey, key_of, resource_version_of
+from towline_api.metadata import (
+    ObjectKey,
+    finalizers_of,
+    is_being_deleted,
+    key_of,
+    resource_version_of,
+)
 from towline_api.resources import KubeObject, Resource
 from towline_kube.cache import Cache
 from towline_kube.clock import SYSTEM_CLOCK, Clock
@@ -51,6 +57,10 @@ class FreshView:
     def remember(self, obj: KubeObject) -> None:
         """Note an object as the API server returned it after our write."""
         key = key_of(obj)
+        if is_being_deleted(obj) and not finalizers_of(obj):
+            # We took the last finalizer away: this is what the object was, and it is gone.
+            self._written.pop(key, None)
+            return
         cached = self._cache.find(key.name, key.namespace)
         if cached is None or _is_newer(obj, than=cached):
             self._written[key] = (obj, self._clock.monotonic())
@@ -61,7 +71,10 @@ class FreshView:
 
     def _forget_outdated(self, change: Change) -> None:
         written = self._written.get(change.key)
-        if written is not None and not _is_newer(written[0], than=change.object):
+        # A deletion tells what was cached last, which may be older than our write; it ends both.
+        if written is not None and (
+            change.new is None or not _is_newer(written[0], than=change.new)
+        ):
             del self._written[change.key]
 
 

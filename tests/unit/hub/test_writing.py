@@ -106,3 +106,27 @@ async def test_a_newer_state_from_the_watch_wins() -> None:
         client.remove(ROLE_BINDINGS, "b", "c1")
         await clock.settle()
         assert view.find("b", "c1") is None
+
+
+async def test_a_deletion_ends_what_we_wrote_last() -> None:
+    """It is told by its last cached state, which is older than our write, and ends it all the same."""
+    clock = FakeClock()
+    client = FakeClient(clock)
+    cache = Cache(client, ROLE_BINDINGS, clock=clock)
+    view = FreshView(cache, clock=clock)
+    async with background(cache.run(), name="run-cache"):
+        await cache.wait_synced()
+        stored = client.put(ROLE_BINDINGS, DESIRED)
+        await clock.settle()
+        view.remember(_live(resourceVersion=str(int(stored["metadata"]["resourceVersion"]) + 1)))
+        client.remove(ROLE_BINDINGS, "b", "c1")
+        await clock.settle()
+        assert view.find("b", "c1") is None
+
+
+async def test_an_object_we_let_go_of_is_gone_whenever_the_watch_tells() -> None:
+    """The answer to removing the last finalizer shows the object as it was."""
+    clock = FakeClock()
+    view = FreshView(Cache(FakeClient(clock), ROLE_BINDINGS, clock=clock), clock=clock)
+    view.remember(_live(deletionTimestamp="2026-07-01T00:00:00Z", finalizers=[]))
+    assert view.find("b", "c1") is None
