@@ -1,0 +1,136 @@
+"""Measures how long a cluster takes to join a hub, and what that costs everybody concerned.
+
+Run it as `python benchmarks/join.py`; see README.md beside it.
+"""
+
+import argparse
+import asyncio
+import json
+import os
+import secrets
+import shutil
+import sys
+import tempfile
+from contextlib import AsyncExitStack
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+
+import import_times
+from call_counts import Counts, count, towline_calls
+from import_times import parse_import_times
+from one_join import Join, Place, join, start_hub
+from process_use import cpu_seconds_of
+from report import Run, Setting, summary, text
+from towline_api.errors import TowlineError
+from towline_sandbox.demo.programs import Program
+from towline_sandbox.kube_plane import KubePlane
+
+
+def main() -> int:
+    """Run the benchmark and print what it found; return the exit status."""
+    options = _parser().parse_args()
+    folder = Path(tempfile.mkdtemp(prefix="towline-benchmark-"))  # mode 0700
+    run: Run | None = None
+    try:
+        rest = timedelta(seconds=options.rest)
+        run = asyncio.run(measure(options.joins, rest=rest, folder=folder))
+    except* TowlineError as failures:  # on its own, or out of the task group around the caller
+        for failure in failures.exceptions:
+            print(f"benchmark: {failure}", file=sys.stderr)
+        if options.keep_logs:
+            print(f"logs are in {folder}", file=sys.stderr)
+    finally:
+        if not options.keep_logs:
+            shutil.rmtree(folder, ignore_errors=True)
+    if run is None:
+        return 1
+    if options.output == "json":
+        json.dump(summary(run), sys.stdout, indent=2)
+        print()
+    else:
+        print(text(run, timeline=options.timeline))
+    return 0
+
+
+async def measure(joins: int, *, rest: timedelta, folder: Path) -> Run:
+    """Join that many clusters, one after another, and watch the last one at rest.
+
+    One more join comes first and does not count: it warms up caches, and its agent reports the time
+    of its imports, which makes it slower.
+    """
+    load = os.getloadavg()[0]
+    found: list[Join] = []
+    calls: dict[str, Counts] = {}
+    cpu: dict[str, float] = {}
+    async with AsyncExitStack() as stack:
+        _say("starting the hub")
+        place = await start_hub(stack, folder=folder, environment=import_times.ENVIRONMENT)
+        async with AsyncExitStack() as spoke:
+            _say("joining once to warm up")
+            _, agent, _ = await join(
+                place, _new_name(), spoke, environment=import_times.ENVIRONMENT
+            )
+            imports = {
+                "the agent": parse_import_times(agent.log.read_text()),
+                "the hub": parse_import_times(place.program.log.read_text()),
+            }
+        for number in range(1, joins + 1):
+            async with AsyncExitStack() as spoke:
+                _say(f"join {number} of {joins}")
+                joined, agent, plane = await join(place, _new_name(), spoke, environment={})
+                found.append(joined)
+                if number < joins:
+                    continue
+                _say(f"at rest for {rest.total_seconds():g} s")
+                calls, cpu = await _rest(place, agent, plane, rest)
+        setting = Setting(place.plane.version, os.cpu_count() or 1, load)
+    return Run(setting, found, rest, calls, cpu, imports)
+
+
+async def _rest(
+    place: Place, agent: Program, plane: KubePlane, rest: timedelta
+) -> tuple[dict[str, Counts], dict[str, float]]:
+    programs = {"agent": agent, "hub": place.program}
+    before = {name: cpu_seconds_of(program.process.pid) for name, program in programs.items()}
+    since = datetime.now(UTC)
+    await asyncio.sleep(rest.total_seconds())
+    for program in programs.values():
+        program.check_running()
+    calls = towline_calls(place.plane.audit_events(), plane.audit_events(), since=since)
+    used = {name: cpu_seconds_of(p.process.pid) - before[name] for name, p in programs.items()}
+    return count(calls), used
+
+
+def _new_name() -> str:
+    return f"c-{secrets.token_hex(3)}"
+
+
+def _say(what: str) -> None:
+    print(f"{what} ...", file=sys.stderr, flush=True)
+
+
+def _parser() -> argparse.ArgumentParser:
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("--joins", type=_positive, default=5, help="how many count (default 5)")
+    parser.add_argument(
+        "--rest", type=float, default=30.0, help="seconds to watch at rest (default 30)"
+    )
+    parser.add_argument("-o", "--output", choices=("text", "json"), default="text")
+    parser.add_argument(
+        "--timeline", action="store_true", help="also show every call of the last join"
+    )
+    parser.add_argument(
+        "--keep-logs", action="store_true", help="leave the folder with logs and kubeconfigs"
+    )
+    return parser
+
+
+def _positive(value: str) -> int:
+    number = int(value)
+    if number < 1:
+        raise argparse.ArgumentTypeError(f"at least one join is needed, found {value}")
+    return number
+
+
+if __name__ == "__main__":
+    sys.exit(main())

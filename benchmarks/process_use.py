@@ -1,0 +1,54 @@
+"""What a process uses, as the Linux kernel counts it."""
+
+import os
+from contextlib import suppress
+from dataclasses import dataclass
+from pathlib import Path
+
+_TICKS_PER_SECOND = os.sysconf("SC_CLK_TCK")
+
+
+@dataclass(frozen=True, slots=True)
+class Memory:
+    """Memory of a process.
+
+    Args:
+        resident_mib: All pages it has in memory (`VmRSS`).
+        proportional_mib: The same with each shared page divided by who shares it (`Pss`); None
+            where the kernel does not tell.
+        threads: How many threads it has.
+    """
+
+    resident_mib: float
+    proportional_mib: float | None
+    threads: int
+
+
+def memory_of(pid: int) -> Memory:
+    """Return what the process holds now."""
+    status = _fields(Path(f"/proc/{pid}/status").read_text())
+    proportional: float | None = None
+    with suppress(OSError):
+        shared = _fields(Path(f"/proc/{pid}/smaps_rollup").read_text())
+        proportional = _mib(shared["Pss"])
+    return Memory(_mib(status["VmRSS"]), proportional, int(status["Threads"]))
+
+
+def cpu_seconds_of(pid: int) -> float:
+    """Return the processor time used so far by all threads of a process, in its code and ours.
+
+    The kernel counts it in hundredths of a second.
+    """
+    # The second field is the program's name in brackets, which may hold spaces.
+    _, _, rest = Path(f"/proc/{pid}/stat").read_text().rpartition(")")
+    user, system = rest.split()[11:13]
+    return (int(user) + int(system)) / _TICKS_PER_SECOND
+
+
+def _fields(text: str) -> dict[str, str]:
+    pairs = (line.partition(":") for line in text.splitlines())
+    return {name: value.strip() for name, _, value in pairs}
+
+
+def _mib(value: str) -> float:
+    return int(value.split()[0]) / 1024
