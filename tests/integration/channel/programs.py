@@ -1,0 +1,127 @@
+"""The hub and the agent as processes, which a test may pause, kill and start again."""
+
+import os
+import signal
+import subprocess
+import sys
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager, suppress
+from datetime import timedelta
+from pathlib import Path
+
+from support.waiting import LIMIT, eventually
+
+_PATIENCE_SECONDS = 10
+
+
+class Program:
+    """A `towline` command that runs until it is stopped, with everything it printed in a file.
+
+    Its standard input is ours, so that it ends when the test process does, whatever ends that.
+
+    Args:
+        arguments: What follows `towline`.
+        log: Where its output goes; each start goes on in the same file.
+    """
+
+    def __init__(self, arguments: Sequence[str], *, log: Path) -> None:
+        self._arguments = tuple(arguments)
+        self._log = log
+        self._seen_from = 0
+        self._process: subprocess.Popen[bytes] | None = None
+
+    @property
+    def is_running(self) -> bool:
+        """Whether it runs, or is paused."""
+        return self._process is not None and self._process.poll() is None
+
+    @property
+    def said(self) -> str:
+        """What it printed since it was started last."""
+        with self._log.open("rb") as file:
+            file.seek(self._seen_from)
+            return file.read().decode(errors="replace")
+
+    def start(self) -> None:
+        """Start it, for the first time or again."""
+        assert not self.is_running, "it runs already"
+        self._seen_from = self._log.stat().st_size if self._log.exists() else 0
+        kept = {key: value for key, value in os.environ.items() if key in ("PATH", "LANG", "HOME")}
+        with self._log.open("ab") as output:
+            self._process = subprocess.Popen(
+                [sys.executable, "-m", "towline_sandbox.tether", *self._arguments],
+                stdin=subprocess.PIPE,
+                stdout=output,
+                stderr=output,
+                env=kept,
+            )
+
+    async def until_said(self, words: str, *, within: timedelta = LIMIT) -> None:
+        """Wait until it has printed these words; they have to come before it ends."""
+        await eventually(
+            lambda: words in self.said or not self.is_running,
+            what=lambda: f"{words!r} was not said; said: {self.said[-2000:]}",
+            within=within,
+        )
+        assert words in self.said, f"it ended without saying {words!r}; said: {self.said[-2000:]}"
+
+    def kill(self) -> None:
+        """End it between any two instructions, as a power cut would."""
+        self._signal(signal.SIGKILL)
+        self._collect()
+
+    def pause(self) -> None:
+        """Let it do nothing until it is resumed."""
+        self._signal(signal.SIGSTOP)
+
+    def resume(self) -> None:
+        """Let it go on."""
+        self._signal(signal.SIGCONT)
+
+    def stop(self) -> int | None:
+        """Ask it to end, as a service manager does; return its exit status."""
+        if self._process is None:
+            return None
+        if self.is_running:
+            self.resume()
+            self._signal(signal.SIGTERM)
+        return self._collect()
+
+    def _signal(self, number: signal.Signals) -> None:
+        assert self._process is not None, "it was never started"
+        self._process.send_signal(number)
+
+    def _collect(self) -> int:
+        assert self._process is not None
+        try:
+            status = self._process.wait(_PATIENCE_SECONDS)
+        except subprocess.TimeoutExpired:
+            self._process.kill()
+            status = self._process.wait()
+        assert self._process.stdin is not None
+        with suppress(OSError):
+            self._process.stdin.close()
+        return status
+
+
+@contextmanager
+def paused(pid: int) -> Iterator[None]:
+    """Let a process do nothing for the length of a block."""
+    os.kill(pid, signal.SIGSTOP)
+    try:
+        yield
+    finally:
+        os.kill(pid, signal.SIGCONT)
+
+
+def child_running(parent: int, program: str) -> int:
+    """Return the process a parent started from the executable of this name."""
+    for process in Path("/proc").iterdir():
+        if not process.name.isdigit():
+            continue
+        with suppress(OSError):
+            stat = (process / "stat").read_text().rpartition(")")[2].split()
+            executable = (process / "cmdline").read_bytes().split(b"\0")[0].decode()
+            if int(stat[1]) == parent and Path(executable).name == program:
+                return int(process.name)
+    raise AssertionError(f"no {program} runs below process {parent}")
