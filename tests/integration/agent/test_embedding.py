@@ -11,6 +11,7 @@ from typing import Any
 import pytest
 import pytest_asyncio
 
+from support.joining import JoinHub, agent_settings
 from support.played_hub import PlayedHub, agent_for, obj, play_hub, rule, until
 from towline_agent import AddonAgent, AddonSettings, HubChannel, SpokeScope, local_copy
 from towline_agent.addons import AddonOptions
@@ -270,6 +271,42 @@ async def test_a_body_s_own_error_arrives_as_it_is(
     with pytest.raises(ZeroDivisionError):
         async with AddonAgent(ADDON, settings=settings()):
             raise ZeroDivisionError
+
+
+async def test_a_program_with_a_bootstrap_kubeconfig_is_its_cluster_s_whole_agent(
+    hub: JoinHub, hub_plane: KubePlane, spoke_plane: KubePlane, tmp_path: Path
+) -> None:
+    """The same code needs no other agent: it joins, earns both credentials, and works."""
+    where = hub.cluster
+    played = PlayedHub(hub.hub, hub.spoke, where)
+    await played.prepare()
+    await played.make_namespace(where)
+    await played.install(ADDON, namespace=where)
+    await played.put("settings", {"a": "1"})
+    given = await agent_settings(
+        hub, hub_plane, spoke_plane, folder=tmp_path, addon_namespaces=[where]
+    )
+    agent = AddonAgent(ADDON, settings=AddonSettings(**given.model_dump()))
+    channels: list[HubChannel] = []
+
+    @agent.configuration("configmaps", namespace=agent.cluster_namespace)
+    async def apply(config: KubeObject, spoke: SpokeScope) -> None:
+        await spoke.apply(local_copy(config))
+
+    @agent.task
+    async def main(channel: HubChannel) -> None:
+        channels.append(channel)
+
+    async with agent:
+        await until(lambda: _holds(played, {"a": "1"}), "the copy is there")
+        await until(lambda: _available(played), "the hub knows that it is alive")
+        me = await channels[0].client.whoami()
+        assert me.username == AddonIdentity(where, ADDON, ADDON).user
+
+        async def completed() -> bool:
+            return (await played.condition(ADDON, "Progressing")).get("reason") == "Completed"
+
+        await until(completed, "what is in force is reported")
 
 
 async def _holds(played: PlayedHub, data: Any, name: str = "settings") -> bool:
