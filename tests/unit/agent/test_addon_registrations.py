@@ -111,6 +111,8 @@ def test_a_changed_subject_stays_with_its_secret() -> None:
 
 OLD_PLACE = ObjectKey("helloworld-hub-kubeconfig", "old")
 NEW_PLACE = ObjectKey("helloworld-hub-kubeconfig", "addons")
+PENDING = ObjectKey("helloworld-hub-kubeconfig-pending", "addons")
+OLD_PENDING = ObjectKey("helloworld-hub-kubeconfig-pending", "old")
 SIGNER_PLACE = ObjectKey("helloworld-example.com-signer-client-cert", "addons")
 
 
@@ -120,6 +122,8 @@ SIGNER_PLACE = ObjectKey("helloworld-example.com-signer-client-cert", "addons")
         pytest.param([NEW_PLACE], [NEW_PLACE], [], id="at-rest"),
         pytest.param([OLD_PLACE], [], [], id="moved-and-not-yet-earned"),
         pytest.param([OLD_PLACE, NEW_PLACE], [NEW_PLACE], [OLD_PLACE], id="moved-and-earned"),
+        pytest.param([NEW_PLACE, PENDING], [], [], id="a-request-is-under-way"),
+        pytest.param([OLD_PLACE, OLD_PENDING], [], [OLD_PENDING], id="an-abandoned-request"),
         pytest.param([NEW_PLACE, SIGNER_PLACE], [], [SIGNER_PLACE], id="no-longer-registered"),
     ],
 )
