@@ -1,5 +1,10 @@
 """The command line finds the right program and tells a lost user what there is."""
 
+import gc
+import subprocess
+import sys
+from collections.abc import Sequence
+
 import pytest
 
 from towline_api.errors import ConfigError
@@ -52,3 +57,34 @@ def test_an_expected_error_is_one_line_without_a_traceback(
     monkeypatch.setattr(cli.Command, "load", broken)
     assert cli.main(["status"]) == cli.EXIT_FAILED
     assert capsys.readouterr().err == "towline: kubeconfig 'x' is empty\n"
+
+
+def test_a_program_starts_with_the_collector_on_and_nothing_to_look_through(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    """A full collection of all that was imported stops the event loop for a tenth of a second."""
+    seen: list[tuple[bool, bool]] = []
+
+    def program(arguments: Sequence[str]) -> int:
+        seen.append((gc.isenabled(), gc.get_freeze_count() > 10_000))
+        return 0
+
+    def load(self: cli.Command) -> cli.Program:
+        assert not gc.isenabled(), "collecting while importing is wasted"
+        return program
+
+    monkeypatch.setattr(cli.Command, "load", load)
+    try:
+        assert cli.main(["status"]) == 0
+    finally:
+        gc.unfreeze()  # this process has other tests to run
+    assert seen == [(True, True)]
+
+
+def test_help_does_not_import_the_rooms() -> None:
+    """Whoever mistypes a command should not wait for pydantic to hear of it."""
+    script = (
+        "import sys; from towline_sandbox import cli; cli.main([]);"
+        "sys.exit('pydantic' in sys.modules)"
+    )
+    subprocess.run([sys.executable, "-c", script], check=True, capture_output=True)
