@@ -6,7 +6,7 @@ processes, so that tests can kill them, and so that no test shares anything with
 
 import secrets
 from collections.abc import AsyncIterator, Awaitable, Callable
-from contextlib import AsyncExitStack
+from contextlib import AsyncExitStack, asynccontextmanager
 from pathlib import Path
 
 import pytest
@@ -70,11 +70,11 @@ async def admin(hub_plane: KubePlane) -> AsyncIterator[Client]:
         yield client
 
 
-@pytest_asyncio.fixture
-async def make_corner(
-    hub_plane: KubePlane, spoke_plane: KubePlane, hub: Program, tmp_path: Path
+@asynccontextmanager
+async def corners(
+    hub_plane: KubePlane, spoke_plane: KubePlane, *, folder: Path
 ) -> AsyncIterator[MakeCorner]:
-    """Make clusters, each with an agent that is not started yet; end the agents with the test."""
+    """Make clusters, each with an agent that is not started yet; end the agents afterwards."""
     async with AsyncExitStack() as stack:
         sides = [
             await stack.enter_async_context(admin_client(plane))
@@ -87,12 +87,21 @@ async def make_corner(
                 *sides,
                 cluster=f"c-{token}",
                 planes=(hub_plane, spoke_plane),
-                folder=tmp_path,
+                folder=folder,
                 addon=addon or f"hello-{token}",
             )
             stack.callback(lambda: corner.agent.stop())
             return corner
 
+        yield make
+
+
+@pytest_asyncio.fixture
+async def make_corner(
+    hub_plane: KubePlane, spoke_plane: KubePlane, hub: Program, tmp_path: Path
+) -> AsyncIterator[MakeCorner]:
+    """Make clusters for one test."""
+    async with corners(hub_plane, spoke_plane, folder=tmp_path) as make:
         yield make
 
 

@@ -1,11 +1,12 @@
 """One cluster's corner of a hub: what a test sees and sets there as administrator of both sides."""
 
 import asyncio
+import copy
 from collections.abc import AsyncIterator, Sequence
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any, NoReturn
+from typing import Any, NoReturn, Self
 
 from integration.channel.programs import Program
 from support.joining import JoinHub, ensure, grant_agent, obj
@@ -76,6 +77,12 @@ class Corner(JoinHub):
         self.config_namespace = f"configs-{cluster}"
         self.user = ""
         self.agent = Program([], log=folder / f"{cluster}.log")
+
+    def seen_through(self, hub: Client, spoke: Client) -> Self:
+        """Return the same corner with other clients: those of one event loop serve no other."""
+        other = copy.copy(self)
+        other.hub, other.spoke = hub, spoke
+        return other
 
     # The agent
 
