@@ -110,14 +110,14 @@ class AddonCredentials:
             present,
             wanted=tuple(kept.wanted for kept in self._kept.values()),
             earned=frozenset(
-                key for key, kept in self._kept.items() if kept.keeper.credential is not None
+                place for place, kept in self._kept.items() if kept.keeper.credential is not None
             ),
         )
 
     @property
-    def places(self) -> frozenset[ObjectKey]:
-        """The Secrets of the credentials that are kept."""
-        return frozenset(self._kept)
+    def are_earned(self) -> bool:
+        """Whether every credential is there and usable."""
+        return all(kept.keeper.credential is not None for kept in self._kept.values())
 
     def rotation(self) -> RotationReport | None:
         """Return what to tell the hub about the certificates; None while there is nothing."""

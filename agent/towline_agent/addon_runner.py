@@ -83,7 +83,9 @@ class AddonRunner:
         )
         self._work: TaskSet[str] = TaskSet(clock=around.clock)
         self._install_namespace: str | None = None
-        self._is_untidy = True
+        # What an earlier process, or an earlier registration, may have left behind.
+        self._old_secrets = True
+        self._old_objects = process is not None
         self.view = AddonView(find)
         """The add-on, for whatever works for it."""
         self.outcome: ConfigurationOutcome | None = None
@@ -114,29 +116,29 @@ class AddonRunner:
             TowlineError: The managed cluster could not be asked about what is left over.
         """
         if await self._credentials.follow(addon):
-            self._is_untidy = True
+            self._old_secrets = True
         if addon.install_namespace != self._install_namespace:
             self._install_namespace = addon.install_namespace
-            self._is_untidy = True
+            self._old_objects = self._process is not None
         self._offer()
         self.view.ring()
-        if self._is_untidy:
-            self._is_untidy = not await self._tidy(addon)
+        # What has no successor yet stays, so before there is one there is nothing to look for.
+        if self._old_secrets and self._credentials.are_earned:
+            await self._remove_old_secrets()
+            self._old_secrets = False
+        if self._old_objects and self._is_serving(addon.install_namespace):
+            await self._around.leftovers.remove(self._owner, outside=addon.install_namespace)
+            self._old_objects = False
 
-    async def _tidy(self, addon: ManagedClusterAddon) -> bool:
-        """Remove what has a successor by now; return whether nothing is left to remove."""
+    def _is_serving(self, namespace: str) -> bool:
+        outcome = self.outcome
+        return outcome is not None and outcome.is_serving and outcome.namespace == namespace
+
+    async def _remove_old_secrets(self) -> None:
         leftovers = self._around.leftovers
         present = await leftovers.secrets(self._owner)
-        superseded = self._credentials.superseded(present)
-        for key in superseded:
+        for key in self._credentials.superseded(present):
             await leftovers.delete_secret(key)
-        waits = bool(set(present) - set(superseded) - self._credentials.places)
-        if self._process is None:
-            return not waits
-        if self.outcome is None or not self.outcome.is_serving:
-            return False
-        await leftovers.remove(self._owner, outside=addon.install_namespace)
-        return not waits
 
     def _station(self) -> Station:
         return Station(

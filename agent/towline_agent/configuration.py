@@ -182,6 +182,7 @@ def _outcome(
         troubles=tuple(troubles),
         awaited=tuple(awaited),
         is_serving=not failures,
+        namespace=addon.install_namespace,
     )
 
 

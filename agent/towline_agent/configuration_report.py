@@ -44,12 +44,14 @@ class ConfigurationOutcome:
         troubles: What stands in the way, a sentence each: bad input, conflicts, refusals.
         awaited: What has not happened yet and needs nobody's help.
         is_serving: Whether the agent does its work for the add-on: nothing failed that it tried.
+        namespace: The install namespace that this was concluded for.
     """
 
     applied: frozenset[ConfigReference] = frozenset()
     troubles: tuple[str, ...] = ()
     awaited: tuple[str, ...] = ()
     is_serving: bool = True
+    namespace: str = ""
 
 
 @dataclass(frozen=True, slots=True)

@@ -8,6 +8,7 @@ raises is logged with the object's name and tried again; it never harms another 
 import asyncio
 import logging
 from copy import deepcopy
+from dataclasses import dataclass
 from typing import NoReturn
 
 from towline_agent.addon_station import Station
@@ -24,6 +25,14 @@ from towline_kube.client import Client
 from towline_kube.controller import DONE, Controller, Result
 
 log = logging.getLogger(__name__)
+
+
+@dataclass(frozen=True, slots=True)
+class _Settled:
+    """What a handler has dealt with last: this state of an object, for this namespace."""
+
+    spec_hash: str
+    namespace: str
 
 
 class HandlerError(TowlineError):
@@ -55,7 +64,7 @@ class EmbeddedConfiguration:
         )
         self._outputs: HandlerOutputs[Job] = HandlerOutputs(station.spoke, owner=station.owner)
         self._known: set[Job] = set()
-        self._settled: dict[Job, str] = {}  # the hash of what was handled last
+        self._settled: dict[Job, _Settled] = {}
         self._troubles: dict[Job, str] = {}
         self._is_swept = False
         self._controller: Controller[Job] = Controller(
@@ -98,9 +107,11 @@ class EmbeddedConfiguration:
             self._known.discard(job)
             self._settled.pop(job, None)
             self._troubles.pop(job, None)
-        elif self._settled.get(job) != (found_hash := spec_hash(found)):
-            await self._handle(job, found, addon=addon)
-            self._settled[job] = found_hash
+        else:
+            settled = _Settled(spec_hash(found), addon.install_namespace)
+            if self._settled.get(job) != settled:
+                await self._handle(job, found, addon=addon)
+                self._settled[job] = settled
         await self._finish(addon)
         return DONE
 
@@ -148,12 +159,13 @@ class EmbeddedConfiguration:
     def _report(self, addon: ManagedClusterAddon) -> None:
         applied, awaited = set(), []
         for reference in addon.config_references:
-            hashes = [
-                self._settled.get(Job(subscription, reference.desired.key))
+            desired = _Settled(reference.desired.spec_hash, addon.install_namespace)
+            handled = [
+                self._settled.get(Job(subscription, reference.desired.key)) == desired
                 for subscription in self._subscriptions
                 if subscription.kind == reference.kind
             ]
-            if hashes and all(item == reference.desired.spec_hash for item in hashes):
+            if handled and all(handled):
                 applied.add(reference)
             elif not reference.is_applied:
                 awaited.append(f"{reference.kind} {reference.desired.key} is not applied yet")
@@ -162,5 +174,6 @@ class EmbeddedConfiguration:
                 applied=frozenset(applied),
                 troubles=tuple(self._troubles.values()),
                 awaited=tuple(awaited),
+                namespace=addon.install_namespace,
             )
         )

@@ -8,7 +8,6 @@ from datetime import UTC, datetime
 from typing import Any, NoReturn, TypeVar
 
 from support import waiting
-from support.joining import collect_cut_connections
 from towline_agent.addon_permissions import addon_cluster_rules, addon_rules
 from towline_agent.addons import AddonOptions, Addons
 from towline_agent.channel import HubChannel
@@ -255,7 +254,6 @@ async def play_hub(
         await played.prepare()
         async with background(played.approve_all(), name="approve-all"):
             yield played
-    collect_cut_connections()
 
 
 @asynccontextmanager
