@@ -3,7 +3,8 @@
 import dataclasses
 import importlib
 import inspect
-import types
+from collections.abc import Callable
+from typing import Any
 
 import pytest
 
@@ -19,7 +20,7 @@ PACKAGES = (
 each_package = pytest.mark.parametrize("name", PACKAGES)
 
 
-def own_docstring(value: type | types.FunctionType) -> str:
+def own_docstring(value: type | Callable[..., Any]) -> str:
     """Return the docstring somebody wrote, not one inherited or made by `dataclass`."""
     text = (value.__dict__.get("__doc__") if isinstance(value, type) else value.__doc__) or ""
     generated = isinstance(value, type) and dataclasses.is_dataclass(value)

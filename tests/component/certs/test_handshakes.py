@@ -8,6 +8,7 @@ import ssl
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -16,6 +17,7 @@ from towline_certs import (
     SERVER_ONLY,
     AddonIdentity,
     Authority,
+    ExtendedUsage,
     KeyKind,
     Subject,
     create_authority,
@@ -47,8 +49,8 @@ class Parties:
     trusted_by_server: Authority
     key_kind: KeyKind = KeyKind.ECDSA_P256
     host: str = "localhost"
-    server_usages: frozenset = SERVER_ONLY
-    client_usages: frozenset = CLIENT_ONLY
+    server_usages: frozenset[ExtendedUsage] = SERVER_ONLY
+    client_usages: frozenset[ExtendedUsage] = CLIENT_ONLY
     client_age: timedelta = timedelta(0)
 
     def context(self, purpose, issuer, trusted, *, subject, usages, age=timedelta(0), **names):
@@ -70,7 +72,7 @@ class Parties:
         context.load_cert_chain(file)
         return context
 
-    def shake_hands(self) -> dict[str, object]:
+    def shake_hands(self) -> dict[str, Any]:
         """Do the handshake in memory and return the client's certificate as the server sees it."""
         server = self.context(
             ssl.PROTOCOL_TLS_SERVER,
@@ -90,10 +92,9 @@ class Parties:
             age=self.client_age,
         )
         to_server, to_client = ssl.MemoryBIO(), ssl.MemoryBIO()
-        sides = [
-            server.wrap_bio(to_server, to_client, server_side=True),
-            client.wrap_bio(to_client, to_server, server_hostname=self.host),
-        ]
+        server_side = server.wrap_bio(to_server, to_client, server_side=True)
+        client_side = client.wrap_bio(to_client, to_server, server_hostname=self.host)
+        sides = [server_side, client_side]
         for _ in range(10):
             for side in list(sides):
                 try:
@@ -101,8 +102,6 @@ class Parties:
                 except ssl.SSLWantReadError:
                     continue
                 sides.remove(side)
-                if side.server_side:
-                    server_side = side
             if not sides:
                 return server_side.getpeercert() or {}
         raise AssertionError("the handshake does not end")

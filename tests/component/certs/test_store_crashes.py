@@ -6,7 +6,7 @@ each, ending it before or after that call, and look at what another process woul
 
 import errno
 import os
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from contextlib import suppress
 from pathlib import Path
 from types import SimpleNamespace
@@ -80,7 +80,9 @@ class Kernel:
 
 
 @pytest.fixture
-def run(monkeypatch: pytest.MonkeyPatch) -> Iterator[Callable[..., Kernel]]:
+def run(
+    monkeypatch: pytest.MonkeyPatch,
+) -> Callable[[Kernel, Callable[[], object]], Kernel]:
     """Return a function that runs something on a kernel, and gives the kernel back."""
 
     def run_on(kernel: Kernel, action: Callable[[], object]) -> Kernel:
@@ -140,8 +142,8 @@ def test_dying_at_any_call_leaves_old_or_new_whole(tmp_path, run, scene, before)
         left = found(path)
         assert left in (stored, wanted), f"after {kernel.calls}"
         outcomes.add(left == wanted)
-        for name in left or {}:
-            assert (path / name).read_bytes() == left[name] or name not in (stored or {})
+        for name, content in (left or {}).items():
+            assert (path / name).read_bytes() == content or name not in (stored or {})
         action(target)
         assert found(path) == wanted
         assert entries(path) == clean, f"something stayed behind after {kernel.calls}"
@@ -249,7 +251,7 @@ def test_a_reader_gives_up_on_a_directory_that_never_rests(tmp_path, monkeypatch
     path = tmp_path / "store"
     target = prepare(path, OLD)
     numbers = iter(range(1000))
-    real = store.read_generation
+    real = generations.read_generation
 
     def read_and_switch(root, generation, *, where):
         files = real(root, generation, where=where)

@@ -3,6 +3,7 @@
 import contextlib
 import copy
 import dataclasses
+from typing import Any
 
 import pytest
 from hypothesis import given
@@ -27,12 +28,13 @@ from towline_api.addons import (
 )
 from towline_api.errors import WireError
 from towline_api.metadata import ObjectKey
+from towline_api.resources import KubeObject
 
 CODEC: AddonCodec = V1Alpha1Codec()
 ADC = ConfigKind("addon.open-cluster-management.io", "addondeploymentconfigs")
 SECRETS_OF_CORE = ConfigKind("", "secrets")
 
-ADDON = {
+ADDON: KubeObject = {
     "apiVersion": "addon.open-cluster-management.io/v1alpha1",
     "kind": "ManagedClusterAddOn",
     "metadata": {
@@ -111,7 +113,7 @@ DECODED = ManagedClusterAddon(
     ),
     display=DisplayMeta("Hello", "greets"),
 )
-CLUSTER_MANAGEMENT_ADDON = {
+CLUSTER_MANAGEMENT_ADDON: KubeObject = {
     "metadata": {"name": "hello", "uid": "u"},
     "spec": {
         "addOnMeta": {"displayName": "Hello"},
@@ -147,9 +149,10 @@ CLUSTER_MANAGEMENT_ADDON = {
 }
 
 
-def addon_with(path: str, value: object) -> dict:
+def addon_with(path: str, value: object) -> KubeObject:
     """Return ADDON with the member at a dotted path replaced."""
-    changed = target = copy.deepcopy(ADDON)
+    changed = copy.deepcopy(ADDON)
+    target: Any = changed
     *parents, last = (int(part) if part.isdigit() else part for part in path.split("."))
     for part in parents:
         target = target[part]

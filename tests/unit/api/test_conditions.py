@@ -1,6 +1,7 @@
 """Conditions are read with care and changed by the rules of Kubernetes."""
 
 import copy
+import functools
 from datetime import UTC, datetime, timedelta
 
 import pytest
@@ -141,9 +142,11 @@ def test_fields_we_do_not_know_survive():
 def test_an_outdated_observed_generation_is_removed():
     """A generation that nobody looked at must not seem confirmed."""
     old = AVAILABLE | {"observedGeneration": 2}
-    same = {"type": "Available", "status": "True", "reason": "R", "message": "", "now": NOON}
-    assert "observedGeneration" not in with_condition([old], **same)[0]
-    assert with_condition([old], **same, observed_generation=3)[0]["observedGeneration"] == 3
+    same = functools.partial(
+        with_condition, [old], type="Available", status="True", reason="R", message="", now=NOON
+    )
+    assert "observedGeneration" not in same()[0]
+    assert same(observed_generation=3)[0]["observedGeneration"] == 3
 
 
 def test_a_duplicate_of_the_condition_goes():

@@ -1,6 +1,8 @@
 """The generated CRDs are ones an API server takes, and say what the models say."""
 
 import copy
+from collections.abc import Iterator, Mapping
+from typing import Any
 
 import pytest
 import yaml
@@ -32,7 +34,9 @@ WORDS = {
 }
 
 
-def schemas_in(schema: dict, path: str = ""):
+def schemas_in(
+    schema: Mapping[str, Any], path: str = ""
+) -> Iterator[tuple[str, Mapping[str, Any]]]:
     """Yield every schema inside a schema with its path."""
     yield path, schema
     for name, member in schema.get("properties", {}).items():

@@ -365,7 +365,7 @@ def test_a_good_request_with_any_one_field_changed_is_not_approved(which, data):
             changed = dataclasses.replace(good, expiration_seconds=data.draw(seconds))
         case _:
             label = f"open-cluster-management.io/{name}-name"
-            changed = dataclasses.replace(good, labels=good.labels | {label: data.draw(texts)})
+            changed = dataclasses.replace(good, labels={**good.labels, label: data.draw(texts)})
     assume(changed != good)
     assert not isinstance(decide(changed, GOOD_CONTEXT), Approve)
 

@@ -193,6 +193,7 @@ def test_a_changed_subject_breaks_the_proof():
 def test_a_signature_with_an_outworn_hash_proves_nothing(algorithm):
     """Who can find collisions can make a request another key signed."""
     key = key_of()
+    assert isinstance(key, ec.EllipticCurvePrivateKey)
     info = der(
         0x30,
         der(0x02, b"\x00"),
