@@ -212,7 +212,9 @@ def _seconds_of_calls(calls: Sequence[TimedCall], *, since: datetime) -> dict[st
 
 
 def _keep(folder: Path, name: str, kubeconfig: str) -> str:
-    path = folder / f"{name}.kubeconfig"
+    # A folder of its own: the agent watches its kubeconfig's, and logs are written to this one.
+    path = folder / name / "kubeconfig"
+    path.parent.mkdir()
     path.touch(mode=0o600)
     path.write_text(kubeconfig)
     return str(path)
