@@ -3,8 +3,7 @@
 import json
 import random
 from collections import Counter
-from collections.abc import AsyncGenerator, Callable, Iterator, Mapping, Sequence
-from contextlib import AsyncExitStack, contextmanager
+from collections.abc import AsyncGenerator, Callable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import timedelta
 from enum import StrEnum
@@ -21,21 +20,17 @@ from towline_api.resources import (
 )
 from towline_kube import access
 from towline_kube.access import ResourceAttributes, UserInfo
+from towline_kube.caller import Call, Caller
 from towline_kube.clock import SYSTEM_CLOCK, Clock
 from towline_kube.connection import Connection
-from towline_kube.errors import (
-    ApiError,
-    Attempt,
-    Gone,
-    NotFound,
-    NotServed,
-    ServerError,
-    from_status,
-)
+from towline_kube.errors import Attempt, Gone, NotFound, NotServed, ServerError
 from towline_kube.merge_patch import merge_patch
-from towline_kube.retries import Repeat, RetryPolicy, with_retries
-from towline_kube.transport import Request, Transport
+from towline_kube.object_paths import collection_path, object_path
+from towline_kube.retries import Repeat, RetryPolicy
+from towline_kube.transport import Request
 from towline_kube.watch import LineSplitter, WatchEvent, parse_event
+
+__all__ = ["Call", "Client", "ObjectList", "PatchType", "Propagation", "user_agent"]
 
 WATCH_SILENCE = timedelta(seconds=70)
 """The watch cache of an API server sends a bookmark about once a minute, to idle watches too. Ten
@@ -77,25 +72,6 @@ class ObjectList:
     resource_version: str
 
 
-@dataclass(frozen=True, slots=True)
-class Call:
-    """One request that was made: each attempt of a retried call is one.
-
-    Args:
-        verb: What the client was asked to do, for example `apply`.
-        resource: Plural name with group, and subresource if there is one.
-        status: HTTP status; 0 if there was no answer.
-        took: Until the answer was complete; for a watch, until it began.
-        attempt: 1 for the first, more for a retry.
-    """
-
-    verb: str
-    resource: str
-    status: int
-    took: timedelta
-    attempt: int
-
-
 def user_agent(part: str) -> str:
     """Return how a part of towline introduces itself, for example `towline-agent/0.1.0`."""
     return f"towline-{part}/{version('towline')}"
@@ -134,20 +110,24 @@ class Client:
         on_call: Callable[[Call], None] | None = None,
     ) -> None:
         self._field_manager = field_manager
-        self._user_agent = user_agent or f"towline/{version('towline')}"
-        self._request_timeout = request_timeout
-        self._retry = retry or RetryPolicy()
-        self._clock = clock
-        self._on_call = on_call
-        self.calls: Counter[tuple[str, str]] = Counter()
-        """How often which verb was sent for which resource, as `("get", "secrets")`."""
-        self._transport = self._new_transport(connection)
-        self._draining: set[Transport] = set()
+        self._caller = Caller(
+            connection,
+            user_agent=user_agent or f"towline/{version('towline')}",
+            request_timeout=request_timeout,
+            retry=retry or RetryPolicy(),
+            clock=clock,
+            on_call=on_call,
+        )
 
     @property
     def connection(self) -> Connection:
         """The connection that new calls use."""
-        return self._transport.connection
+        return self._caller.connection
+
+    @property
+    def calls(self) -> Counter[tuple[str, str]]:
+        """How often which verb was sent for which resource, as `("get", "secrets")`."""
+        return self._caller.calls
 
     @property
     def field_manager(self) -> str:
@@ -167,8 +147,7 @@ class Client:
 
     async def close(self) -> None:
         """Close all connections; calls still in flight fail, watches end."""
-        for transport in (self._transport, *self._draining):
-            await transport.close()
+        await self._caller.close()
 
     async def swap(
         self, connection: Connection, *, drain_within: timedelta = SWAP_DRAINS_WITHIN
@@ -186,13 +165,7 @@ class Client:
         Raises:
             ConfigError: The new connection cannot be used; the old one stays.
         """
-        fresh = self._new_transport(connection)
-        old, self._transport = self._transport, fresh
-        self._draining.add(old)
-        try:
-            await old.retire(within=drain_within)
-        finally:
-            self._draining.discard(old)
+        await self._caller.swap(connection, drain_within=drain_within)
 
     async def get(
         self,
@@ -207,7 +180,7 @@ class Client:
         Raises:
             NotFound: It does not exist.
         """
-        path = _object_path(resource, name, namespace=namespace, subresource=subresource)
+        path = object_path(resource, name, namespace=namespace, subresource=subresource)
         return await self._call(
             "get", resource, Request("GET", path), name=name, namespace=namespace,
             subresource=subresource, repeat=Repeat.WHEN_TRANSIENT,
@@ -309,17 +282,8 @@ class Client:
         attempt = self._attempt("watch", resource, namespace=namespace)
         request = Request("GET", resource.path(namespace=namespace), query)
         splitter = LineSplitter()
-        async with AsyncExitStack() as stack:
-            with self._counting("watch", resource.qualified, 1) as outcome:
-                stream = self._transport.stream(
-                    request, attempt=attempt, open_within=self._request_timeout, silence=silence
-                )
-                try:
-                    chunks = await stack.enter_async_context(stream)
-                except ApiError as error:
-                    outcome.status = error.status
-                    raise
-                outcome.status = 200
+        stream = self._caller.stream(attempt, request, counted=resource.qualified, silence=silence)
+        async with stream as chunks:
             async for chunk in chunks:
                 for line in splitter.feed(chunk):
                     yield parse_event(line, attempt=attempt)
@@ -346,9 +310,9 @@ class Client:
         namespace, name = metadata.get("namespace"), metadata.get("name")
         if subresource is None:
             body = _complete(resource, body)
-            path = resource.path(namespace=_required(resource, namespace))
+            path = collection_path(resource, namespace=namespace)
         else:
-            path = _object_path(resource, name or "", namespace=namespace, subresource=subresource)
+            path = object_path(resource, name or "", namespace=namespace, subresource=subresource)
         return await self._call(
             "create", resource, self._write("POST", path, body),
             name=name or metadata.get("generateName") or "", namespace=namespace,
@@ -411,7 +375,7 @@ class Client:
         Raises:
             Conflict: The patch names a resource version that is not the present one.
         """
-        path = _object_path(resource, name, namespace=namespace, subresource=subresource)
+        path = object_path(resource, name, namespace=namespace, subresource=subresource)
         metadata = patch.get("metadata") or {} if isinstance(patch, Mapping) else {}
         bound = bool(metadata.get("resourceVersion"))
         return await self._call(
@@ -513,32 +477,32 @@ class Client:
             options["preconditions"] = preconditions
         if propagation:
             options["propagationPolicy"] = propagation.value
-        path = _object_path(resource, name, namespace=namespace)
+        path = object_path(resource, name, namespace=namespace)
         body = json.dumps(options, separators=(",", ":")).encode()
-        attempts_before = self.calls["delete", resource.qualified]
         try:
             await self._call(
                 "delete", resource, Request("DELETE", path, body=body), name=name,
                 namespace=namespace,
                 repeat=Repeat.WHEN_TRANSIENT if preconditions else Repeat.WHEN_NOT_DONE,
             )  # fmt: skip
-        except NotFound:
-            # After a retry it may well be the lost first attempt that deleted it.
-            retried = self.calls["delete", resource.qualified] - attempts_before > 1
-            if not missing_ok and not retried:
+        except NotFound as error:
+            # It may well be an earlier attempt, whose answer was lost, that deleted it.
+            if not missing_ok and not error.follows_lost_answer:
                 raise
 
     async def request_text(self, path: str) -> str:
         """Return what the server answers at a path that is no resource, for example `/livez`."""
         attempt = Attempt("get", path, self.connection.host)
-        answer = await self._send(attempt, path, Request("GET", path), Repeat.WHEN_TRANSIENT)
+        answer = await self._caller.send(
+            attempt, Request("GET", path), counted=path, repeat=Repeat.WHEN_TRANSIENT
+        )
         return answer.decode("utf-8", errors="replace")
 
     async def server_version(self) -> str:
         """Return the server's version, for example `v1.34.1`."""
         attempt = Attempt("get", "/version", self.connection.host)
-        body = await self._send(
-            attempt, "/version", Request("GET", "/version"), Repeat.WHEN_TRANSIENT
+        body = await self._caller.send(
+            attempt, Request("GET", "/version"), counted="/version", repeat=Repeat.WHEN_TRANSIENT
         )
         return str(_parsed(attempt, body).get("gitVersion") or "unknown")
 
@@ -643,7 +607,7 @@ class Client:
     ) -> KubeObject:
         metadata = body.get("metadata") or {}
         name, namespace = metadata.get("name") or "", metadata.get("namespace")
-        path = _object_path(resource, name, namespace=namespace, subresource=subresource)
+        path = object_path(resource, name, namespace=namespace, subresource=subresource)
         request = self._write(
             method, path, _complete(resource, body), content_type=content_type, query=query
         )
@@ -684,42 +648,8 @@ class Client:
             verb, resource, name=name, namespace=namespace, subresource=subresource
         )
         counted = f"{resource.qualified}/{subresource}" if subresource else resource.qualified
-        return _parsed(attempt, await self._send(attempt, counted, request, repeat))
-
-    async def _send(
-        self, attempt: Attempt, counted: str, request: Request, repeat: Repeat
-    ) -> bytes:
-        async def once(number: int) -> bytes:
-            # Asked for anew each time: the credential may have been swapped in between.
-            transport = self._transport
-            with self._counting(attempt.verb, counted, number) as outcome:
-                answer = await transport.exchange(
-                    request, attempt=attempt, within=self._request_timeout
-                )
-                outcome.status = answer.status
-            if 200 <= answer.status < 300:
-                return answer.body
-            raise from_status(
-                attempt,
-                status=answer.status,
-                body=answer.body,
-                retry_after=answer.retry_after,
-            )
-
-        return await with_retries(once, repeat=repeat, policy=self._retry, clock=self._clock)
-
-    @contextmanager
-    def _counting(self, verb: str, resource: str, attempt: int) -> Iterator["_Outcome"]:
-        """Count one request, and tell of it when it is over."""
-        self.calls[verb, resource] += 1
-        began = self._clock.monotonic()
-        outcome = _Outcome()
-        try:
-            yield outcome
-        finally:
-            if self._on_call is not None:
-                took = timedelta(seconds=self._clock.monotonic() - began)
-                self._on_call(Call(verb, resource, outcome.status, took, attempt))
+        body = await self._caller.send(attempt, request, counted=counted, repeat=repeat)
+        return _parsed(attempt, body)
 
     def _attempt(
         self,
@@ -736,38 +666,6 @@ class Client:
             described = resource.qualified + (f" in {namespace}" if namespace else "")
         what = f"{subresource} of {described}" if subresource else described
         return Attempt(verb, what, self.connection.host)
-
-    def _new_transport(self, connection: Connection) -> Transport:
-        return Transport(connection, user_agent=self._user_agent, clock=self._clock)
-
-
-@dataclass(slots=True)
-class _Outcome:
-    status: int = 0
-
-
-def _object_path(
-    resource: Resource,
-    name: str,
-    *,
-    namespace: str | None = None,
-    subresource: str | None = None,
-) -> str:
-    """Return the path of one object, and never of anything else.
-
-    Names may come from other objects. An empty one would make a path of the whole collection, and
-    dots one of its parents.
-    """
-    for part in (name, namespace if resource.namespaced else name):
-        if part is None or part in ("", ".", ".."):
-            raise ValueError(f"{resource.qualified} needs a name and its namespace; got {part!r}")
-    return resource.path(namespace=namespace, name=name, subresource=subresource)
-
-
-def _required(resource: Resource, namespace: str | None) -> str | None:
-    if resource.namespaced and namespace in (None, "", ".", ".."):
-        raise ValueError(f"{resource.kind} to create needs metadata.namespace; got {namespace!r}")
-    return namespace
 
 
 def _selection(label_selector: str | None, field_selector: str | None) -> dict[str, str]:

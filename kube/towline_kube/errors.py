@@ -81,6 +81,8 @@ class ApiError(TowlineError):
         self.verb = verb
         self.object = object
         self.retry_after = retry_after
+        self.follows_lost_answer = False
+        """Whether an earlier attempt of the same call got no answer, and may have been done."""
 
 
 class BadRequest(ApiError):

@@ -419,6 +419,10 @@ async def test_a_delete_that_was_lost_and_then_finds_nothing_has_succeeded(
     server.handler = answers(ConnectionResetError(), status(404, "NotFound"))
     await client.delete(SECRETS, "x", namespace="c1", uid="u")
     assert len(server.seen) == 2
+    # Turned away is not lost: then somebody else has deleted it.
+    server.handler = answers(status(429, "TooManyRequests"), status(404, "NotFound"))
+    with pytest.raises(NotFound):
+        await client.delete(SECRETS, "x", namespace="c1", uid="u")
 
 
 async def test_a_server_that_stays_busy_hands_its_patience_to_the_caller(
@@ -657,6 +661,12 @@ async def test_a_token_is_sent_from_its_file_and_read_again(
         await client.get(SECRETS, "x", namespace="c1")
         await clock.advance(timedelta(seconds=61))
         await client.get(SECRETS, "x", namespace="c1")
+        file.write_text("third\n")
+        works, server.handler = server.handler, answers(status(401, "Unauthorized"))
+        with pytest.raises(Unauthorized):
+            await client.get(SECRETS, "x", namespace="c1")
+        server.handler = works
+        await client.get(SECRETS, "x", namespace="c1")
         file.unlink()
         await clock.advance(timedelta(seconds=61))
         await client.get(SECRETS, "x", namespace="c1")
@@ -665,6 +675,9 @@ async def test_a_token_is_sent_from_its_file_and_read_again(
         "Bearer first",
         "Bearer second",
         "Bearer second",
+        # Refused, so not waited with until its minute is over.
+        "Bearer third",
+        "Bearer third",
     ]
 
 

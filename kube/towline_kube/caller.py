@@ -1,0 +1,180 @@
+"""Sending requests to one API server: counted, retried, under a credential that can be swapped."""
+
+from collections import Counter
+from collections.abc import AsyncGenerator, AsyncIterator, Callable, Iterator
+from contextlib import AsyncExitStack, asynccontextmanager, contextmanager
+from dataclasses import dataclass
+from datetime import timedelta
+
+from towline_kube.clock import Clock
+from towline_kube.connection import Connection
+from towline_kube.errors import ApiError, Attempt, ServerError, Unreachable, from_status
+from towline_kube.retries import Repeat, RetryPolicy, with_retries
+from towline_kube.transport import Request, Transport
+
+
+@dataclass(frozen=True, slots=True)
+class Call:
+    """One request that was made: each attempt of a retried call is one.
+
+    Args:
+        verb: What the client was asked to do, for example `apply`.
+        resource: Plural name with group, and subresource if there is one.
+        status: HTTP status; 0 if there was no answer.
+        took: Until the answer was complete; for a watch, until it began.
+        attempt: 1 for the first, more for a retry.
+    """
+
+    verb: str
+    resource: str
+    status: int
+    took: timedelta
+    attempt: int
+
+
+class Caller:
+    """What a client speaks through: the transport in use, and those that are being drained.
+
+    Args:
+        connection: Server, trust and identity.
+        user_agent: For the server's audit log.
+        request_timeout: Limit of one attempt, and of opening a watch.
+        retry: Patience within one call.
+        clock: For pauses between attempts.
+        on_call: Told of every request made; must not raise or block.
+
+    Raises:
+        ConfigError: A certificate, key or authority of the connection cannot be used.
+    """
+
+    def __init__(
+        self,
+        connection: Connection,
+        *,
+        user_agent: str,
+        request_timeout: timedelta,
+        retry: RetryPolicy,
+        clock: Clock,
+        on_call: Callable[[Call], None] | None,
+    ) -> None:
+        self._user_agent = user_agent
+        self._request_timeout = request_timeout
+        self._retry = retry
+        self._clock = clock
+        self._on_call = on_call
+        self.calls: Counter[tuple[str, str]] = Counter()
+        """How often which verb was sent for which resource."""
+        self._transport = self._new_transport(connection)
+        self._draining: set[Transport] = set()
+
+    @property
+    def connection(self) -> Connection:
+        """The connection that new calls use."""
+        return self._transport.connection
+
+    async def close(self) -> None:
+        """Close all connections; calls still in flight fail, watches end."""
+        for transport in (self._transport, *self._draining):
+            await transport.close()
+
+    async def swap(self, connection: Connection, *, drain_within: timedelta) -> None:
+        """Use another connection from now on; return when the old one is drained and closed.
+
+        Raises:
+            ConfigError: The new connection cannot be used; the old one stays.
+        """
+        fresh = self._new_transport(connection)
+        old, self._transport = self._transport, fresh
+        self._draining.add(old)
+        try:
+            await old.retire(within=drain_within)
+        finally:
+            self._draining.discard(old)
+
+    async def send(
+        self, attempt: Attempt, request: Request, *, counted: str, repeat: Repeat
+    ) -> bytes:
+        """Return the content of a successful answer.
+
+        Args:
+            attempt: What is tried, for messages.
+            request: What is sent.
+            counted: Under which name the request is counted.
+            repeat: After which failures it may be sent again.
+
+        Raises:
+            ApiError: The last attempt's; it knows whether an earlier one may have succeeded.
+        """
+        answer_lost = False
+
+        async def once(number: int) -> bytes:
+            nonlocal answer_lost
+            # Asked for anew each time: the credential may have been swapped in between.
+            transport = self._transport
+            try:
+                with self._counting(attempt.verb, counted, number) as outcome:
+                    answer = await transport.exchange(
+                        request, attempt=attempt, within=self._request_timeout
+                    )
+                    outcome.status = answer.status
+                if 200 <= answer.status < 300:
+                    return answer.body
+                raise from_status(
+                    attempt,
+                    status=answer.status,
+                    body=answer.body,
+                    retry_after=answer.retry_after,
+                )
+            except ApiError as error:
+                error.follows_lost_answer = answer_lost
+                answer_lost = answer_lost or _may_have_been_done(error)
+                raise
+
+        return await with_retries(once, repeat=repeat, policy=self._retry, clock=self._clock)
+
+    @asynccontextmanager
+    async def stream(
+        self, attempt: Attempt, request: Request, *, counted: str, silence: timedelta
+    ) -> AsyncIterator[AsyncGenerator[bytes, None]]:
+        """Give the chunks of an answer without end; see `Transport.stream`. Not retried."""
+        async with AsyncExitStack() as stack:
+            opened = self._transport.stream(
+                request, attempt=attempt, open_within=self._request_timeout, silence=silence
+            )
+            with self._counting(attempt.verb, counted, 1) as outcome:
+                try:
+                    chunks = await stack.enter_async_context(opened)
+                except ApiError as error:
+                    outcome.status = error.status
+                    raise
+                outcome.status = 200
+            yield chunks
+
+    def _new_transport(self, connection: Connection) -> Transport:
+        return Transport(connection, user_agent=self._user_agent, clock=self._clock)
+
+    @contextmanager
+    def _counting(self, verb: str, resource: str, attempt: int) -> Iterator["_Outcome"]:
+        """Count one request, and tell of it when it is over."""
+        self.calls[verb, resource] += 1
+        began = self._clock.monotonic()
+        outcome = _Outcome()
+        try:
+            yield outcome
+        finally:
+            if self._on_call is not None:
+                took = timedelta(seconds=self._clock.monotonic() - began)
+                self._on_call(Call(verb, resource, outcome.status, took, attempt))
+
+
+@dataclass(slots=True)
+class _Outcome:
+    status: int = 0
+
+
+def _may_have_been_done(error: ApiError) -> bool:
+    match error:
+        case Unreachable(was_sent=was_sent):
+            return was_sent
+        case _:
+            return isinstance(error, ServerError)
