@@ -186,7 +186,11 @@ class Transport:
                 yield chunks
         finally:
             if response is not None:
-                # Not released to the pool: an endless answer has no end to wait for.
+                # Not released to the pool: an endless answer has no end to wait for. Nor for the
+                # server's farewell, which TLS would have us do for half a minute.
+                connection = response.connection
+                if connection is not None and connection.transport is not None:
+                    connection.transport.abort()
                 response.close()
 
     async def retire(self, *, within: timedelta) -> None:
