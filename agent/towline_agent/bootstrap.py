@@ -8,11 +8,10 @@ from contextlib import AsyncExitStack
 from pathlib import Path
 from typing import NoReturn, Self
 
-from towline_kube.client import Call, Client, user_agent
-
 from towline_agent.channel import FIELD_MANAGER
 from towline_agent.mounted_credential import MountedCredential
 from towline_api.errors import ConfigError
+from towline_kube.client import Call, Client, user_agent
 from towline_kube.clock import SYSTEM_CLOCK, Clock
 from towline_kube.connection import Connection
 

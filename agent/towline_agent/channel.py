@@ -8,11 +8,10 @@ from contextlib import AsyncExitStack
 from datetime import timedelta
 from typing import NoReturn
 
-from towline_kube.client import Call, Client, user_agent
-
 from towline_agent.resting import rest
 from towline_api.errors import TowlineError, TransientError
 from towline_kube.backoff import Backoff
+from towline_kube.client import Call, Client, user_agent
 from towline_kube.clock import SYSTEM_CLOCK, Clock
 from towline_kube.connection import Connection
 from towline_kube.errors import Unauthorized

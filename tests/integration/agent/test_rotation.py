@@ -13,8 +13,8 @@ from towline_api.resources import MANAGED_CLUSTERS
 from towline_kube.client import Call
 from towline_sandbox.kube_plane import KubePlane
 
-LIFETIME = timedelta(seconds=20)
-"""Of each certificate: renewed after three quarters, so that there are five seconds to do it in."""
+LIFETIME = timedelta(seconds=30)
+"""Of each certificate: renewed after three quarters, so that there are seven seconds to do it in."""
 EVERY = 0.01
 """Seconds between two calls of the load."""
 
