@@ -26,6 +26,7 @@ from towline_hub.approval_facts import cluster_facts
 from towline_hub.standing import accepts_client, name_problem
 from towline_kube.client import Client
 from towline_kube.clock import SYSTEM_CLOCK, Clock
+from towline_kube.errors import Conflict
 
 
 class AcceptError(TowlineError):
@@ -122,17 +123,7 @@ async def accept_cluster(
     for obj, seen, decision in pending:
         approved = chosen is not None and seen.name == chosen
         if approved:
-            await client.replace(
-                CERTIFICATE_SIGNING_REQUESTS,
-                decided(
-                    obj,
-                    condition="Approved",
-                    reason=APPROVED_REASON,
-                    message=decision.message,
-                    now=format_time(clock.now()),
-                ),
-                subresource="approval",
-            )
+            await _approve(client, obj, message=decision.message, clock=clock)
         considered.append(ConsideredRequest(seen.name, seen.username, approved, decision.message))
     return AcceptReport(cluster, newly_accepted, tuple(considered))
 
@@ -178,6 +169,32 @@ def _choose(
             f"impostor's: {listed}; name the right one with --request"
         )
     return approvable[0].name if approvable else None
+
+
+async def _approve(client: Client, obj: KubeObject, *, message: str, clock: Clock) -> None:
+    try:
+        await client.replace(
+            CERTIFICATE_SIGNING_REQUESTS,
+            decided(
+                obj,
+                condition="Approved",
+                reason=APPROVED_REASON,
+                message=message,
+                now=format_time(clock.now()),
+            ),
+            subresource="approval",
+        )
+    except Conflict:
+        # The hub approves the request of a trusted bootstrap identity itself once its cluster is
+        # accepted, and may have been faster.
+        name = name_of(obj)
+        request = SigningRequest.from_csr(await client.get(CERTIFICATE_SIGNING_REQUESTS, name))
+        if "Approved" not in request.decisions:
+            found = ", ".join(sorted(request.decisions)) or "changed"
+            raise AcceptError(
+                f"request {name} was {found.lower()} by somebody else meanwhile; look at it with "
+                "`towline status`, then accept again"
+            ) from None
 
 
 async def _check_namespace(client: Client, cluster: str) -> None:

@@ -9,6 +9,7 @@ from datetime import timedelta
 from towline_api.errors import ConfigError, TransientError
 from towline_api.metadata import key_of
 from towline_api.resources import CLUSTER_ROLE_BINDINGS, CLUSTER_ROLES
+from towline_hub.acceptance_guard import ensure_acceptance_guard
 from towline_hub.crd_installation import install_crds, wait_until_served
 from towline_hub.failures import one_failure
 from towline_hub.hub import Hub
@@ -75,6 +76,8 @@ async def _prepare(client: Client, settings: HubSettings, *, clock: Clock) -> No
             if settings.install_crds:
                 await install_crds(client)
             await wait_until_served(client, limit=settings.startup_limit, clock=clock)
+            # Before bootstrap identities get their rights: from then on they may create clusters.
+            await ensure_acceptance_guard(client)
             await ensure_bootstrap_rbac(client)
         except TransientError as error:
             if clock.monotonic() >= deadline:

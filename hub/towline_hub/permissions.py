@@ -29,6 +29,12 @@ from towline_api.resources import (
     SUBJECT_ACCESS_REVIEWS,
     KubeObject,
 )
+from towline_hub.acceptance_guard import (
+    ADMISSION_GROUP,
+    GUARD_NAME,
+    POLICIES,
+    POLICY_BINDINGS,
+)
 from towline_hub.rbac import (
     RBAC_GROUP,
     WORK_GROUP,
@@ -85,7 +91,7 @@ def hub_permissions(subject: KubeObject, *, installs_crds: bool = False) -> list
 
 def hub_rules() -> list[Rule]:
     """Return what the hub uses itself, followed by what it holds only to hand it out."""
-    return [*_approval(), *_acceptance(), *_addons(), *_handed_out()]
+    return [*_approval(), *_acceptance(), *_guard(), *_addons(), *_handed_out()]
 
 
 def crd_installer_rules() -> list[Rule]:
@@ -121,6 +127,15 @@ def _acceptance() -> Sequence[Rule]:
         rule("", [NAMESPACES.plural], [*_LOOK, "create", "patch"]),
         rule(RBAC_GROUP, grants, [*_LOOK, "create", "patch", "delete"]),
         rule(LEASES.group, [LEASES.plural], [*_LOOK, "create", "patch"]),
+    )
+
+
+def _guard() -> Sequence[Rule]:
+    kinds = [POLICIES.plural, POLICY_BINDINGS.plural]
+    return (
+        # A policy can only forbid. Creating cannot be limited to a name; the rest is.
+        rule(ADMISSION_GROUP, kinds, ["create"]),
+        rule(ADMISSION_GROUP, kinds, ["get", "patch"], only=[GUARD_NAME]),
     )
 
 

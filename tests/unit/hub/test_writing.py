@@ -109,7 +109,7 @@ async def test_a_newer_state_from_the_watch_wins() -> None:
 
 
 async def test_a_deletion_ends_what_we_wrote_last() -> None:
-    """It is told by its last cached state, which is older than our write, and ends it all the same."""
+    """It is told by the last cached state, older than our write, and ends it all the same."""
     clock = FakeClock()
     client = FakeClient(clock)
     cache = Cache(client, ROLE_BINDINGS, clock=clock)
