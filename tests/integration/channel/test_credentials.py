@@ -5,8 +5,10 @@ on and what an operator of a hub is promised.
 """
 
 import asyncio
+import base64
 import json
 import os
+import secrets
 import shutil
 from collections.abc import AsyncIterator, Iterable, Sequence
 from dataclasses import dataclass, replace
@@ -36,6 +38,7 @@ from towline_api.resources import (
     KubeObject,
     Resource,
 )
+from towline_certs import Subject, build_request, generate_key
 from towline_kube.client import Client
 from towline_kube.errors import Forbidden
 from towline_sandbox.kube_plane import KubePlane
@@ -381,7 +384,7 @@ async def test_kubectl_with_the_agents_credential_does_what_was_granted_and_noth
 ) -> None:
     """What an operator would try: the real tool, the credential as it lies in the Secret."""
     own, other = pair.one.cluster, pair.two.cluster
-    request = (await pair.one.requests())[0]["metadata"]["name"]
+    request = await undecided_request(pair.one.hub)
     kubectl = Kubectl(pair.one_hub / "kubeconfig", tmp_path)
     status, said = await kubectl.run("auth whoami -o json")
     assert status == 0, said
@@ -405,7 +408,7 @@ async def test_kubectl_with_the_addons_credential_reads_its_configuration_and_no
 ) -> None:
     """The add-on's own code holds this one, so it is the likeliest to be stolen."""
     own, other = pair.one.cluster, pair.two.cluster
-    request = (await pair.one.requests())[0]["metadata"]["name"]
+    request = await undecided_request(pair.one.hub)
     kubectl = Kubectl(pair.one_addon / "kubeconfig", tmp_path)
     reads = f"get configmaps -n {own}"
     outcomes = await kubectl.run_all([
@@ -439,7 +442,7 @@ async def test_the_forbidden_calls_are_calls_that_somebody_may_make(
 ) -> None:
     """A misspelt call would be refused to everybody, and prove nothing: none is."""
     own, other = pair.one.cluster, pair.two.cluster
-    request = (await pair.one.requests())[0]["metadata"]["name"]
+    request = await undecided_request(pair.one.hub)
     (tmp_path / "admin").write_text(hub_plane.admin_kubeconfig())
     kubectl = Kubectl(tmp_path / "admin", tmp_path)
     no_dry_run = ("get ", "certificate approve", "create token")
@@ -450,6 +453,21 @@ async def test_the_forbidden_calls_are_calls_that_somebody_may_make(
     ]
     outcomes = await kubectl.run_all(calls)
     assert [f"{call}: {said}" for call, (status, said) in outcomes.items() if status != 0] == []
+
+
+async def undecided_request(admin: Client) -> str:
+    """Make a request that nobody decides about; return its name."""
+    pem = build_request(generate_key(), subject=Subject("somebody", frozenset()))
+    spec = {
+        "request": base64.b64encode(pem).decode(),
+        "signerName": "example.com/nobody",
+        "usages": ["client auth"],
+    }
+    name = f"undecided-{secrets.token_hex(4)}"
+    await admin.create(
+        CERTIFICATE_SIGNING_REQUESTS, obj(CERTIFICATE_SIGNING_REQUESTS, name, spec=spec)
+    )
+    return name
 
 
 def not_forbidden(outcomes: dict[str, tuple[int, str]]) -> list[str]:
@@ -558,7 +576,7 @@ async def test_the_agent_holds_exactly_what_it_needs_on_its_managed_cluster(
 ) -> None:
     """A hub that falls, or a thief in the agent's pod, gets two Secrets and some ConfigMaps."""
     own = pair.one
-    secrets = ("hub-kubeconfig-secret", "hub-kubeconfig-secret-pending")
+    kept = ("hub-kubeconfig-secret", "hub-kubeconfig-secret-pending")
     everywhere = {
         *grants("", "nodes", "list watch"),
         *grants(CLUSTER, "clusterclaims", "list watch"),
@@ -566,9 +584,9 @@ async def test_the_agent_holds_exactly_what_it_needs_on_its_managed_cluster(
     }
     at_home = {
         *grants("", "secrets", "create"),
-        *grants("", "secrets", "get update delete", name=secrets[0]),
-        *grants("", "secrets", "get update delete", name=secrets[1]),
-        *grants("", "secrets", "list watch", name=secrets[0]),
+        *grants("", "secrets", "get update delete", name=kept[0]),
+        *grants("", "secrets", "get update delete", name=kept[1]),
+        *grants("", "secrets", "list watch", name=kept[0]),
     }  # fmt: skip
     with_addons = {
         *grants("", "configmaps", "get list watch create patch delete"),
