@@ -1,11 +1,13 @@
 """The hub and the agent as processes, which a test may pause, kill and start again."""
 
+import asyncio
 import os
 import signal
 import subprocess
 import sys
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager, suppress
+from dataclasses import dataclass
 from datetime import timedelta
 from pathlib import Path
 
@@ -125,3 +127,31 @@ def child_running(parent: int, program: str) -> int:
             if int(stat[1]) == parent and Path(executable).name == program:
                 return int(process.name)
     raise AssertionError(f"no {program} runs below process {parent}")
+
+
+@dataclass(frozen=True)
+class Outcome:
+    """What a command that ended did."""
+
+    status: int
+    out: str
+    err: str
+
+
+async def run_command(*words: str, environment: Mapping[str, str] | None = None) -> Outcome:
+    """Run a `towline` command to its end, as a process."""
+    kept = {key: value for key, value in os.environ.items() if key in ("PATH", "LANG", "HOME")}
+    process = await asyncio.create_subprocess_exec(
+        sys.executable,
+        "-m",
+        "towline_sandbox.cli",
+        *words,
+        stdin=asyncio.subprocess.DEVNULL,
+        stdout=asyncio.subprocess.PIPE,
+        stderr=asyncio.subprocess.PIPE,
+        env={**kept, "COLUMNS": "200", **(environment or {})},
+    )
+    async with asyncio.timeout(60):
+        out, err = await process.communicate()
+    assert process.returncode is not None
+    return Outcome(process.returncode, out.decode(), err.decode())
