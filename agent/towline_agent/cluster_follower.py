@@ -8,8 +8,6 @@ from contextlib import suppress
 from datetime import timedelta
 from typing import Any, NoReturn
 
-from towline_kube.client import Client
-
 from towline_agent.bootstrap import Bootstrap
 from towline_agent.channel import HubChannel, HubNotReadyError
 from towline_agent.cluster_registration import new_cluster, updated_cluster
@@ -20,6 +18,7 @@ from towline_api.errors import ConfigError, TowlineError, TransientError
 from towline_api.resources import MANAGED_CLUSTERS, KubeObject
 from towline_kube.backoff import Backoff
 from towline_kube.cache import Cache
+from towline_kube.client import Client
 from towline_kube.clock import SYSTEM_CLOCK, Clock
 from towline_kube.errors import AlreadyExists, Conflict, Forbidden, NotFound, Unauthorized
 

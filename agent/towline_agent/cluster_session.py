@@ -8,8 +8,6 @@ from dataclasses import dataclass
 from datetime import timedelta
 from typing import Any, NoReturn
 
-from towline_kube.client import Call, Client
-
 from towline_agent.bootstrap import Bootstrap
 from towline_agent.channel import HubChannel
 from towline_agent.cluster_follower import ClusterFollower
@@ -25,6 +23,7 @@ from towline_agent.spoke_observer import SpokeObserver
 from towline_api.names import AGENT_NAME_KEY, CLUSTER_NAME_KEY, KUBECONFIG_KEY
 from towline_certs.credentials import Credential
 from towline_certs.identities import ClusterIdentity
+from towline_kube.client import Call, Client
 from towline_kube.clock import SYSTEM_CLOCK, Clock
 from towline_kube.connection import Connection
 from towline_kube.kubeconfig import format_kubeconfig

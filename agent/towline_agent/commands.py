@@ -4,11 +4,10 @@ import asyncio
 import signal
 from collections.abc import Sequence
 
-from towline_kube.logs import configure_logging
-from towline_kube.settings import load
-
 from towline_agent import daemon
 from towline_agent.settings import AgentSettings
+from towline_kube.logs import configure_logging
+from towline_kube.settings import load
 
 
 def run(arguments: Sequence[str]) -> int:

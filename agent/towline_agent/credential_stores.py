@@ -21,7 +21,7 @@ from towline_agent.stored_credentials import (
     encode_credential,
     encode_progress,
 )
-from towline_api.errors import WireError
+from towline_api.errors import ConfigError, WireError
 from towline_certs.errors import StoreError, StoreProblem
 from towline_certs.store import DirectoryStore
 from towline_kube.clock import SYSTEM_CLOCK, Clock
@@ -68,7 +68,7 @@ class DirectoryCredentialStore:
     request that is under way. Both are readable for their owner only.
 
     Args:
-        path: The directory; made if missing, its parent must exist.
+        path: The directory; made if missing.
         clock: Time.
     """
 
@@ -98,8 +98,16 @@ class DirectoryCredentialStore:
         return Stored(credential=credential, progress=progress)
 
     def _read_files(self) -> tuple[dict[str, bytes], dict[str, bytes]]:
-        self._path.mkdir(mode=0o700, exist_ok=True)
+        self._make_directory()
         return self._read_one(self._current), self._read_one(self._pending)
+
+    def _make_directory(self) -> None:
+        try:
+            self._path.mkdir(mode=0o700, parents=True, exist_ok=True)
+        except OSError as error:
+            raise ConfigError(
+                f"{self.description} cannot be made: {error.strerror}; name another one"
+            ) from error
 
     def _read_one(self, store: DirectoryStore) -> dict[str, bytes]:
         try:
@@ -114,16 +122,20 @@ class DirectoryCredentialStore:
                 )
             return {}
 
+    def _write(self, store: DirectoryStore, files: dict[str, bytes]) -> None:
+        self._make_directory()
+        store.write(files)
+
     async def write_credential(self, credential: StoredCredential) -> None:
         """Replace the credential, completely or not at all."""
-        await asyncio.to_thread(self._current.write, encode_credential(credential))
+        await asyncio.to_thread(self._write, self._current, encode_credential(credential))
 
     async def write_progress(self, progress: Progress | None) -> None:
         """Replace what is known of the pending request."""
         if progress is None:
             await asyncio.to_thread(self._pending.remove)
         else:
-            await asyncio.to_thread(self._pending.write, encode_progress(progress))
+            await asyncio.to_thread(self._write, self._pending, encode_progress(progress))
 
     async def remove(self) -> None:
         """Delete both parts; the directory itself stays."""

@@ -4,9 +4,8 @@ import logging
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 
-from towline_kube.client import Client
-
 from towline_agent.cluster_status import Healthy, Unhealthy
+from towline_kube.client import Client
 from towline_kube.errors import ApiError, Forbidden, NotFound
 
 log = logging.getLogger(__name__)

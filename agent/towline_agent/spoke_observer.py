@@ -5,13 +5,12 @@ import logging
 from datetime import timedelta
 from typing import NoReturn
 
-from towline_kube.client import Client
-
 from towline_agent.cluster_status import SpokeFacts
 from towline_agent.spoke_health import PROBE_AGAIN_AFTER, HealthHistory, judge, probe
 from towline_api.errors import TowlineError
 from towline_api.resources import CLUSTER_CLAIMS, NODES, KubeObject
 from towline_kube.cache import Cache
+from towline_kube.client import Client
 from towline_kube.clock import SYSTEM_CLOCK, Clock
 from towline_kube.errors import NotServed
 

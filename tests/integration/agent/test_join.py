@@ -88,9 +88,9 @@ async def test_the_agent_may_do_no_more_at_home_than_it_needs(
     async with client_of(text) as client:
         assert await client.find(SECRETS, "hub-kubeconfig-secret", namespace=hub.namespace) is None
         await client.list(NODES)
-        for name, namespace in (("other", hub.namespace), ("x", "kube-system")):
+        for name, place in (("other", hub.namespace), ("x", "kube-system")):
             with pytest.raises(Forbidden):
-                await client.find(SECRETS, name, namespace=namespace)
+                await client.find(SECRETS, name, namespace=place)
         for resource, namespace in (
             (SECRETS, hub.namespace),
             (SECRETS, None),

@@ -14,7 +14,7 @@ from towline_kube.client import Call
 from towline_sandbox.kube_plane import KubePlane
 
 LIFETIME = timedelta(seconds=30)
-"""Of each certificate: renewed after three quarters, so that there are seven seconds to do it in."""
+"""Of each certificate: renewed after three quarters, which leaves seven seconds to do it in."""
 EVERY = 0.01
 """Seconds between two calls of the load."""
 

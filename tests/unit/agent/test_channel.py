@@ -2,9 +2,10 @@
 
 from datetime import timedelta
 from types import SimpleNamespace
-from typing import Any, cast
+from typing import Any, Self, cast
 
 import pytest
+
 from support.clock import FakeClock
 from support.tasks import background
 from towline_agent.channel import HubChannel, HubNotReadyError
@@ -32,7 +33,7 @@ class _Client:
         self.hub = hub
         self.connection = connection
 
-    async def __aenter__(self) -> "_Client":
+    async def __aenter__(self) -> Self:
         self.hub.open.append(self)
         return self
 
@@ -68,7 +69,7 @@ async def test_it_is_not_ready_before_an_authenticated_call(hub: Hub) -> None:
     async with background(channel.run(), name="run"):
         channel.offer(offer("one"))
         await clock.settle()
-        assert not channel.is_ready
+        assert [channel.is_ready] == [False]
         with pytest.raises(HubNotReadyError, match="no route to hub"):
             _ = channel.client
         with pytest.raises(HubNotReadyError, match="no route to hub"):
@@ -144,9 +145,7 @@ async def test_lasting_refusal_is_reported_and_a_short_one_is_not(hub: Hub) -> N
     """A hub that is just starting refuses for moments; a rebuilt one for ever."""
     clock = FakeClock()
     refused: list[str] = []
-    channel = HubChannel(
-        user=USER, on_refused=refused.append, connect=hub.connect, clock=clock
-    )
+    channel = HubChannel(user=USER, on_refused=refused.append, connect=hub.connect, clock=clock)
     async with background(channel.run(), name="run"):
         channel.offer(offer("one"))
         await channel.wait_ready()

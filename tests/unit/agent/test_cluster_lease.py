@@ -7,6 +7,7 @@ from types import SimpleNamespace
 from typing import Any, cast
 
 import pytest
+
 from support.api_world import FakeServer
 from support.clock import START, FakeClock
 from support.tasks import background

@@ -327,7 +327,7 @@ async def test_a_lost_answer_does_not_make_a_second_request(world: World) -> Non
             raise Unreachable("connection reset")
         return made
 
-    world.hub.create = create_and_lose  # type: ignore[method-assign]
+    world.hub.create = create_and_lose  # type: ignore[method-assign, assignment]
     async with world.running(world.keeper()) as keeper:
         await world.until(lambda: bool(lost))
         await world.earn(keeper)
