@@ -118,7 +118,9 @@ def answers(*responses: web.Response | Exception) -> Handler:
     return handler
 
 
-async def stream(request: web.Request, *lines: bytes, then: Awaitable[Any] | None = None) -> Any:
+async def stream(
+    request: web.Request, *lines: bytes, then: Awaitable[object] | None = None
+) -> web.StreamResponse:
     """Answer with lines as they are, wait for `then`, and end the answer in good order."""
     response = web.StreamResponse()
     await response.prepare(request)

@@ -3,6 +3,7 @@
 import base64
 import dataclasses
 import json
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
@@ -31,7 +32,7 @@ def a_kubeconfig(
     cluster: dict[str, Any] | None = None,
     user: dict[str, Any] | None = None,
     context: dict[str, Any] | None = None,
-    **top: Any,
+    top: Mapping[str, Any] | None = None,
 ) -> str:
     """Return a good kubeconfig with some fields changed; None takes one out."""
     parts = {
@@ -49,7 +50,7 @@ def a_kubeconfig(
         "users": [{"name": "admin", "user": parts["user"]}],
         "contexts": [{"name": "main", "context": parts["context"]}],
         "current-context": "main",
-        **top,
+        **(top or {}),
     }
     return yaml.safe_dump({key: value for key, value in document.items() if value is not None})
 
@@ -136,17 +137,17 @@ BROKEN: dict[str, tuple[str | bytes, str]] = {
     "text": (TOKEN, "found text"),
     "another-kind": ("kind: Secret", "expected kind Config"),
     "huge": ("#" * (5 * 1024 * 1024), "too many"),
-    "no-current": (a_kubeconfig(**{"current-context": None}), "no current-context is set"),
-    "current-number": (a_kubeconfig(**{"current-context": 5}), "current-context must be text"),
+    "no-current": (a_kubeconfig(top={"current-context": None}), "no current-context is set"),
+    "current-number": (a_kubeconfig(top={"current-context": 5}), "current-context must be text"),
     "current-unknown": (
-        a_kubeconfig(**{"current-context": "x"}),
+        a_kubeconfig(top={"current-context": "x"}),
         "context 'x' does not exist; choose one of: main",
     ),
-    "no-clusters": (a_kubeconfig(clusters=None), "cluster 'hub' does not exist"),
-    "clusters-mapping": (a_kubeconfig(clusters={"a": 1}), "clusters must be a list"),
-    "no-name": (a_kubeconfig(users=[{"user": {}}]), "users[0] has no name"),
+    "no-clusters": (a_kubeconfig(top={"clusters": None}), "cluster 'hub' does not exist"),
+    "clusters-mapping": (a_kubeconfig(top={"clusters": {"a": 1}}), "clusters must be a list"),
+    "no-name": (a_kubeconfig(top={"users": [{"user": {}}]}), "users[0] has no name"),
     "user-text": (
-        a_kubeconfig(users=[{"name": "admin", "user": TOKEN}]),
+        a_kubeconfig(top={"users": [{"name": "admin", "user": TOKEN}]}),
         "users entry 'admin': user must be a mapping, found text",
     ),
     "user-unknown": (
