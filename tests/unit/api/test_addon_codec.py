@@ -399,7 +399,7 @@ def test_kinds_of_configuration_print_as_kubectl_writes_them():
 
 
 words = st.text(alphabet="abc:-./", min_size=1, max_size=8)
-names = st.tuples(*[words] * 2).map("".join)
+names = st.text(alphabet="abc:-./", min_size=2, max_size=16)
 keys = st.builds(ObjectKey, names, st.none() | names)
 hashed = st.builds(HashedConfig, keys, st.just("") | words)
 kinds = st.builds(ConfigKind, st.just("") | words, words)
@@ -415,11 +415,11 @@ registrations = st.lists(
         words.map("example.com/{}".format),
         st.builds(SubjectSpec, st.just("") | words, groups, groups),
     ),
-    max_size=4,
+    max_size=3,
 ).map(tuple)
 references = st.lists(
     st.builds(ConfigReference, kinds, hashed, st.none() | hashed, st.integers(0, 2**62)),
-    max_size=4,
+    max_size=3,
 ).map(tuple)
 
 

@@ -15,6 +15,7 @@ from towline_certs import (
     Subject,
     create_authority,
     format_key,
+    kind_of,
 )
 
 DAY = timedelta(days=1)
@@ -33,9 +34,12 @@ def extension(certificate, kind):
 
 
 @pytest.mark.parametrize("kind", list(KeyKind))
-def test_an_authority_says_that_it_is_one(kind):
+def test_an_authority_says_that_it_is_one(kind, monkeypatch):
     """RFC 5280 section 4.2.1: critical constraints and usage, key identifiers, none below it."""
+    # Made once per process: finding the primes of a large key takes a second.
+    monkeypatch.setattr("towline_certs.authority.generate_key", key_of)
     certificate = create_authority("test", now=NOW, lifetime=DAY, key_kind=kind).certificate
+    assert kind_of(certificate.public_key()) is kind
     constraints = extension(certificate, x509.BasicConstraints)
     assert (constraints.critical, constraints.value.ca, constraints.value.path_length) == (
         True,

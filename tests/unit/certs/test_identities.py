@@ -1,3 +1,5 @@
+import string
+
 import pytest
 from hypothesis import assume, given
 from hypothesis import strategies as st
@@ -14,11 +16,22 @@ from towline_certs import (
     cluster_group,
 )
 
-labels = st.from_regex(r"[a-z0-9]([a-z0-9-]{0,61}[a-z0-9])?", fullmatch=True).filter(
-    lambda name: name != "managed-clusters"
-)
-addons = st.from_regex(r"[a-z0-9]{1,10}(\.[a-z0-9]{1,10}){0,3}", fullmatch=True)
-agents = st.from_regex(r"[A-Za-z0-9]([A-Za-z0-9._-]{0,40}[A-Za-z0-9])?", fullmatch=True)
+LOWER, LETTERS = string.ascii_lowercase + string.digits, string.ascii_letters + string.digits
+
+
+def within(outer, inner, longest):
+    """Draw a word of `inner` characters that begins and ends with one of the `outer` ones.
+
+    A regular expression would say the same, and be drawn ten times slower.
+    """
+    return st.text(inner, min_size=1, max_size=longest).filter(
+        lambda word: word[0] in outer and word[-1] in outer
+    )
+
+
+labels = within(LOWER, LOWER + "-", 63).filter(lambda name: name != "managed-clusters")
+addons = st.lists(st.text(LOWER, min_size=1, max_size=10), min_size=1, max_size=4).map(".".join)
+agents = within(LETTERS, LETTERS + "._-", 42)
 
 
 def parse_any(user):

@@ -5,8 +5,10 @@ everything else; an oracle that shares no code with the policy then judges each 
 """
 
 import dataclasses
+from collections.abc import Mapping
 from datetime import timedelta
 
+import pytest
 from cryptography import x509
 from hypothesis import assume, given, settings
 from hypothesis import strategies as st
@@ -287,18 +289,20 @@ def check(request, context):
     return decision
 
 
-# Long common names make the library grumble where the oracle reads them.
-quiet = settings(max_examples=400)
+def times(factor: int) -> settings:
+    """Ask for so many times the examples of an ordinary property, whichever profile is loaded."""
+    return settings(max_examples=factor * settings().max_examples)
 
 
-@quiet
+@times(2)
 @given(requests(), contexts)
 def test_an_approval_names_whom_the_requester_is_entitled_to(request, context):
     """The one property everything else in this package is there for."""
     check(request, context)
 
 
-@settings(max_examples=600)
+# About one in twelve is approved, and approvals are what is judged.
+@times(6)
 @given(likely_requests(), contexts)
 def test_an_approval_of_a_nearly_good_request_is_right_too(request, context):
     """The same where approvals are frequent."""
@@ -344,7 +348,7 @@ def test_the_good_requests_are_good():
 texts = st.text(max_size=30) | st.sampled_from([*USERS, *GROUPS, *CLUSTERS, *ADDONS, "", "a ", "A"])
 
 
-@settings(max_examples=300)
+@times(3)
 @given(st.sampled_from(sorted(GOOD)), st.data())
 def test_a_good_request_with_any_one_field_changed_is_not_approved(which, data):
     """Requester, labels, signer, usages, lifetime: each of them alone is enough to stop it."""
@@ -370,7 +374,7 @@ def test_a_good_request_with_any_one_field_changed_is_not_approved(which, data):
     assert not isinstance(decide(changed, GOOD_CONTEXT), Approve)
 
 
-@settings(max_examples=300)
+@times(3)
 @given(st.sampled_from(sorted(GOOD)), st.integers(0, 10**6), st.integers(1, 255))
 def test_a_good_request_with_any_signed_byte_changed_is_not_approved(which, place, flip):
     """Nothing that was signed can be bent afterwards, and nothing raises."""
@@ -392,10 +396,16 @@ def test_any_bytes_in_place_of_the_request_are_denied(which, data):
     assert isinstance(decision, Deny)
 
 
-@given(st.sampled_from(list(KeyKind)), st.sets(st.sampled_from(list(KeyKind))))
-def test_only_allowed_kinds_of_key_are_approved(kind, allowed):
+@pytest.fixture(scope="module")
+def request_with_key() -> Mapping[KeyKind, bytes]:
+    """Return a request for every kind of key, made before any example's time is taken."""
+    return {kind: cluster_request(C1, key=key_of(kind)) for kind in KeyKind}
+
+
+@given(kind=st.sampled_from(list(KeyKind)), allowed=st.sets(st.sampled_from(list(KeyKind))))
+def test_only_allowed_kinds_of_key_are_approved(request_with_key, kind, allowed):
     """The set in the context is the whole truth."""
-    pem = cluster_request(C1, key=key_of(kind))
+    pem = request_with_key[kind]
     context = dataclasses.replace(GOOD_CONTEXT, key_kinds=frozenset(allowed))
     decision = decide(dataclasses.replace(GOOD["renewal"], request_pem=pem), context)
     assert isinstance(decision, Approve) == (kind in allowed)

@@ -62,7 +62,7 @@ def test_random_bytes(data):
         read(data)
 
 
-@settings(max_examples=500)
+@settings(max_examples=2 * settings().max_examples)
 @given(seeds, st.lists(flips, min_size=1, max_size=4))
 def test_flipped_bits(seed, changes):
     """A flipped bit anywhere in what is signed leaves no proof, and never another error."""
