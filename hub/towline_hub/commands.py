@@ -10,14 +10,10 @@ import signal
 import sys
 from collections.abc import Sequence
 
-import yaml
-from rich.console import Console
-
-from towline_api.crds import crds as all_crds
 from towline_hub import daemon
 from towline_hub.accept import AcceptReport, accept_cluster
 from towline_hub.settings import AcceptSettings, HubSettings, OutputKind, StatusSettings
-from towline_hub.status import FleetStatus, collect_status, status_json, status_table
+from towline_hub.status import FleetStatus, collect_status
 from towline_kube.client import Client
 from towline_kube.discovery import discover_connection
 from towline_kube.logs import configure_logging
@@ -75,6 +71,11 @@ def accept_lines(report: AcceptReport) -> list[str]:
 
 def status(arguments: Sequence[str]) -> int:
     """Show clusters, add-ons and requests that wait; return the exit status."""
+    # Here, so that `towline hub run` does not carry what only terminals need.
+    from rich.console import Console
+
+    from towline_hub.fleet_report import status_json, status_table
+
     settings = load(StatusSettings, arguments, prog="towline status")
     fleet = asyncio.run(_status(settings))
     if settings.output is OutputKind.JSON:
@@ -96,5 +97,10 @@ def crds(arguments: Sequence[str]) -> int:
     if arguments:
         sys.stderr.write(f"towline crds takes no arguments; found {' '.join(arguments)}\n")
         return 2
+    # Here, for the same reason.
+    import yaml
+
+    from towline_api.crds import crds as all_crds
+
     yaml.safe_dump_all(all_crds(), sys.stdout, sort_keys=False, explicit_start=True)
     return 0

@@ -5,10 +5,17 @@ from collections.abc import Iterable
 from datetime import timedelta
 
 from towline_api import names
-from towline_api.crds import HUB_KINDS, crds
 from towline_api.errors import ConfigError
 from towline_api.metadata import labels_of, name_of
-from towline_api.resources import CUSTOM_RESOURCE_DEFINITIONS, KubeObject, Resource
+from towline_api.resources import (
+    ADDON_DEPLOYMENT_CONFIGS,
+    CLUSTER_MANAGEMENT_ADDONS,
+    CUSTOM_RESOURCE_DEFINITIONS,
+    MANAGED_CLUSTER_ADDONS,
+    MANAGED_CLUSTERS,
+    KubeObject,
+    Resource,
+)
 from towline_kube.client import Client
 from towline_kube.clock import Clock
 from towline_kube.errors import NotServed
@@ -18,11 +25,21 @@ log = logging.getLogger(__name__)
 
 MANAGED_BY = "towline"
 
+_SERVED = (
+    MANAGED_CLUSTERS,
+    CLUSTER_MANAGEMENT_ADDONS,
+    MANAGED_CLUSTER_ADDONS,
+    ADDON_DEPLOYMENT_CONFIGS,
+)
+
 _PROBE_EVERY = timedelta(milliseconds=500)
 
 
 def hub_crds() -> list[KubeObject]:
     """Return the CRDs of the kinds that live on the hub, labelled as ours."""
+    # Here, because the models behind them are needed for nothing else and cost every start.
+    from towline_api.crds import HUB_KINDS, crds
+
     definitions = crds(HUB_KINDS)
     for definition in definitions:
         definition["metadata"]["labels"] = {names.MANAGED_BY_LABEL: MANAGED_BY}
@@ -52,7 +69,7 @@ async def wait_until_served(client: Client, *, limit: timedelta, clock: Clock) -
     """
     deadline = clock.monotonic() + limit.total_seconds()
     told = False
-    while missing := await _missing(client, (kind.resource for kind in HUB_KINDS)):
+    while missing := await _missing(client, _SERVED):
         message = (
             f"{client.connection.server} does not serve {', '.join(missing)}; run the hub with "
             "--install-crds, or apply what `towline crds` prints"

@@ -17,7 +17,7 @@ from towline_hub.object_writer import holds
 from towline_hub.rbac import bootstrap_rbac
 from towline_hub.settings import HubSettings
 from towline_kube.backoff import Backoff
-from towline_kube.client import Call, Client
+from towline_kube.client import Call, Client, user_agent
 from towline_kube.clock import SYSTEM_CLOCK, Clock
 from towline_kube.discovery import discover_connection
 
@@ -51,7 +51,11 @@ async def run(
     """
     connection = discover_connection(settings.kubeconfig)
     async with Client(
-        connection, field_manager=FIELD_MANAGER, on_call=on_call, clock=clock
+        connection,
+        field_manager=FIELD_MANAGER,
+        user_agent=user_agent("hub"),
+        on_call=on_call,
+        clock=clock,
     ) as client:
         with one_failure():
             async with asyncio.TaskGroup() as group:

@@ -86,9 +86,11 @@ def _addon_row(addon: AddonStatus) -> tuple[str | Text, ...]:
 
 
 def _config(config: ConfigStatus) -> str:
+    kind, _, name = config.config.partition(" ")
     state = "applied" if config.is_applied else "not applied"
     shown = config.desired[:_SHOWN_HASH] or "no hash"
-    return f"{config.config} {shown} ({state})"
+    # The group would take half the line; `-o json` has it.
+    return f"{kind.partition('.')[0]} {name} {shown} ({state})"
 
 
 def _pending(fleet: FleetStatus) -> Table:
@@ -112,10 +114,13 @@ def _pending_row(request: PendingRequest) -> tuple[str, ...]:
 
 
 def _table(title: str, *columns: str) -> Table:
-    table = Table(title=title, title_justify="left", show_edge=False, pad_edge=False)
+    """Return a table that looks like kubectl's, so that a line can be cut and pasted as one."""
+    table = Table(
+        title=f"\n{title}", title_justify="left", box=None, pad_edge=False, padding=(0, 2)
+    )
     for column in columns:
-        # Names are what one copies into the next command.
-        table.add_column(column, overflow="fold", no_wrap=False)
+        # Names are what one copies into the next command: folded if need be, never cut.
+        table.add_column(column, overflow="fold")
     return table
 
 

@@ -22,7 +22,6 @@ from towline_hub.fleet import (
     PendingRequest,
     fleet_status,
 )
-from towline_hub.fleet_report import status_json, status_table
 from towline_kube.client import Client
 from towline_kube.clock import SYSTEM_CLOCK, Clock
 from towline_kube.errors import Forbidden
@@ -35,8 +34,6 @@ __all__ = [
     "FleetStatus",
     "PendingRequest",
     "collect_status",
-    "status_json",
-    "status_table",
 ]
 
 log = logging.getLogger(__name__)

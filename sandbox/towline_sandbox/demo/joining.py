@@ -5,7 +5,6 @@ from datetime import timedelta
 from functools import partial
 
 from towline_agent.permissions import agent_permissions
-
 from towline_api import condition_types, names
 from towline_api.resources import (
     CERTIFICATE_SIGNING_REQUESTS,

@@ -12,7 +12,8 @@ from pathlib import Path
 from rich.console import Console
 
 from towline_api import names
-from towline_hub.status import collect_status, status_table
+from towline_hub.fleet_report import status_table
+from towline_hub.status import collect_status
 from towline_kube.settings import load
 from towline_sandbox.binaries import find_binaries
 from towline_sandbox.demo import configuring, joining, refusing, rotating

@@ -89,7 +89,7 @@ async def test_a_bootstrap_identity_brings_a_cluster_in(
         writes = Counter(write for write in made if write[1] not in telling)
         # What is counted twice here is paid for ten thousand times by a fleet.
         assert writes == {
-            ("patch", "managedclusters.cluster.open-cluster-management.io"): 2,
+            ("patch", "managedclusters.cluster.open-cluster-management.io"): 1,
             ("replace", "certificatesigningrequests.certificates.k8s.io/approval"): 1,
             ("apply", "namespaces"): 1,
             ("apply", "clusterroles.rbac.authorization.k8s.io"): 1 + _shared_roles_made(made),
