@@ -4,10 +4,19 @@ import asyncio
 from collections.abc import AsyncIterator
 
 import pytest
+from hypothesis import HealthCheck, settings
 
 from support.clock import FakeClock
 
 pytest_plugins = ["support.planes_plugin"]
+
+# A busy machine is no finding: pytest's own time limit is what ends a test that hangs.
+settings.register_profile(
+    "patient", deadline=None, suppress_health_check=[HealthCheck.too_slow], print_blob=True
+)
+# For a long look: `pytest --hypothesis-profile=long --timeout 0 tests/unit`.
+settings.register_profile("long", settings.get_profile("patient"), max_examples=1000)
+settings.load_profile("patient")
 
 
 @pytest.fixture

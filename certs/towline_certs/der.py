@@ -11,6 +11,7 @@ from dataclasses import dataclass
 
 INTEGER = 0x02
 OBJECT_IDENTIFIER = 0x06
+BIT_STRING = 0x03
 SEQUENCE = 0x30
 SET = 0x31
 
@@ -72,6 +73,19 @@ def expect(element: Element | None, tag: int) -> Element:
         found = "nothing" if element is None else f"tag {element.tag:#04x}"
         raise DerError(f"expected an element with tag {tag:#04x}, found {found}")
     return element
+
+
+def expect_whole_octets(element: Element) -> None:
+    """Check that a bit string holds whole octets, as signatures and public keys do.
+
+    Readers differ on what they make of bits declared unused, so nobody is to declare any.
+
+    Raises:
+        DerError: It is not a bit string, or its last octet is not wholly used.
+    """
+    content = expect(element, BIT_STRING).content
+    if not content or content[0] != 0:
+        raise DerError("a bit string does not end with a whole octet")
 
 
 def decode_oid(element: Element) -> str:

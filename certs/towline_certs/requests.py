@@ -12,7 +12,16 @@ from cryptography.exceptions import UnsupportedAlgorithm
 from cryptography.hazmat.primitives.asymmetric import ec, ed25519, rsa
 from cryptography.hazmat.primitives.serialization import Encoding
 
-from towline_certs.der import SEQUENCE, SET, DerError, Element, decode_oid, expect, read_element
+from towline_certs.der import (
+    SEQUENCE,
+    SET,
+    DerError,
+    Element,
+    decode_oid,
+    expect,
+    expect_whole_octets,
+    read_element,
+)
 from towline_certs.distinguished_names import (
     SubjectAttribute,
     find_plain_subject,
@@ -211,8 +220,11 @@ def _request_der(pem: bytes) -> bytes:
 
 def _read_raw(der: bytes) -> tuple[tuple[SubjectAttribute, ...], tuple[str, ...]]:
     """Return the subject's attributes, and the OIDs of attributes that request no extension."""
-    info = next(read_element(der, tag=SEQUENCE).children(), None)
-    parts = list(expect(info, SEQUENCE).children())
+    outer = list(read_element(der, tag=SEQUENCE).children())
+    if len(outer) != 3:
+        raise DerError(f"a signed request has 3 parts, found {len(outer)}")
+    expect_whole_octets(outer[2])
+    parts = list(expect(outer[0], SEQUENCE).children())
     # RFC 2986 wants the attributes' element even when it is empty; some old tools leave it out.
     if not 3 <= len(parts) <= 4:
         raise DerError(f"a request has 4 parts, found {len(parts)}")

@@ -1,4 +1,5 @@
 import base64
+import secrets
 from ipaddress import ip_address
 
 import pytest
@@ -402,3 +403,21 @@ def test_openssl_layout_with_one_set_per_organization_is_read():
         [der_attribute(CN, CLUSTER.user)], *([der_attribute(O, each)] for each in CLUSTER.groups)
     )
     assert parse_request(craft_request(name)).subject == CLUSTER.subject
+
+
+def test_a_signature_that_declares_unused_bits_is_not_read():
+    """Some readers drop such bits and some do not; what two may read differently is not approved."""
+    key = key_of(KeyKind.ED25519)
+    while True:  # the bits have to be zero to be declared unused; one signature in two has one
+        data = bytearray(find_pem_blocks(build_request(key, subject=some_subject()))[0].der)
+        if data[-1] & 1 == 0:
+            break
+    assert data[-65] == 0  # the count of unused bits stands before the 64 bytes of the signature
+    data[-65] = 1
+    pem = format_pem_block("CERTIFICATE REQUEST", bytes(data))
+    assert reason_of(pem) is RequestProblem.MALFORMED
+
+
+def some_subject():
+    """Return a subject that no call returned before, so that its signature is another one."""
+    return ClusterIdentity("c1", secrets.token_hex(4)).subject
