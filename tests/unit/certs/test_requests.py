@@ -406,7 +406,7 @@ def test_openssl_layout_with_one_set_per_organization_is_read():
 
 
 def test_a_signature_that_declares_unused_bits_is_not_read():
-    """Some readers drop such bits and some do not; what two may read differently is not approved."""
+    """Some readers drop such bits and some do not; so nobody may declare any."""
     key = key_of(KeyKind.ED25519)
     while True:  # the bits have to be zero to be declared unused; one signature in two has one
         data = bytearray(find_pem_blocks(build_request(key, subject=some_subject()))[0].der)
