@@ -16,7 +16,7 @@ def run(arguments: Sequence[str]) -> int:
     Raises:
         ConfigError: The settings cannot be used.
     """
-    settings = load(AgentSettings, arguments)
+    settings = load(AgentSettings, arguments, prog="towline agent run")
     configure_logging(settings.log_format, settings.log_level)
     asyncio.run(_run(settings))
     return 0

@@ -134,7 +134,9 @@ class AddonAgent:
             arguments: The flags; by default those this process was started with.
         """
         try:
-            settings = load(AddonSettings, sys.argv[1:] if arguments is None else arguments)
+            settings = load(
+                AddonSettings, sys.argv[1:] if arguments is None else arguments, prog=self.name
+            )
             configure_logging(settings.log_format, settings.log_level)
             asyncio.run(self._run_until_signal(settings))
         except TowlineError as error:

@@ -26,6 +26,8 @@ log = logging.getLogger(__name__)
 REREAD_EVERY = timedelta(minutes=1)
 """File events get lost (network file systems, a directory replaced as a whole): a renewal has hours
 to spare, so a minute is early enough and costs nothing."""
+_LOOK_FOR_FOLDER_EVERY = timedelta(seconds=5)
+"""Nobody tells when a folder appears; whoever keeps the credential may start after us."""
 _DEBOUNCE_MS = 200
 """The files of one generation arrive within this time of each other."""
 
@@ -94,12 +96,15 @@ class MountedCredential:
                 last = found
                 use(found)
 
-    async def _listen(self, changed: asyncio.Event) -> None:
-        """Set `changed` on every event of the folder; nothing where that is impossible."""
-        with suppress(OSError):
-            # The folder, not the file: links are replaced, and events of a target are not ours.
-            async for _ in awatch(self._path.parent, debounce=_DEBOUNCE_MS, recursive=False):
-                changed.set()
+    async def _listen(self, changed: asyncio.Event) -> NoReturn:
+        """Set `changed` on every event of the folder, and when a folder that was not there is."""
+        while True:
+            with suppress(OSError):
+                # The folder, not the file: links are replaced, and events of a target are not ours.
+                async for _ in awatch(self._path.parent, debounce=_DEBOUNCE_MS, recursive=False):
+                    changed.set()
+            await self._clock.sleep(_LOOK_FOR_FOLDER_EVERY)
+            changed.set()
 
     async def _remind(self, changed: asyncio.Event) -> NoReturn:
         while True:

@@ -63,7 +63,9 @@ async def running(
         folder: Private folder for its log.
         environment: Added to a minimal environment; nothing else of ours is passed on.
     """
-    log = folder / f"{name}.log"
+    # A folder of their own: programs watch the folders of their kubeconfigs.
+    log = folder / "logs" / f"{name}.log"
+    log.parent.mkdir(exist_ok=True)
     kept = {key: value for key, value in os.environ.items() if key in ("PATH", "LANG", "HOME")}
     with log.open("wb") as output:
         process = await asyncio.create_subprocess_exec(

@@ -130,6 +130,6 @@ async def _keep(stage: Stage, console: Console) -> None:
 
 
 def _show_logs(console: Console, folder: Path) -> None:
-    for log in sorted(folder.glob("*.log")):
+    for log in sorted(folder.glob("logs/*.log")):
         lines = log.read_text(errors="replace").splitlines()[-_LOG_LINES:]
         console.print(f"{log.name} ends:", *lines, sep="\n  ", markup=False)

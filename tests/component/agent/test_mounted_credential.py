@@ -72,6 +72,18 @@ async def test_each_generation_is_handed_on_once(tmp_path: Path) -> None:
         assert used[1].client_certificate_pem == second["tls.crt"]
 
 
+async def test_a_folder_that_appears_later_is_listened_to(tmp_path: Path, clock: FakeClock) -> None:
+    """Whoever keeps the credential may start after us; its first file is not to wait a minute."""
+    folder = tmp_path / "later"
+    used: list[Connection] = []
+    credential = MountedCredential(folder / "kubeconfig", clock=clock)
+    async with background(credential.watch(used.append), name="watch"):
+        await clock.settle()
+        mount(folder, generation())
+        await clock.advance(timedelta(seconds=5))
+        await eventually(lambda: len(used) == 1)
+
+
 @pytest.mark.parametrize(
     "broken",
     [
