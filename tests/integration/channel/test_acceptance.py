@@ -50,9 +50,11 @@ async def test_a_request_waits_for_a_person_says_so_and_joins_when_accepted(
     await corner.prepare_agent(group=BOOTSTRAP_GROUP)
     corner.agent.start()
     await corner.agent.until_said("waits for the hub's approval")
+    hint = f"towline accept {corner.cluster}"
+    # Said once the ManagedCluster is there, which is made beside the request.
+    await corner.agent.until_said(hint)
     (request,) = await corner.requests()
     name = request["metadata"]["name"]
-    hint = f"towline accept {corner.cluster}"
 
     async def told() -> str:
         events = await corner.hub.list(
@@ -71,7 +73,6 @@ async def test_a_request_waits_for_a_person_says_so_and_joins_when_accepted(
     assert (cluster["acceptance"], cluster["joined"]) == ("waiting", False)
     # For people, the same in a table, whatever the width of their terminal.
     assert corner.cluster in (await run_command(*status)).out
-    assert hint in corner.agent.said
     assert not await corner.has_condition(HUB_ACCEPTED)
 
     accept = ("accept", corner.cluster, "--kubeconfig", str(operator_kubeconfig))
