@@ -4,11 +4,15 @@ import asyncio
 import re
 import time
 from collections import Counter
-from collections.abc import Awaitable, Callable, Mapping
+from collections.abc import AsyncIterator, Awaitable, Callable, Mapping
 from datetime import timedelta
+
+import pytest
+import pytest_asyncio
 
 from integration.channel.corner import Corner, watched_requests
 from integration.channel.programs import Program
+from support.planes_plugin import record_plane
 from support.waiting import until
 from towline_api.condition_types import HUB_ACCEPTED
 from towline_api.conditions import find_condition
@@ -24,6 +28,8 @@ from towline_api.resources import (
     Resource,
 )
 from towline_kube.client import Client
+from towline_sandbox.binaries import Binaries
+from towline_sandbox.kube_plane import KubePlane
 
 QUIET = timedelta(seconds=4)
 """Longer than any of the hub's short waits."""
@@ -33,6 +39,14 @@ _REQUESTS = re.compile(
     r"^apiserver_request_total\{(?P<labels>[^}]*)\} (?P<count>\S+)$", re.MULTILINE
 )
 _LABEL = re.compile(r'(\w+)="([^"]*)"')
+
+
+@pytest_asyncio.fixture(scope="module", loop_scope="session")
+async def hub_plane(request: pytest.FixtureRequest, binaries: Binaries) -> AsyncIterator[KubePlane]:
+    """A plane for this module alone: what other tests left behind makes a hub write in its time."""
+    async with KubePlane("restarts", binaries=binaries) as plane:
+        record_plane(request.config, plane)
+        yield plane
 
 
 async def writes(admin: Client) -> Counter[str]:
