@@ -146,7 +146,7 @@ class Approver:
         return DONE
 
     async def _decide(self, request: SigningRequest) -> Decision:
-        if request.signer_name != names.KUBE_CLIENT_SIGNER:
+        if request.cluster is not None and request.signer_name != names.KUBE_CLIENT_SIGNER:
             return Ignore(
                 Reason.SIGNER_NOT_SERVED,
                 f"this hub approves for signer {names.KUBE_CLIENT_SIGNER!r} only; the request is "

@@ -40,7 +40,7 @@ BY_NAME = "name"
 
 @dataclass(frozen=True, slots=True)
 class HubCaches:
-    """The caches, by kind. Kinds that belong to others too are filtered by our label."""
+    """The caches, by kind. What is granted is filtered by our label: others grant, too."""
 
     clusters: Cache
     requests: Cache
@@ -116,13 +116,8 @@ def hub_caches(client: Client, *, clock: Clock) -> HubCaches:
     by_addon = {BY_CLUSTER: _cluster_label, BY_ADDON: _addon_labels}
     return HubCaches(
         clusters=Cache(client, MANAGED_CLUSTERS, clock=clock),
-        requests=Cache(
-            client,
-            CERTIFICATE_SIGNING_REQUESTS,
-            label_selector=ours,
-            indexes=by_label,
-            clock=clock,
-        ),
+        # All of them: a hostile one leaves our label off. Kubernetes removes old ones by itself.
+        requests=Cache(client, CERTIFICATE_SIGNING_REQUESTS, indexes=by_label, clock=clock),
         definitions=Cache(client, CLUSTER_MANAGEMENT_ADDONS, clock=clock),
         addons=Cache(
             client,
