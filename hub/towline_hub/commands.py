@@ -74,7 +74,7 @@ def status(arguments: Sequence[str]) -> int:
     # Here, so that `towline hub run` does not carry what only terminals need.
     from rich.console import Console
 
-    from towline_hub.fleet_report import status_json, status_table
+    from towline_hub.fleet_report import print_status, status_json
 
     settings = load(StatusSettings, arguments, prog="towline status")
     fleet = asyncio.run(_status(settings))
@@ -82,7 +82,7 @@ def status(arguments: Sequence[str]) -> int:
         json.dump(status_json(fleet), sys.stdout, indent=2)
         sys.stdout.write("\n")
     else:
-        Console().print(status_table(fleet))
+        print_status(fleet, console=Console())
     return 0
 
 

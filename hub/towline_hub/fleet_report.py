@@ -4,7 +4,7 @@ from dataclasses import asdict
 from datetime import datetime, timedelta
 from typing import Any
 
-from rich.console import Group, RenderableType
+from rich.console import Console, Group, RenderableType
 from rich.table import Table
 from rich.text import Text
 
@@ -20,6 +20,8 @@ from towline_hub.fleet import (
 
 _SHOWN_HASH = 12
 _NOTHING = "-"
+_WIDE = 1000
+"""Columns nobody reaches: the terminal folds a long line, the table never does."""
 
 
 def status_json(fleet: FleetStatus) -> dict[str, Any]:
@@ -28,8 +30,17 @@ def status_json(fleet: FleetStatus) -> dict[str, Any]:
     return plain
 
 
+def print_status(fleet: FleetStatus, *, console: Console) -> None:
+    """Print a fleet's state as tables: one line a thing however narrow the terminal, as kubectl."""
+    before, console.width = console.width, _WIDE
+    try:
+        console.print(status_table(fleet))
+    finally:
+        console.width = before
+
+
 def status_table(fleet: FleetStatus) -> RenderableType:
-    """Return a fleet's state as tables for a terminal."""
+    """Return a fleet's state as tables."""
     parts: list[RenderableType] = [_clusters(fleet)]
     if fleet.addons:
         parts.append(_addons(fleet))
@@ -116,11 +127,10 @@ def _pending_row(request: PendingRequest) -> tuple[str, ...]:
 def _table(title: str, *columns: str) -> Table:
     """Return a table that looks like kubectl's, so that a line can be cut and pasted as one."""
     table = Table(
-        title=f"\n{title}", title_justify="left", box=None, pad_edge=False, padding=(0, 2)
+        title=f"\n{title}", title_justify="left", box=None, pad_edge=False, padding=(0, 3, 0, 0)
     )
     for column in columns:
-        # Names are what one copies into the next command: folded if need be, never cut.
-        table.add_column(column, overflow="fold")
+        table.add_column(column, no_wrap=True)
     return table
 
 

@@ -12,7 +12,7 @@ from pathlib import Path
 from rich.console import Console
 
 from towline_api import names
-from towline_hub.fleet_report import status_table
+from towline_hub.fleet_report import print_status
 from towline_hub.status import collect_status
 from towline_kube.settings import load
 from towline_sandbox.binaries import find_binaries
@@ -116,7 +116,7 @@ async def _show_status(
             memory = program.resident_mebibytes
             if memory is not None:
                 seen.append(f"{program.name}: {memory:.0f} MiB resident")
-    console.print(status_table(fleet))
+    print_status(fleet, console=console)
 
 
 async def _keep(stage: Stage, console: Console) -> None:
