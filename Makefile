@@ -32,12 +32,13 @@ kube: $(STAMP) ## build the real control plane once (about 7 minutes), into your
 	@$(BIN)/python -m towline_sandbox.kube_build
 
 .PHONY: demo
-demo: $(STAMP) kube ## join a cluster to a hub on this machine and show each step
+demo: $(STAMP) ## join a cluster to a hub on this machine and show each step
+	@$(MAKE) kube >/dev/null
 	@$(BIN)/towline demo --plane $(PLANE) $(ARGS)
 
 .PHONY: test
 test: $(STAMP) ## run all tests: unit, component, and against the real kube-apiserver
-	@$(MAKE) kube || echo "== no real control plane to be had: tests that need one will be skipped"
+	@$(MAKE) kube >/dev/null || echo "== no real control plane to be had: tests that need one will be skipped"
 	@echo "== running the tests on $(JOBS) workers"
 	@$(BIN)/python -m pytest -q -n $(JOBS) --dist worksteal $(ARGS)
 
