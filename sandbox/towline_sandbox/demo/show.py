@@ -2,12 +2,13 @@
 
 import asyncio
 import shutil
+import signal
 import sys
-import tempfile
 from collections.abc import Sequence
 from contextlib import AsyncExitStack
 from datetime import timedelta
 from pathlib import Path
+from typing import cast
 
 from rich.console import Console
 
@@ -22,7 +23,9 @@ from towline_sandbox.demo.settings import DemoSettings, OutputKind
 from towline_sandbox.demo.stage import ADDON, CERTIFICATE_LIFETIME, CLUSTER, Stage, set_stage
 from towline_sandbox.demo.steps import StepFailedError, Story, console_reporter, write_json
 from towline_sandbox.kube_plane import KubePlane
+from towline_sandbox.private_folder import create_private_folder
 
+EXIT_TERMINATED = 143  # 128 + SIGTERM, as shells report it
 _LOG_LINES = 15
 
 
@@ -34,7 +37,18 @@ def main(arguments: Sequence[str]) -> int:
         BinariesMissing: There is no control plane on this machine.
     """
     settings = load(DemoSettings, arguments, prog="towline demo")
-    return asyncio.run(show(settings))
+    try:
+        return asyncio.run(_show_until_terminated(settings))
+    except asyncio.CancelledError:
+        return EXIT_TERMINATED
+
+
+async def _show_until_terminated(settings: DemoSettings) -> int:
+    """Treat SIGTERM like Ctrl-C, so that it ends everything that was started as well."""
+    asyncio.get_running_loop().add_signal_handler(
+        signal.SIGTERM, cast("asyncio.Task[int]", asyncio.current_task()).cancel
+    )
+    return await show(settings)
 
 
 async def show(settings: DemoSettings) -> int:
@@ -43,7 +57,8 @@ async def show(settings: DemoSettings) -> int:
     # Machines read standard output; what a person should see on the way goes to standard error.
     console = Console(stderr=as_json, highlight=False, soft_wrap=True)
     story = Story(console_reporter(console))
-    folder = Path(tempfile.mkdtemp(prefix="towline-demo-"))  # mode 0700
+    private = create_private_folder("demo")
+    folder = private.path
     try:
         async with AsyncExitStack() as stack:
             try:
@@ -56,6 +71,7 @@ async def show(settings: DemoSettings) -> int:
                     await _keep(stage, console)
     finally:
         shutil.rmtree(folder, ignore_errors=True)
+        private.release()
     if as_json:
         write_json(story.steps, sys.stdout)
     total = sum(step.seconds for step in story.steps)
