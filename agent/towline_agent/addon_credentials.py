@@ -25,7 +25,7 @@ from towline_api.names import CLUSTER_NAME_KEY, KUBECONFIG_KEY
 from towline_certs.credentials import Credential
 from towline_kube.client import Client
 from towline_kube.clock import SYSTEM_CLOCK, Clock
-from towline_kube.kubeconfig import format_kubeconfig
+from towline_kube.kubeconfig_writing import format_kubeconfig
 
 log = logging.getLogger(__name__)
 

@@ -26,7 +26,7 @@ from towline_certs.identities import ClusterIdentity
 from towline_kube.client import Call, Client
 from towline_kube.clock import SYSTEM_CLOCK, Clock
 from towline_kube.connection import Connection
-from towline_kube.kubeconfig import format_kubeconfig
+from towline_kube.kubeconfig_writing import format_kubeconfig
 
 log = logging.getLogger(__name__)
 

@@ -28,7 +28,8 @@ from towline_kube.errors import (
     UntrustedServer,
 )
 from towline_kube.events import EventRecorder, EventType
-from towline_kube.kubeconfig import embed_kubeconfig, format_kubeconfig, parse_kubeconfig
+from towline_kube.kubeconfig import parse_kubeconfig
+from towline_kube.kubeconfig_writing import embed_kubeconfig, format_kubeconfig
 from towline_kube.log_context import ContextFilter, log_context
 from towline_kube.logs import LogFormat, LogLevel, configure_logging
 from towline_kube.merge_patch import is_applied, merge_patch

@@ -6,9 +6,10 @@ from contextlib import AsyncExitStack, asynccontextmanager, contextmanager
 from dataclasses import dataclass
 from datetime import timedelta
 
+from towline_kube.answers import from_status
 from towline_kube.clock import Clock
 from towline_kube.connection import Connection
-from towline_kube.errors import ApiError, Attempt, ServerError, Unreachable, from_status
+from towline_kube.errors import ApiError, Attempt, ServerError, Unreachable
 from towline_kube.retries import Repeat, RetryPolicy, with_retries
 from towline_kube.transport import Request, Transport
 

@@ -1,12 +1,12 @@
-"""The client of one API server: every verb, under a credential that can be swapped while in use."""
+"""The client of one API server: every verb, under a credential that can be swapped while in use.
 
-import json
+Long only because each verb is documented here. What a verb sends stands in `operations`.
+"""
+
 import random
 from collections import Counter
 from collections.abc import AsyncGenerator, Callable, Mapping, Sequence
-from dataclasses import dataclass
 from datetime import timedelta
-from enum import StrEnum
 from importlib.metadata import version
 from types import TracebackType
 from typing import Any, Self
@@ -18,16 +18,19 @@ from towline_api.resources import (
     KubeObject,
     Resource,
 )
-from towline_kube import access
+from towline_kube import access, operations
 from towline_kube.access import ResourceAttributes, UserInfo
+from towline_kube.answers import parse_object
+from towline_kube.bound_patches import metadata_patch, status_patch
 from towline_kube.caller import Call, Caller
 from towline_kube.clock import SYSTEM_CLOCK, Clock
 from towline_kube.connection import Connection
-from towline_kube.errors import Attempt, Gone, NotFound, NotServed, ServerError
-from towline_kube.merge_patch import merge_patch
-from towline_kube.object_paths import collection_path, object_path
-from towline_kube.retries import Repeat, RetryPolicy
-from towline_kube.transport import Request
+from towline_kube.errors import Attempt, NotFound, NotServed
+from towline_kube.list_watch import Selection
+from towline_kube.listing import ObjectList, list_all
+from towline_kube.operations import Operation, PatchType, Propagation
+from towline_kube.retries import RetryPolicy
+from towline_kube.targets import Target
 from towline_kube.watch import LineSplitter, WatchEvent, parse_event
 
 __all__ = ["Call", "Client", "ObjectList", "PatchType", "Propagation", "user_agent"]
@@ -40,36 +43,6 @@ SHORTEST_WATCH = timedelta(minutes=5)
 should not all end together."""
 SWAP_DRAINS_WITHIN = timedelta(seconds=35)
 """A little more than one request may take, so that none is cut off."""
-
-
-class PatchType(StrEnum):
-    """How the server is to read a patch."""
-
-    MERGE = "application/merge-patch+json"
-    JSON = "application/json-patch+json"
-    STRATEGIC = "application/strategic-merge-patch+json"
-    APPLY = "application/apply-patch+yaml"
-
-
-class Propagation(StrEnum):
-    """What becomes of the objects that an object to be deleted owns."""
-
-    BACKGROUND = "Background"
-    FOREGROUND = "Foreground"
-    ORPHAN = "Orphan"
-
-
-@dataclass(frozen=True, slots=True)
-class ObjectList:
-    """The objects of a list call, at one moment.
-
-    Args:
-        items: Plain objects, each with its apiVersion and kind.
-        resource_version: Where a watch goes on from.
-    """
-
-    items: Sequence[KubeObject]
-    resource_version: str
 
 
 def user_agent(part: str) -> str:
@@ -180,11 +153,8 @@ class Client:
         Raises:
             NotFound: It does not exist.
         """
-        path = object_path(resource, name, namespace=namespace, subresource=subresource)
-        return await self._call(
-            "get", resource, Request("GET", path), name=name, namespace=namespace,
-            subresource=subresource, repeat=Repeat.WHEN_TRANSIENT,
-        )  # fmt: skip
+        target = Target(resource, name, namespace, subresource)
+        return await self._call(operations.get(target))
 
     async def find(
         self, resource: Resource, name: str, *, namespace: str | None = None
@@ -219,25 +189,13 @@ class Client:
             field_selector: As in `kubectl --field-selector`.
             page_size: Objects per request; 0 asks for all at once.
         """
-        query = _selection(label_selector, field_selector)
-        if page_size:
-            query["limit"] = str(page_size)
-        items: list[KubeObject] = []
-        page = await self._list_page(resource, namespace, query)
-        while True:
-            metadata = page.get("metadata") or {}
-            items += (_complete(resource, item) for item in page.get("items") or ())
-            token = metadata.get("continue")
-            if not token:
-                return ObjectList(tuple(items), str(metadata.get("resourceVersion") or ""))
-            try:
-                page = await self._list_page(resource, namespace, {**query, "continue": token})
-            except Gone:
-                # The pages' moment is no longer kept: a list longer than the server's memory. One
-                # whole list cannot come apart like that.
-                query.pop("limit", None)
-                items.clear()
-                page = await self._list_page(resource, namespace, query)
+        selection = Selection(
+            resource=resource,
+            namespace=namespace,
+            label_selector=label_selector,
+            field_selector=field_selector,
+        )
+        return await list_all(selection, page_size=page_size, call=self._call)
 
     async def watch(
         self,
@@ -271,18 +229,17 @@ class Client:
             Gone: The resource version is too old: list again.
             Unreachable: The connection broke or fell silent.
         """
+        selection = Selection(
+            resource=resource,
+            namespace=namespace,
+            label_selector=label_selector,
+            field_selector=field_selector,
+        )
         lasting = lasting or SHORTEST_WATCH * random.uniform(1, 2)  # noqa: S311 - not a secret
-        query = _selection(label_selector, field_selector) | {
-            "watch": "true",
-            "allowWatchBookmarks": "true",
-            "timeoutSeconds": str(max(1, round(lasting.total_seconds()))),
-        }
-        if resource_version is not None:
-            query["resourceVersion"] = resource_version
-        attempt = self._attempt("watch", resource, namespace=namespace)
-        request = Request("GET", resource.path(namespace=namespace), query)
+        watch = operations.watch(selection, resource_version=resource_version, lasting=lasting)
+        attempt = watch.attempt_on(self.connection.host)
         splitter = LineSplitter()
-        stream = self._caller.stream(attempt, request, counted=resource.qualified, silence=silence)
+        stream = self._caller.stream(attempt, watch.request, counted=watch.counted, silence=silence)
         async with stream as chunks:
             async for chunk in chunks:
                 for line in splitter.feed(chunk):
@@ -306,18 +263,7 @@ class Client:
             AlreadyExists: An object of that name exists.
             Invalid: The object breaks a rule of its kind.
         """
-        metadata = body.get("metadata") or {}
-        namespace, name = metadata.get("namespace"), metadata.get("name")
-        if subresource is None:
-            body = _complete(resource, body)
-            path = collection_path(resource, namespace=namespace)
-        else:
-            path = object_path(resource, name or "", namespace=namespace, subresource=subresource)
-        return await self._call(
-            "create", resource, self._write("POST", path, body),
-            name=name or metadata.get("generateName") or "", namespace=namespace,
-            subresource=subresource, repeat=Repeat.WHEN_NOT_DONE,
-        )  # fmt: skip
+        return await self._call(operations.create(resource, body, subresource=subresource))
 
     async def replace(
         self, resource: Resource, body: KubeObject, *, subresource: str | None = None
@@ -327,13 +273,7 @@ class Client:
         Raises:
             Conflict: The body's resource version is not the present one.
         """
-        metadata = body.get("metadata") or {}
-        bound = bool(metadata.get("resourceVersion"))
-        return await self._on_object(
-            "replace", resource, body, method="PUT", subresource=subresource,
-            content_type="application/json", query={},
-            repeat=Repeat.WHEN_TRANSIENT if bound else Repeat.WHEN_NOT_DONE,
-        )  # fmt: skip
+        return await self._call(operations.put(resource, body, subresource=subresource))
 
     async def apply(
         self,
@@ -354,11 +294,8 @@ class Client:
         Raises:
             Conflict: Others own one of the fields, and `force` is off.
         """
-        return await self._on_object(
-            "apply", resource, body, method="PATCH", subresource=subresource,
-            content_type=PatchType.APPLY, query={"force": "true"} if force else {},
-            repeat=Repeat.WHEN_TRANSIENT,
-        )  # fmt: skip
+        application = operations.apply(resource, body, force=force, subresource=subresource)
+        return await self._call(application)
 
     async def patch(
         self,
@@ -375,14 +312,8 @@ class Client:
         Raises:
             Conflict: The patch names a resource version that is not the present one.
         """
-        path = object_path(resource, name, namespace=namespace, subresource=subresource)
-        metadata = patch.get("metadata") or {} if isinstance(patch, Mapping) else {}
-        bound = bool(metadata.get("resourceVersion"))
-        return await self._call(
-            "patch", resource, self._write("PATCH", path, patch, content_type=content_type),
-            name=name, namespace=namespace, subresource=subresource,
-            repeat=Repeat.WHEN_TRANSIENT if bound else Repeat.WHEN_NOT_DONE,
-        )  # fmt: skip
+        target = Target(resource, name, namespace, subresource)
+        return await self._call(operations.patch(target, patch, content_type=content_type))
 
     async def patch_status(
         self, resource: Resource, current: KubeObject, status: Mapping[str, Any]
@@ -403,10 +334,11 @@ class Client:
         Raises:
             Conflict: The object changed since it was read.
         """
-        difference = merge_patch(current.get("status") or {}, status)
-        if not difference:
+        patch = status_patch(current, status)
+        if patch is None:
             return current
-        return await self._patch_bound(resource, current, {"status": difference}, "status")
+        target = Target.of(resource, current, subresource="status")
+        return await self._call(operations.patch(target, patch))
 
     async def patch_metadata(
         self,
@@ -432,17 +364,12 @@ class Client:
         Raises:
             Conflict: The object changed since it was read.
         """
-        old = current.get("metadata") or {}
-        new = dict(old)
-        for key, changes in (("labels", labels), ("annotations", annotations)):
-            if changes is not None:
-                new[key] = {**(old.get(key) or {}), **changes}
-        if finalizers is not None and finalizers != (old.get("finalizers") or []):
-            new["finalizers"] = [*finalizers]
-        difference = merge_patch(old, new)
-        if not any(difference.values()) and difference.get("finalizers") is None:
+        patch = metadata_patch(
+            current, labels=labels, annotations=annotations, finalizers=finalizers
+        )
+        if patch is None:
             return current
-        return await self._patch_bound(resource, current, {"metadata": difference}, None)
+        return await self._call(operations.patch(Target.of(resource, current), patch))
 
     async def delete(
         self,
@@ -470,21 +397,14 @@ class Client:
             NotFound: It does not exist, and `missing_ok` is off.
             Conflict: It is not that very object or version.
         """
-        preconditions = {"uid": uid, "resourceVersion": resource_version}
-        preconditions = {key: value for key, value in preconditions.items() if value}
-        options: KubeObject = {"apiVersion": "v1", "kind": "DeleteOptions"}
-        if preconditions:
-            options["preconditions"] = preconditions
-        if propagation:
-            options["propagationPolicy"] = propagation.value
-        path = object_path(resource, name, namespace=namespace)
-        body = json.dumps(options, separators=(",", ":")).encode()
+        deletion = operations.delete(
+            Target(resource, name, namespace),
+            uid=uid,
+            resource_version=resource_version,
+            propagation=propagation,
+        )
         try:
-            await self._call(
-                "delete", resource, Request("DELETE", path, body=body), name=name,
-                namespace=namespace,
-                repeat=Repeat.WHEN_TRANSIENT if preconditions else Repeat.WHEN_NOT_DONE,
-            )  # fmt: skip
+            await self._call(deletion)
         except NotFound as error:
             # It may well be an earlier attempt, whose answer was lost, that deleted it.
             if not missing_ok and not error.follows_lost_answer:
@@ -492,19 +412,13 @@ class Client:
 
     async def request_text(self, path: str) -> str:
         """Return what the server answers at a path that is no resource, for example `/livez`."""
-        attempt = Attempt("get", path, self.connection.host)
-        answer = await self._caller.send(
-            attempt, Request("GET", path), counted=path, repeat=Repeat.WHEN_TRANSIENT
-        )
+        _, answer = await self._send(operations.read_path(path))
         return answer.decode("utf-8", errors="replace")
 
     async def server_version(self) -> str:
         """Return the server's version, for example `v1.34.1`."""
-        attempt = Attempt("get", "/version", self.connection.host)
-        body = await self._caller.send(
-            attempt, Request("GET", "/version"), counted="/version", repeat=Repeat.WHEN_TRANSIENT
-        )
-        return str(_parsed(attempt, body).get("gitVersion") or "unknown")
+        answer = await self._call(operations.read_path("/version"))
+        return str(answer.get("gitVersion") or "unknown")
 
     async def whoami(self) -> UserInfo:
         """Return who the server takes us for: proof that the credential works.
@@ -512,8 +426,8 @@ class Client:
         Raises:
             Unauthorized: It takes us for nobody.
         """
-        review = access.identity_question()
-        return access.parse_identity(await self._review(SELF_SUBJECT_REVIEWS, review))
+        question = operations.ask(SELF_SUBJECT_REVIEWS, access.identity_question())
+        return access.parse_identity(await self._call(question))
 
     async def can_i(
         self,
@@ -528,7 +442,8 @@ class Client:
         """Return whether we may do this. Arguments as in `ResourceAttributes`."""
         attributes = ResourceAttributes(verb, group, resource, subresource, name, namespace)
         review = access.own_access_question(attributes)
-        return access.is_allowed(await self._review(SELF_SUBJECT_ACCESS_REVIEWS, review))
+        question = operations.ask(SELF_SUBJECT_ACCESS_REVIEWS, review)
+        return access.is_allowed(await self._call(question))
 
     async def review_access(
         self,
@@ -563,133 +478,16 @@ class Client:
         )
         attributes = ResourceAttributes(verb, group, resource, subresource, name, namespace)
         review = access.access_question(who, attributes)
-        return access.is_allowed(await self._review(SUBJECT_ACCESS_REVIEWS, review))
+        question = operations.ask(SUBJECT_ACCESS_REVIEWS, review)
+        return access.is_allowed(await self._call(question))
 
-    async def _review(self, resource: Resource, body: KubeObject) -> KubeObject:
-        # Posted, but nothing is stored: asking twice is asking once.
-        request = self._write("POST", resource.path(), body)
-        return await self._call("create", resource, request, repeat=Repeat.WHEN_TRANSIENT)
+    async def _call(self, operation: Operation) -> KubeObject:
+        return parse_object(*await self._send(operation))
 
-    async def _list_page(
-        self, resource: Resource, namespace: str | None, query: Mapping[str, str]
-    ) -> KubeObject:
-        request = Request("GET", resource.path(namespace=namespace), dict(query))
-        return await self._call(
-            "list", resource, request, namespace=namespace, repeat=Repeat.WHEN_TRANSIENT
+    async def _send(self, operation: Operation) -> tuple[Attempt, bytes]:
+        attempt = operation.attempt_on(self.connection.host)
+        request = operation.request_by(self._field_manager)
+        answer = await self._caller.send(
+            attempt, request, counted=operation.counted, repeat=operation.repeat
         )
-
-    async def _patch_bound(
-        self, resource: Resource, current: KubeObject, patch: KubeObject, subresource: str | None
-    ) -> KubeObject:
-        """Send a patch that only applies to the very object and version `current` is."""
-        metadata = current["metadata"]
-        bound = {
-            **patch.get("metadata", {}),
-            "uid": metadata["uid"],
-            "resourceVersion": metadata["resourceVersion"],
-        }
-        return await self.patch(
-            resource, metadata["name"], {**patch, "metadata": bound},
-            namespace=metadata.get("namespace"), subresource=subresource,
-        )  # fmt: skip
-
-    async def _on_object(
-        self,
-        verb: str,
-        resource: Resource,
-        body: KubeObject,
-        *,
-        method: str,
-        subresource: str | None,
-        content_type: str,
-        query: Mapping[str, str],
-        repeat: Repeat,
-    ) -> KubeObject:
-        metadata = body.get("metadata") or {}
-        name, namespace = metadata.get("name") or "", metadata.get("namespace")
-        path = object_path(resource, name, namespace=namespace, subresource=subresource)
-        request = self._write(
-            method, path, _complete(resource, body), content_type=content_type, query=query
-        )
-        return await self._call(
-            verb, resource, request, name=name, namespace=namespace, subresource=subresource,
-            repeat=repeat,
-        )  # fmt: skip
-
-    def _write(
-        self,
-        method: str,
-        path: str,
-        body: object,
-        *,
-        content_type: str = "application/json",
-        query: Mapping[str, str] | None = None,
-    ) -> Request:
-        return Request(
-            method,
-            path,
-            {"fieldManager": self._field_manager, **(query or {})},
-            json.dumps(body, separators=(",", ":")).encode(),
-            str(content_type),
-        )
-
-    async def _call(
-        self,
-        verb: str,
-        resource: Resource,
-        request: Request,
-        *,
-        repeat: Repeat,
-        name: str = "",
-        namespace: str | None = None,
-        subresource: str | None = None,
-    ) -> KubeObject:
-        attempt = self._attempt(
-            verb, resource, name=name, namespace=namespace, subresource=subresource
-        )
-        counted = f"{resource.qualified}/{subresource}" if subresource else resource.qualified
-        body = await self._caller.send(attempt, request, counted=counted, repeat=repeat)
-        return _parsed(attempt, body)
-
-    def _attempt(
-        self,
-        verb: str,
-        resource: Resource,
-        *,
-        name: str = "",
-        namespace: str | None = None,
-        subresource: str | None = None,
-    ) -> Attempt:
-        if name:
-            described = resource.describe(name, namespace=namespace)
-        else:
-            described = resource.qualified + (f" in {namespace}" if namespace else "")
-        what = f"{subresource} of {described}" if subresource else described
-        return Attempt(verb, what, self.connection.host)
-
-
-def _selection(label_selector: str | None, field_selector: str | None) -> dict[str, str]:
-    selectors = {"labelSelector": label_selector, "fieldSelector": field_selector}
-    return {key: value for key, value in selectors.items() if value}
-
-
-def _complete(resource: Resource, obj: KubeObject) -> KubeObject:
-    """Return the object with the apiVersion and kind that items of lists come without."""
-    if "kind" in obj and "apiVersion" in obj:
-        return obj
-    return {"apiVersion": resource.api_version, "kind": resource.kind, **obj}
-
-
-def _parsed(attempt: Attempt, body: bytes) -> KubeObject:
-    try:
-        parsed = json.loads(body)
-    except (ValueError, RecursionError):
-        parsed = None
-    if not isinstance(parsed, dict):
-        raise ServerError(
-            f"{attempt}: the answer is not a JSON object; check that the address is an API "
-            "server's and what stands in between",
-            verb=attempt.verb,
-            object=attempt.object,
-        )
-    return parsed
+        return attempt, answer

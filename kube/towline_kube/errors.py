@@ -23,13 +23,11 @@
 """
 
 # ruff: noqa: N818 - the names are the words of the Kubernetes API
-import json
 from dataclasses import dataclass
 from datetime import timedelta
-from typing import Any, ClassVar
+from typing import ClassVar
 
 from towline_api.errors import TowlineError, TransientError
-from towline_kube.redaction import quotable
 
 
 @dataclass(frozen=True, slots=True)
@@ -64,6 +62,8 @@ class ApiError(TowlineError):
 
     default_status: ClassVar[int] = 0
     default_reason: ClassVar[str] = ""
+    finding: ClassVar[str] = "unexpected answer"
+    """What messages say was found."""
 
     def __init__(
         self,
@@ -90,6 +90,7 @@ class BadRequest(ApiError):
 
     default_status = 400
     default_reason = "BadRequest"
+    finding = "the server did not understand the request"
 
 
 class Unauthorized(ApiError):
@@ -97,6 +98,9 @@ class Unauthorized(ApiError):
 
     default_status = 401
     default_reason = "Unauthorized"
+    finding = (
+        "the credential was not accepted; check that it is of this cluster and has not expired"
+    )
 
 
 class Forbidden(ApiError):
@@ -104,10 +108,13 @@ class Forbidden(ApiError):
 
     default_status = 403
     default_reason = "Forbidden"
+    finding = "this identity is not allowed to"
 
 
 class NamespaceTerminating(Forbidden):
     """Nothing can be created in a namespace that is being deleted."""
+
+    finding = "its namespace is being deleted"
 
 
 class NotFound(ApiError):
@@ -115,10 +122,13 @@ class NotFound(ApiError):
 
     default_status = 404
     default_reason = "NotFound"
+    finding = "not found"
 
 
 class NotServed(NotFound):
     """The server does not serve this kind at all; most often its CRD is not installed (yet)."""
+
+    finding = "the server does not serve this kind; check that its CRD is installed"
 
 
 class MethodNotAllowed(ApiError):
@@ -126,6 +136,7 @@ class MethodNotAllowed(ApiError):
 
     default_status = 405
     default_reason = "MethodNotAllowed"
+    finding = "the server does not offer this verb"
 
 
 class AlreadyExists(ApiError):
@@ -133,6 +144,7 @@ class AlreadyExists(ApiError):
 
     default_status = 409
     default_reason = "AlreadyExists"
+    finding = "it exists already"
 
 
 class Conflict(ApiError):
@@ -140,6 +152,7 @@ class Conflict(ApiError):
 
     default_status = 409
     default_reason = "Conflict"
+    finding = "it changed since it was read; read it again"
 
 
 class Gone(ApiError):
@@ -147,6 +160,7 @@ class Gone(ApiError):
 
     default_status = 410
     default_reason = "Expired"
+    finding = "the resource version is no longer kept; list again"
 
 
 class TooLarge(ApiError):
@@ -154,6 +168,7 @@ class TooLarge(ApiError):
 
     default_status = 413
     default_reason = "RequestEntityTooLarge"
+    finding = "the object is too large"
 
 
 class Invalid(ApiError):
@@ -161,6 +176,7 @@ class Invalid(ApiError):
 
     default_status = 422
     default_reason = "Invalid"
+    finding = "the object is not valid"
 
 
 class Throttled(ApiError, TransientError):
@@ -168,6 +184,7 @@ class Throttled(ApiError, TransientError):
 
     default_status = 429
     default_reason = "TooManyRequests"
+    finding = "the server is busy"
 
 
 class ServerError(ApiError, TransientError):
@@ -175,6 +192,7 @@ class ServerError(ApiError, TransientError):
 
     default_status = 500
     default_reason = "InternalError"
+    finding = "the server failed"
 
 
 class Unreachable(ApiError, TransientError):
@@ -205,101 +223,3 @@ class UntrustedServer(Unreachable):
 
     Transient all the same: an authority in the middle of being replaced looks like this.
     """
-
-
-_BY_STATUS: dict[int, tuple[type[ApiError], str]] = {
-    400: (BadRequest, "the server did not understand the request"),
-    401: (
-        Unauthorized,
-        "the credential was not accepted; check that it is of this cluster and has not expired",
-    ),
-    403: (Forbidden, "this identity is not allowed to"),
-    404: (NotFound, "not found"),
-    405: (MethodNotAllowed, "the server does not offer this verb"),
-    408: (ServerError, "the server gave up waiting"),
-    409: (Conflict, "it changed since it was read; read it again"),
-    410: (Gone, "the resource version is no longer kept; list again"),
-    413: (TooLarge, "the object is too large"),
-    422: (Invalid, "the object is not valid"),
-    429: (Throttled, "the server is busy"),
-}
-
-
-def from_status(
-    attempt: Attempt,
-    *,
-    status: int,
-    body: bytes | str | dict[str, Any] = b"",
-    retry_after: timedelta | None = None,
-) -> ApiError:
-    """Return the typed error for an answer that is not a success.
-
-    Args:
-        attempt: What was tried.
-        status: HTTP status; for the ERROR event of a watch, the `code` of its Status.
-        body: The answer: a Status object (parsed or as JSON), or whatever a proxy put in its place.
-        retry_after: From the `Retry-After` header; else the Status' own `retryAfterSeconds` counts.
-    """
-    answer = _status_object(body)
-    kind, finding = _BY_STATUS.get(status, (None, ""))
-    if kind is None:
-        if status >= 500:
-            kind, finding = ServerError, "the server failed"
-        else:
-            kind, finding = ApiError, "unexpected answer"
-    reason = str(answer.get("reason") or kind.default_reason) if answer else kind.default_reason
-    if kind is Conflict and reason == AlreadyExists.default_reason:
-        kind, finding = AlreadyExists, "it exists already"
-    elif kind is Forbidden and "NamespaceTerminating" in _causes(answer):
-        kind, finding = NamespaceTerminating, "its namespace is being deleted"
-    elif kind is NotFound and not answer:
-        # For a missing object the server sends a Status; for a path nobody serves, plain text.
-        kind = NotServed
-        finding = "the server does not serve this kind; check that its CRD is installed"
-    said = _said(answer, body)
-    message = f"{attempt}: {finding} ({status} {quotable(reason, longest=60)})".replace(" )", ")")
-    return kind(
-        f"{message}: {said}" if said else message,
-        status=status,
-        reason=reason,
-        verb=attempt.verb,
-        object=attempt.object,
-        retry_after=retry_after if retry_after is not None else _retry_after_seconds(answer),
-    )
-
-
-def _status_object(body: bytes | str | dict[str, Any]) -> dict[str, Any]:
-    """Return the Status in `body`, or an empty dict if there is none."""
-    if isinstance(body, bytes | str):
-        try:
-            body = json.loads(body)
-        except (ValueError, RecursionError):
-            return {}
-    return body if isinstance(body, dict) and body.get("kind") == "Status" else {}
-
-
-def _details(answer: dict[str, Any]) -> dict[str, Any]:
-    details = answer.get("details")
-    return details if isinstance(details, dict) else {}
-
-
-def _causes(answer: dict[str, Any]) -> set[str]:
-    causes = _details(answer).get("causes")
-    if not isinstance(causes, list):
-        return set()
-    return {str(cause.get("reason")) for cause in causes if isinstance(cause, dict)}
-
-
-def _retry_after_seconds(answer: dict[str, Any]) -> timedelta | None:
-    seconds = _details(answer).get("retryAfterSeconds")
-    return timedelta(seconds=seconds) if isinstance(seconds, int) and seconds > 0 else None
-
-
-def _said(answer: dict[str, Any], body: bytes | str | dict[str, Any]) -> str:
-    """Return the server's own words, fit for a message; what a proxy says in HTML is left out."""
-    if answer:
-        return quotable(str(answer.get("message") or ""))
-    text = body.decode("utf-8", errors="replace") if isinstance(body, bytes) else body
-    if not isinstance(text, str) or "<" in text:
-        return ""
-    return quotable(text)

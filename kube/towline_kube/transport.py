@@ -13,10 +13,11 @@ from urllib.parse import urlencode
 import aiohttp
 from yarl import URL
 
+from towline_kube.answers import from_status
 from towline_kube.bearer import BearerTokens
 from towline_kube.clock import Clock
 from towline_kube.connection import Connection
-from towline_kube.errors import Attempt, Unreachable, from_status
+from towline_kube.errors import Attempt, Unreachable
 from towline_kube.network_failures import unreachable
 from towline_kube.proxies import proxy_for
 from towline_kube.retries import parse_retry_after

@@ -6,7 +6,8 @@ from enum import StrEnum
 
 from towline_api.errors import WireError
 from towline_api.resources import KubeObject
-from towline_kube.errors import Attempt, ServerError, from_status
+from towline_kube.answers import from_status
+from towline_kube.errors import Attempt, ServerError
 
 LONGEST_LINE = 64 * 1024 * 1024
 """Bytes. An order of magnitude above what etcd stores per object; beyond it lies only memory."""

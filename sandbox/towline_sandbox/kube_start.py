@@ -10,7 +10,7 @@ from datetime import timedelta
 
 from towline_api.durations import format_duration
 from towline_kube.connection import Connection
-from towline_kube.kubeconfig import embed_kubeconfig
+from towline_kube.kubeconfig_writing import embed_kubeconfig
 from towline_sandbox import components
 from towline_sandbox.audit import POLICY, POLICY_FILE
 from towline_sandbox.binaries import Binaries

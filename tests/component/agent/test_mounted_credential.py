@@ -16,7 +16,7 @@ from towline_certs.authority import create_authority
 from towline_certs.identities import Subject
 from towline_certs.keys import format_key, generate_key
 from towline_kube.connection import Connection
-from towline_kube.kubeconfig import format_kubeconfig
+from towline_kube.kubeconfig_writing import format_kubeconfig
 
 NOW = datetime(2026, 1, 1, tzinfo=UTC)
 AUTHORITY = create_authority("test", now=NOW, lifetime=timedelta(days=1))

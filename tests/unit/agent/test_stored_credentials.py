@@ -32,7 +32,7 @@ from towline_certs.authority import create_authority
 from towline_certs.identities import ClusterIdentity, Subject
 from towline_certs.keys import parse_key
 from towline_kube.connection import Connection
-from towline_kube.kubeconfig import format_kubeconfig
+from towline_kube.kubeconfig_writing import format_kubeconfig
 
 NOW = datetime.now(UTC).replace(microsecond=0)
 HOUR = timedelta(hours=1)

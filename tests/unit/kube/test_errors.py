@@ -9,7 +9,8 @@ from hypothesis import strategies as st
 
 from towline_api.errors import TowlineError, TransientError
 from towline_kube import errors
-from towline_kube.errors import ApiError, Attempt, from_status
+from towline_kube.answers import from_status
+from towline_kube.errors import ApiError, Attempt
 
 ATTEMPT = Attempt("create", "secrets c1/x", "hub.example:6443")
 
