@@ -1,4 +1,4 @@
-"""Whether an add-on is alive, told from the Lease it renews on the managed cluster. Pure.
+"""Whether an add-on is alive, told from the Lease it renews on the managed cluster. No I/O.
 
 An add-on counts as alive until five renewals in a row were missed. What counts is when we *saw* a
 renewal, on a clock that never jumps: the time written in the Lease comes from another machine.
@@ -27,6 +27,9 @@ GRACE_PERIOD = 5 * LEASE_DURATION
 """How long an add-on may stay silent: five missed renewals, as everywhere in OCM."""
 BENEFIT_OF_DOUBT = 2 * LEASE_DURATION
 """How long a Lease that looks stale at first sight may take to show that a clock was wrong."""
+SETTLING_TIME = timedelta(seconds=5)
+"""How long a Lease may take to appear after our first look, before its absence is worth telling:
+that of an add-on just installed follows its credential and configuration within moments."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -54,6 +57,40 @@ class Availability:
     status: Literal["True", "False", "Unknown"]
     reason: str
     message: str
+
+
+class LeaseLooks:
+    """What one look after the other at an add-on's Lease comes to."""
+
+    def __init__(self) -> None:
+        self._at: ObjectKey | None = None
+        self._since = 0.0
+        self._sighting: Sighting | None = None
+
+    def look(
+        self, lease: KubeObject | None, *, at: ObjectKey, now: datetime, monotonic: float
+    ) -> tuple[Availability | None, timedelta | None]:
+        """Return what to say about the add-on, and for how long that holds if nothing changes.
+
+        There is nothing to say (None) while the Lease may still appear where we have just begun to
+        look. The second is None for what holds until something changes.
+
+        Args:
+            lease: The Lease as it is now; None if there is none.
+            at: Where it belongs on the managed cluster; its name is the add-on's.
+            now: The present by the wall clock.
+            monotonic: The present by the monotonic clock.
+        """
+        if at != self._at:
+            self._at, self._since, self._sighting = at, monotonic, None
+        sighting = look_at(lease, last=self._sighting, now=now, monotonic=monotonic)
+        self._sighting = sighting
+        settled_at = self._since + SETTLING_TIME.total_seconds()
+        until = settled_at if sighting is None else sighting.alive_until
+        left = timedelta(seconds=until - monotonic) if monotonic < until else None
+        if sighting is None and left is not None:
+            return None, left
+        return availability(sighting, addon=at.name, lease=at, monotonic=monotonic), left
 
 
 def look_at(

@@ -4,6 +4,7 @@ Everything is found by its labels, so nothing is forgotten that an earlier proce
 what proves to be ours is deleted, under the condition that it is still what was looked at.
 """
 
+import asyncio
 import logging
 import re
 from collections.abc import Callable, Collection
@@ -44,7 +45,9 @@ class AddonLeftovers:
         self._client = client
         self._cluster = cluster
         self._namespaces = namespaces
-        self._may_look_everywhere = True
+        self._may_look_everywhere: bool | None = None
+        self._first_look = asyncio.Lock()
+        self._refused: set[str] = set()
 
     async def addons(self) -> frozenset[str]:
         """Return the names of the add-ons we have made anything for.
@@ -86,12 +89,14 @@ class AddonLeftovers:
         """
         kinds = _KINDS if outside is None else (CONFIG_MAPS, LEASES)
         for kind in kinds:
-            for obj in await self._ours(kind, owner):
+            for obj in await self._ours(kind, owner, outside=outside):
                 if namespace_of(obj) != outside and not is_being_deleted(obj):
                     await self._delete(kind, obj)
 
-    async def _ours(self, kind: Resource, owner: Owner) -> list[KubeObject]:
-        found = await self._list(kind, owner.selector)
+    async def _ours(
+        self, kind: Resource, owner: Owner, *, outside: str | None = None
+    ) -> list[KubeObject]:
+        found = await self._list(kind, owner.selector, outside=outside)
         if kind == SECRETS:
             # The names of these are fixed, which leaves no room for a copy made by hand.
             return [obj for obj in found if is_credential_secret(name_of(obj), addon=owner.addon)]
@@ -113,25 +118,57 @@ class AddonLeftovers:
             raise
         log.info("removed", extra={"object": f"{kind.qualified} {key}"})
 
-    async def _list(self, kind: Resource, selector: str) -> list[KubeObject]:
-        if self._may_look_everywhere:
-            try:
-                return list((await self._client.list(kind, label_selector=selector)).items)
-            except Forbidden:
-                # The least privilege an agent can have: rights in its namespaces only.
-                self._may_look_everywhere = False
+    async def _list(
+        self, kind: Resource, selector: str, *, outside: str | None = None
+    ) -> list[KubeObject]:
+        """Return what is wherever we may look; at least what is not in the namespace `outside`."""
+        everywhere = await self._list_everywhere(kind, selector)
+        if everywhere is not None:
+            return everywhere
         found: list[KubeObject] = []
         for namespace in sorted(self._namespaces()):
-            try:
-                listed = await self._client.list(kind, namespace=namespace, label_selector=selector)
-            except Forbidden as error:
-                log.warning(
-                    "cannot look for what was made for add-ons",
-                    extra={"object": f"{kind.qualified} in {namespace}", "error": str(error)},
-                )
-            else:
-                found += listed.items
+            if namespace != outside:
+                found += await self._list_in(namespace, kind, selector)
         return found
+
+    async def _list_everywhere(self, kind: Resource, selector: str) -> list[KubeObject] | None:
+        """Return what is in all namespaces; None if we may not look there."""
+        if self._may_look_everywhere is not None:
+            return await self._try_everywhere(kind, selector)
+        # Many add-ons begin at once; one of them finds out for all.
+        async with self._first_look:
+            return await self._try_everywhere(kind, selector)
+
+    async def _try_everywhere(self, kind: Resource, selector: str) -> list[KubeObject] | None:
+        if self._may_look_everywhere is False:
+            return None
+        try:
+            listed = await self._client.list(kind, label_selector=selector)
+        except Forbidden:
+            # The least privilege an agent can have: rights in its namespaces only.
+            self._may_look_everywhere = False
+            return None
+        self._may_look_everywhere = True
+        return list(listed.items)
+
+    async def _list_in(self, namespace: str, kind: Resource, selector: str) -> list[KubeObject]:
+        """Return what is in one namespace; nothing, said once, if we may not look there."""
+        where = f"{kind.qualified} in {namespace}"
+        try:
+            listed = await self._client.list(kind, namespace=namespace, label_selector=selector)
+        except Forbidden as error:
+            level = logging.DEBUG if where in self._refused else logging.WARNING
+            self._refused.add(where)
+            log.log(
+                level,
+                "cannot look for what was made for add-ons",
+                extra={"object": where, "error": str(error)},
+            )
+            return []
+        if where in self._refused:
+            self._refused.remove(where)
+            log.info("can look for what was made for add-ons again", extra={"object": where})
+        return list(listed.items)
 
 
 def is_credential_secret(name: str, *, addon: str) -> bool:

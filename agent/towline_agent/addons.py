@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 from datetime import timedelta
 from typing import NoReturn
 
-from towline_agent.addon_availability import Availability, Sighting, availability, look_at
+from towline_agent.addon_availability import Availability, LeaseLooks
 from towline_agent.addon_leftovers import AddonLeftovers
 from towline_agent.addon_runner import AddonRunner, Surroundings
 from towline_agent.addon_station import AddonProcess
@@ -34,6 +34,9 @@ log = logging.getLogger(__name__)
 
 LOOK_AGAIN = timedelta(minutes=5)
 """The hub's address and CA may change without an event that an add-on would see."""
+_REPORT_DELAY = timedelta(milliseconds=100)
+"""How long a report waits for more to say: credential, configuration and Lease of an add-on come
+one right after the other. It also lets our last write come back, which would conflict otherwise."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -125,13 +128,13 @@ class Addons:
         self.runners: dict[str, AddonRunner] = {}
         """What serves each add-on, by its name."""
         self._tasks: TaskSet[str] = TaskSet(clock=clock)
-        self._sightings: dict[str, Sighting | None] = {}
+        self._lease_looks: dict[str, LeaseLooks] = {}
         self._former_namespaces: set[str] = set()
         # One at a time: the set of namespaces to watch follows from all add-ons together.
         self._serve = Controller("serve-addons", self._serve_one, clock=clock)
         self._report = Controller("report-addons", self._report_one, concurrency=4, clock=clock)
-        for controller in (self._serve, self._report):
-            controller.feed_from(self._addons, lambda obj: (name_of(obj),))
+        self._serve.feed_from(self._addons, lambda obj: (name_of(obj),))
+        self._addons.on_change(lambda change: self._report_soon(name_of(change.object)))
 
     async def run(self) -> NoReturn:
         """Serve the add-ons until cancelled."""
@@ -195,18 +198,10 @@ class Addons:
         leases = self._namespaces.find_synced(LEASES, addon.install_namespace)
         if leases is None or addon.effective_health_mode is not HealthMode.LEASE:
             return None, None
-        monotonic = self._clock.monotonic()
+        looks = self._lease_looks.setdefault(addon.name, LeaseLooks())
         where = ObjectKey(addon.name, addon.install_namespace)
-        sighting = look_at(
-            leases.find(where.name, where.namespace),
-            last=self._sightings.get(addon.name),
-            now=self._clock.now(),
-            monotonic=monotonic,
-        )
-        self._sightings[addon.name] = sighting
-        says = availability(sighting, addon=addon.name, lease=where, monotonic=monotonic)
-        left = sighting.alive_until - monotonic if sighting else 0
-        return says, timedelta(seconds=left) if left > 0 else None
+        lease = leases.find(where.name, where.namespace)
+        return looks.look(lease, at=where, now=self._clock.now(), monotonic=self._clock.monotonic())
 
     def _start(self, name: str) -> AddonRunner:
         runner = self.runners[name] = AddonRunner(
@@ -226,7 +221,7 @@ class Addons:
 
     async def _stop(self, name: str) -> None:
         self.runners.pop(name, None)
-        self._sightings.pop(name, None)
+        self._lease_looks.pop(name, None)
         await self._tasks.stop(name)
 
     async def _remove(self, name: str) -> None:
@@ -256,18 +251,21 @@ class Addons:
             await bell.wait()
             bell.clear()
             for obj in self._addons.list():
-                self._report.enqueue(name_of(obj))
+                self._report_soon(name_of(obj))
 
     def _on_runner_change(self, name: str) -> None:
         self._serve.enqueue(name)
-        self._report.enqueue(name)
+        self._report_soon(name)
+
+    def _report_soon(self, name: str) -> None:
+        self._report.enqueue(name, after=_REPORT_DELAY)
 
     def _on_spoke_change(self, corner: Corner) -> None:
         for addon in self._all():
             if addon.install_namespace != corner.namespace:
                 continue
             if corner.resource == LEASES:
-                self._report.enqueue(addon.name)
+                self._report_soon(addon.name)
             elif addon.name in self.runners:
                 self.runners[addon.name].view.ring()
 

@@ -158,8 +158,11 @@ async def test_what_is_gone_leaves_nothing_behind_even_if_the_agent_was_down(
     await played.hub.delete(MANAGED_CLUSTER_ADDONS, ADDON, namespace=where)
     assert await user(played, where)
     async with agent_for(played, hub_plane, spoke_plane, namespaces=[where]):
-        await until(lambda: _is_empty(played, where), "everything of the add-on is removed")
-        assert await played.lease(ADDON, where) is None
+
+        async def gone() -> bool:
+            return await _is_empty(played, where) and not await played.lease(ADDON, where)
+
+        await until(gone, "everything of the add-on is removed")
         assert await played.find(SECRETS, "foreign", where) is not None
 
 

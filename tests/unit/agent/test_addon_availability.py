@@ -7,6 +7,8 @@ import pytest
 from towline_agent.addon_availability import (
     BENEFIT_OF_DOUBT,
     GRACE_PERIOD,
+    SETTLING_TIME,
+    LeaseLooks,
     Sighting,
     availability,
     look_at,
@@ -105,3 +107,44 @@ def test_a_stopped_add_on_is_named_with_its_last_renewal() -> None:
     assert result.message.startswith("helloworld add-on is not available.")
     assert "2026-03-01T12:00:00Z" in result.message
     assert "addons" in result.message
+
+
+def test_a_lease_that_does_not_come_is_told_once_it_had_a_fair_chance() -> None:
+    """An add-on just installed gets one report, not Unknown and then True; a dead one is told."""
+    looks, settling = LeaseLooks(), SETTLING_TIME.total_seconds()
+    assert looks.look(None, at=WHERE, now=NOW, monotonic=10) == (None, SETTLING_TIME)
+    assert looks.look(None, at=WHERE, now=NOW, monotonic=12) == (
+        None,
+        SETTLING_TIME - timedelta(seconds=2),
+    )
+    says, left = looks.look(None, at=WHERE, now=NOW, monotonic=10 + settling)
+    assert says is not None
+    assert (says.status, left) == ("Unknown", None)
+
+
+def test_a_lease_is_believed_at_once_and_for_as_long_as_it_lasts() -> None:
+    """Nothing is gained by keeping good news back; when to look again follows from the Lease."""
+    looks = LeaseLooks()
+    says, left = looks.look(lease(NOW), at=WHERE, now=NOW, monotonic=10)
+    assert says is not None
+    assert (says.status, left) == ("True", GRACE_PERIOD)
+    says, left = looks.look(lease(NOW), at=WHERE, now=NOW, monotonic=10 + GRACE)
+    assert says is not None
+    assert (says.status, left) == ("False", None)
+
+
+def test_a_lease_that_goes_later_is_missed_at_once() -> None:
+    """The fair chance is for add-ons that begin, not for those that end."""
+    looks = LeaseLooks()
+    looks.look(lease(NOW), at=WHERE, now=NOW, monotonic=0)
+    says, left = looks.look(None, at=WHERE, now=NOW, monotonic=100)
+    assert says is not None
+    assert (says.status, left) == ("Unknown", None)
+
+
+def test_an_add_on_that_moves_begins_again() -> None:
+    """What was seen in its former namespace says nothing about the new one."""
+    looks = LeaseLooks()
+    looks.look(lease(NOW), at=WHERE, now=NOW, monotonic=0)
+    there = ObjectKey("helloworld", "elsewhere")
+    assert looks.look(None, at=there, now=NOW, monotonic=100) == (None, SETTLING_TIME)
