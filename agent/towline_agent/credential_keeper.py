@@ -38,6 +38,7 @@ from towline_agent.signing_requests import new_pending, observe_request, signing
 from towline_api.errors import TowlineError, TransientError
 from towline_api.resources import CERTIFICATE_SIGNING_REQUESTS, KubeObject
 from towline_certs.credentials import Credential, parse_credential
+from towline_certs.validity import Validity
 from towline_kube.backoff import Backoff
 from towline_kube.cache import Cache
 from towline_kube.client import Client
@@ -122,6 +123,7 @@ class CredentialKeeper:
         self._board = StatusBoard(on_status=on_status, now=clock.now)
         self._request: Request = NotLookedUp()
         self._credential: Credential | None = None
+        self._validity: Validity | None = None
         self._asking_with = ""
         self.is_recorded = asyncio.Event()
         """Set once the store holds who we are: a credential, or the key of a request for one."""
@@ -231,6 +233,8 @@ class CredentialKeeper:
         if old is not None and old.fingerprint == credential.fingerprint:
             return
         self._credential = credential
+        # Outlives the credential: the hub is told when it ends, also by a clock that differs.
+        self._validity = credential.validity
         until = f"{credential.validity.not_after:%FT%TZ}"
         log.info("credential in use", extra={"object": self._custody.where, "not_after": until})
         if self._on_credential is not None:
@@ -357,8 +361,7 @@ class CredentialKeeper:
     def _tell(
         self, state: CredentialState, reason: str, message: str, *, failure: str | None = None
     ) -> bool:
-        validity = None if self._credential is None else self._credential.validity
-        return self._board.tell(state, reason, message, validity=validity, failure=failure)
+        return self._board.tell(state, reason, message, validity=self._validity, failure=failure)
 
 
 def _delay_after(error: TowlineError, failures: int) -> timedelta:

@@ -6,8 +6,8 @@ from datetime import datetime
 from enum import StrEnum
 from typing import Literal
 
+from towline_api.certificate_report import rotated_message, rotation_failed_message
 from towline_api.condition_types import REASON_CERTIFICATE_UPDATE_FAILED, REASON_CERTIFICATE_UPDATED
-from towline_api.timestamps import format_time
 from towline_certs.validity import Validity
 
 
@@ -37,7 +37,8 @@ class CredentialStatus:
         reason: CamelCase word for programs.
         message: One line for people: what happened, on which object, what comes next.
         since: When this state began.
-        validity: Validity of the credential in use; None while there is none.
+        validity: Validity of the newest credential that was put into use, be it over; None before
+            the first.
         failure: What went wrong last, until a credential that is not due shows that it is over.
     """
 
@@ -110,13 +111,15 @@ class RotationReport:
 def rotation_report(status: CredentialStatus) -> RotationReport | None:
     """Return what to tell the hub about a certificate; None while there is nothing to tell.
 
-    A failure is told until a newer certificate is in use; hubs read the end of the validity from
-    the last word of the True message.
+    A failure is told until a newer certificate is in use.
     """
+    validity = status.validity
     if status.failure is not None:
-        return RotationReport("False", REASON_CERTIFICATE_UPDATE_FAILED, status.failure)
-    if status.validity is None:
+        message = rotation_failed_message(
+            status.failure, end=None if validity is None else validity.not_after
+        )
+        return RotationReport("False", REASON_CERTIFICATE_UPDATE_FAILED, message)
+    if validity is None:
         return None
-    start, end = format_time(status.validity.not_before), format_time(status.validity.not_after)
-    message = f"client certificate rotated starting from {start} to {end}"
+    message = rotated_message(start=validity.not_before, end=validity.not_after)
     return RotationReport("True", REASON_CERTIFICATE_UPDATED, message)

@@ -16,6 +16,7 @@ from towline_agent.cluster_identity import cluster_order
 from towline_agent.credential_keeper import CredentialKeeper
 from towline_agent.credential_status import CredentialState, rotation_report
 from towline_agent.secret_store import SecretStore
+from towline_api.certificate_report import find_certificate_end
 from towline_api.resources import CERTIFICATE_SIGNING_REQUESTS, SECRETS, KubeObject
 from towline_certs.credentials import Credential
 from towline_certs.identities import ClusterIdentity
@@ -373,3 +374,27 @@ async def test_killed_anywhere_it_goes_on_with_the_same_request(
         kill_at += 1
     assert kill_at > 4, "the agent was killed at every boundary there is"
     await asyncio.sleep(0)
+
+
+async def test_a_renewal_that_fails_still_tells_when_the_present_certificate_ends(
+    world: World,
+) -> None:
+    """The hub frees the cluster's name when it is over; or nobody could ever come in again."""
+    async with world.running(world.keeper()) as keeper:
+        await world.earn(keeper)
+        assert keeper.credential is not None
+        end = keeper.credential.validity.not_after
+        await world.until(lambda: bool(world.signer.pending), limit=HOUR)
+        world.signer.deny_all()
+        await world.until(lambda: keeper.status.failure is not None)
+        report = rotation_report(keeper.status)
+        assert report is not None
+        assert report.status == "False"
+        assert "not you" in report.message
+        assert find_certificate_end(report.message) == end
+        world.hub.fail("create", *[Unreachable("no route")] * 500)
+        await world.until(lambda: keeper.credential is None, limit=HOUR)
+        report = rotation_report(keeper.status)
+        assert report is not None
+        assert report.status == "False"
+        assert find_certificate_end(report.message) == end, "clocks differ: the hub may still hear"

@@ -4,6 +4,7 @@ from datetime import UTC, datetime, timedelta
 
 import pytest
 
+from towline_api.certificate_report import rotation_failed_message
 from towline_hub.live_identity import has_live_identity, reported_expiry
 
 NOW = datetime(2026, 7, 2, 12, 0, tzinfo=UTC)
@@ -13,13 +14,15 @@ OCM_MESSAGE = (
 )
 
 
-def _cluster(*, joined: bool = True, message: str | None = None) -> dict[str, object]:
+def _cluster(
+    *, joined: bool = True, message: str | None = None, rotated: str = "True"
+) -> dict[str, object]:
     conditions = []
     if joined:
         conditions.append({"type": "ManagedClusterJoined", "status": "True"})
     if message is not None:
         conditions.append(
-            {"type": "ClusterCertificateRotated", "status": "True", "message": message}
+            {"type": "ClusterCertificateRotated", "status": rotated, "message": message}
         )
     return {"metadata": {"name": "c1"}, "status": {"conditions": conditions}}
 
@@ -74,3 +77,14 @@ def test_an_expired_identity_frees_the_name() -> None:
     end = datetime(2026, 7, 3, 12, tzinfo=UTC)
     assert has_live_identity(_cluster(message=OCM_MESSAGE), now=end)
     assert not has_live_identity(_cluster(message=OCM_MESSAGE), now=end + timedelta(seconds=1))
+
+
+def test_an_identity_that_could_not_be_renewed_frees_the_name_when_it_ends() -> None:
+    """Such a cluster has to come in again by itself once the cause is gone, and not before."""
+    end = datetime(2026, 7, 3, 12, tzinfo=UTC)
+    message = rotation_failed_message("request r was denied by somebody", end=end)
+    cluster = _cluster(message=message, rotated="False")
+    assert has_live_identity(cluster, now=end)
+    assert not has_live_identity(cluster, now=end + timedelta(seconds=1))
+    without_end = rotation_failed_message("request r was denied by somebody", end=None)
+    assert has_live_identity(_cluster(message=without_end, rotated="False"), now=end)
