@@ -1,6 +1,7 @@
 """What every test may ask for, and what every test is held to."""
 
 import asyncio
+import signal
 from collections.abc import AsyncIterator
 
 import pytest
@@ -9,6 +10,11 @@ from hypothesis import HealthCheck, settings
 from support.clock import FakeClock
 
 pytest_plugins = ["support.planes_plugin"]
+
+# Whoever starts the tests in the background has them ignore Ctrl-C, and what a process ignores its
+# children ignore as well: tests that interrupt a program would wait for nothing.
+if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:
+    signal.signal(signal.SIGINT, signal.default_int_handler)
 
 # A busy machine is no finding: pytest's own time limit is what ends a test that hangs.
 settings.register_profile(
