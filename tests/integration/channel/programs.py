@@ -58,14 +58,17 @@ class Program:
                 env=kept,
             )
 
-    async def until_said(self, words: str, *, within: timedelta = LIMIT) -> None:
-        """Wait until it has printed these words; they have to come before it ends."""
+    async def until_said(self, *words: str, within: timedelta = LIMIT) -> None:
+        """Wait until it has printed one of these; that has to come before it ends."""
         await eventually(
-            lambda: words in self.said or not self.is_running,
-            what=lambda: f"{words!r} was not said; said: {self.said[-2000:]}",
+            lambda: self._has_said(words) or not self.is_running,
+            what=lambda: f"{words} was not said; said: {self.said[-2000:]}",
             within=within,
         )
-        assert words in self.said, f"it ended without saying {words!r}; said: {self.said[-2000:]}"
+        assert self._has_said(words), f"it ended without saying {words}; said: {self.said[-2000:]}"
+
+    def _has_said(self, words: tuple[str, ...]) -> bool:
+        return any(each in self.said for each in words)
 
     def kill(self) -> None:
         """End it between any two instructions, as a power cut would."""
