@@ -4,6 +4,7 @@ import asyncio
 import base64
 import logging
 from collections.abc import Iterable
+from datetime import timedelta
 from pathlib import Path
 
 import pytest
@@ -93,8 +94,8 @@ async def test_an_ended_bootstrap_token_is_named_and_replaced_by_the_file(
 ) -> None:
     """The line says which credential it is, because an agent has several."""
     good = await hub_plane.bootstrap_kubeconfig()
-    token = good.split("token:")[1].split()[0]
-    bad = replaced(good, [(token, token[:-4] + "0000")])
+    bad = await hub_plane.bootstrap_kubeconfig(lifetime=timedelta(seconds=-1))
+    token = bad.split("token:")[1].split()[0]
     settings = await agent_settings(hub, hub_plane, spoke_plane, folder=tmp_path, bootstrap=bad)
     async with running_agent(settings, parts={}) as agent:
         await says(caplog, "credential cannot be kept", "bootstrap.kubeconfig", "expired")
