@@ -37,6 +37,23 @@ class Selected:
     name: str | None = None
 
 
+def selected_caches(
+    client: Client, *, on_change: Callable[[], None], clock: Clock
+) -> CacheGroup[Selected]:
+    """Return caches of what is selected on the hub, none yet; `on_change` hears of every change."""
+    return CacheGroup(
+        lambda selected: Cache(
+            client,
+            selected.resource,
+            namespace=selected.namespace,
+            field_selector=f"metadata.name={selected.name}" if selected.name else None,
+            clock=clock,
+        ),
+        on_change=lambda _: on_change(),
+        clock=clock,
+    )
+
+
 @dataclass(frozen=True, slots=True)
 class Resolved:
     """A reference, and the object behind it in the state the hub desires.
@@ -82,16 +99,8 @@ class ConfigurationSources:
     ) -> None:
         self._cluster = cluster
         self._everything = Selected(CONFIG_MAPS, cluster)
-        self._caches: CacheGroup[Selected] = CacheGroup(
-            lambda selected: Cache(
-                client,
-                selected.resource,
-                namespace=selected.namespace,
-                field_selector=f"metadata.name={selected.name}" if selected.name else None,
-                clock=clock,
-            ),
-            on_change=lambda _: on_change(),
-            clock=clock,
+        self._caches: CacheGroup[Selected] = selected_caches(
+            client, on_change=on_change, clock=clock
         )
 
     async def run(self) -> NoReturn:

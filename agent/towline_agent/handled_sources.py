@@ -6,14 +6,13 @@ from typing import NoReturn
 
 from towline_agent.cache_group import CacheGroup
 from towline_agent.configuration_plan import concerns
-from towline_agent.configuration_sources import Selected
+from towline_agent.configuration_sources import Selected, selected_caches
 from towline_agent.ownership import Owner
 from towline_agent.spoke_scope import SpokeScope
 from towline_api.addons import ConfigKind, ConfigReference, ManagedClusterAddon
 from towline_api.metadata import ObjectKey, is_being_deleted, key_of
 from towline_api.resources import CONFIG_MAPS, KubeObject, Resource
 from towline_api.spec_hash import spec_hash
-from towline_kube.cache import Cache
 from towline_kube.client import Client
 from towline_kube.clock import Clock
 
@@ -96,17 +95,7 @@ class HandledSources:
     ) -> None:
         self._subscriptions = subscriptions
         self._owner = owner
-        self._caches: CacheGroup[Selected] = CacheGroup(
-            lambda selected: Cache(
-                hub,
-                selected.resource,
-                namespace=selected.namespace,
-                field_selector=f"metadata.name={selected.name}" if selected.name else None,
-                clock=clock,
-            ),
-            on_change=lambda _: on_change(),
-            clock=clock,
-        )
+        self._caches: CacheGroup[Selected] = selected_caches(hub, on_change=on_change, clock=clock)
 
     async def run(self) -> NoReturn:
         """Watch until cancelled."""
