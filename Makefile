@@ -64,7 +64,7 @@ fmt: $(STAMP) ## format the code and sort imports
 .PHONY: lock
 lock: $(STAMP) ## resolve the dependencies afresh into requirements.lock
 	@$(BIN)/uv pip compile --quiet --universal --generate-hashes --no-header --no-annotate \
-		--python-version 3.11 --group dev pyproject.toml -o requirements.lock $(ARGS)
+		--python-version 3.11 --group dev --extra sandbox pyproject.toml -o requirements.lock $(ARGS)
 
 .PHONY: clean
 clean: ## remove .venv and what tools left behind (the built control plane stays in your cache)

@@ -1,0 +1,1 @@
+"""What every part of the embedded API server speaks in: kinds, schemas, calls and refusals."""

@@ -1,0 +1,220 @@
+"""Kinds as data: what the server has to know to serve one, and the catalog of those it serves.
+
+A kind is served in a version; the same objects may be served in several. Built-in kinds are in the
+catalog from the start, those of CustomResourceDefinitions come and go.
+"""
+
+from collections.abc import Awaitable, Callable, Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, NamedTuple
+
+from towline_api.resources import KubeObject, Resource
+from towline_sandbox.embedded.model.failures import Cause
+from towline_sandbox.embedded.model.schema import ANYTHING, Schema
+
+if TYPE_CHECKING:
+    from towline_sandbox.embedded.model.calls import Call
+
+Fill = Callable[["Call", KubeObject, KubeObject | None], None]
+"""Sets, in place, what the server sets itself: defaults, stamped fields, what a caller may not
+touch. Gets the call, the object about to be stored (a private copy) and the one stored now."""
+
+Check = Callable[["Call", KubeObject, KubeObject | None], Iterable[Cause]]
+"""Names every rule of the kind that the object about to be stored breaks. Pure."""
+
+Convert = Callable[[Sequence[KubeObject], str], Awaitable[list[KubeObject]]]
+"""Turns objects into the kind's form in another `apiVersion`. Does not change what it is given."""
+
+NameCheck = Callable[[str], Sequence[str]]
+"""Says what is wrong with a name, in Kubernetes' sentences; empty if nothing is."""
+
+
+class StorageKey(NamedTuple):
+    """What is stored together: the objects of one group and plural, whatever their version."""
+
+    group: str
+    plural: str
+
+
+class GroupVersion(NamedTuple):
+    """One version of an API group."""
+
+    group: str
+    version: str
+
+    def __str__(self) -> str:
+        """Return `group/version`; just the version in the core group."""
+        return f"{self.group}/{self.version}" if self.group else self.version
+
+
+@dataclass(frozen=True, slots=True)
+class Subresource:
+    """A path below an object, for example `status`.
+
+    Args:
+        name: The path segment.
+        verbs: What can be done with it.
+        kind: Kind of the body, where it is not the object's own (`TokenRequest`, `Scale`).
+        group_version: API group and version of that kind.
+    """
+
+    name: str
+    verbs: frozenset[str]
+    kind: str = ""
+    group_version: GroupVersion | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Column:
+    """One column of `kubectl get`.
+
+    Args:
+        name: Heading.
+        type: OpenAPI type: `string`, `integer`, `boolean`, `date`.
+        value: Computes the cell; gets the object.
+        format: OpenAPI format; `name` marks the object's name.
+        priority: 0 is always shown, more only with `-o wide`.
+        description: What the column holds.
+    """
+
+    name: str
+    type: str
+    value: Callable[[KubeObject], object]
+    format: str = ""
+    priority: int = 0
+    description: str = ""
+
+
+def _keep(*_about: object) -> None:
+    """Change nothing."""
+
+
+def _allow(*_about: object) -> Sequence[Cause]:
+    """Find nothing wrong."""
+    return ()
+
+
+def _any_name(_name: str) -> Sequence[str]:
+    """Find nothing wrong."""
+    return ()
+
+
+@dataclass(frozen=True, slots=True)
+class Traits:
+    """How the objects of a kind behave when written.
+
+    Args:
+        fill: Sets what the server sets. Runs after the caller's change, before `check`.
+        check: Names broken rules of this kind. Metadata has been checked already.
+        check_name: Says what is wrong with a name.
+        counts_generation: Whether a change outside metadata and status raises `generation`.
+        selectable: Fields for field selectors besides `metadata.name` and `metadata.namespace`:
+            the selector's name and what computes the value as text.
+        may_create_by_update: Whether an update of what is not there creates it (Leases, Events
+            and a few others in Kubernetes). Apply always does.
+    """
+
+    fill: Fill = _keep
+    check: Check = _allow
+    check_name: NameCheck = _any_name
+    counts_generation: bool = False
+    selectable: Mapping[str, Callable[[KubeObject], str]] = field(default_factory=dict)
+    may_create_by_update: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class Kind:
+    """A kind, served in one version.
+
+    Args:
+        resource: Group, version, plural, kind and scope.
+        verbs: What can be done with its objects.
+        singular: Singular name for kubectl.
+        list_kind: Kind of its lists.
+        schema: The shape of its objects.
+        storage_version: Version its objects are stored in.
+        subresources: By name.
+        short_names: Abbreviations for kubectl.
+        categories: Groups of kinds for kubectl, for example `all`.
+        traits: How its objects behave.
+        columns: What `kubectl get` shows after the name; empty for name and age.
+        convert: Turns objects of this group and plural into another version; None if all versions
+            have the same form, apart from `apiVersion`.
+        custom: Whether it comes from a CustomResourceDefinition: pruned, no strategic merge patch.
+    """
+
+    resource: Resource
+    verbs: frozenset[str]
+    singular: str
+    list_kind: str
+    schema: Schema = ANYTHING
+    storage_version: str = "v1"
+    subresources: Mapping[str, Subresource] = field(default_factory=dict)
+    short_names: tuple[str, ...] = ()
+    categories: tuple[str, ...] = ()
+    traits: Traits = Traits()
+    columns: tuple[Column, ...] = ()
+    convert: Convert | None = None
+    custom: bool = False
+
+    @property
+    def storage_key(self) -> StorageKey:
+        """Where its objects are stored."""
+        return StorageKey(self.resource.group, self.resource.plural)
+
+    @property
+    def group_version(self) -> GroupVersion:
+        """Where it is served."""
+        return GroupVersion(self.resource.group, self.resource.version)
+
+    @property
+    def has_status(self) -> bool:
+        """Whether `status` is written through its subresource alone."""
+        return "status" in self.subresources
+
+
+class Catalog:
+    """The kinds that are served now."""
+
+    def __init__(self) -> None:
+        self._kinds: dict[tuple[GroupVersion, str], Kind] = {}
+        self._owners: dict[str, tuple[tuple[GroupVersion, str], ...]] = {}
+        self.serial = 0
+        """Counts changes; whatever is derived from the catalog holds as long as it stays."""
+
+    def __iter__(self) -> Iterator[Kind]:
+        """Iterate over all kinds, a kind once for each version it is served in."""
+        return iter(tuple(self._kinds.values()))
+
+    def put(self, owner: str, kinds: Iterable[Kind]) -> None:
+        """Serve these kinds; those the same owner (a CRD, or `built-in`) had before go."""
+        self.remove(owner)
+        added = {(kind.group_version, kind.resource.plural): kind for kind in kinds}
+        self._kinds.update(added)
+        self._owners[owner] = tuple(added)
+        self.serial += 1
+
+    def remove(self, owner: str) -> None:
+        """Serve the owner's kinds no more."""
+        for key in self._owners.pop(owner, ()):
+            del self._kinds[key]
+        self.serial += 1
+
+    def find(self, group_version: GroupVersion, plural: str) -> Kind | None:
+        """Return the kind at this path."""
+        return self._kinds.get((group_version, plural))
+
+    def find_kind(self, group_version: GroupVersion, kind: str) -> Kind | None:
+        """Return the kind that objects with this `apiVersion` and `kind` are of."""
+        return next(
+            (
+                found
+                for found in self._kinds.values()
+                if found.group_version == group_version and found.resource.kind == kind
+            ),
+            None,
+        )
+
+    def versions_of(self, key: StorageKey) -> tuple[Kind, ...]:
+        """Return the kind of these objects in every version it is served in."""
+        return tuple(kind for kind in self._kinds.values() if kind.storage_key == key)
