@@ -14,17 +14,10 @@ from towline_api.resources import (
     SECRETS,
     KubeObject,
 )
-from towline_sandbox.demo.stage import (
-    ADDON,
-    CLUSTER,
-    PATIENCE,
-    Stage,
-    condition,
-    new_namespace,
-    summarize,
-)
+from towline_sandbox.demo.stage import ADDON, CLUSTER, PATIENCE, Stage, condition, summarize
 from towline_sandbox.demo.steps import Story
-from towline_sandbox.demo.waiting import until
+from towline_sandbox.grants import new_namespace
+from towline_sandbox.waiting import until
 
 OPERATOR_NAMESPACE = "open-cluster-management"
 DEPLOYMENT_CONFIG = "helloworld-defaults"

@@ -28,11 +28,11 @@ from towline_sandbox.demo.stage import (
     PATIENCE,
     Stage,
     condition,
-    grant,
     summarize,
 )
 from towline_sandbox.demo.steps import Story
-from towline_sandbox.demo.waiting import until
+from towline_sandbox.grants import grant
+from towline_sandbox.waiting import until
 
 
 async def start_hub(story: Story, stage: Stage) -> Program:

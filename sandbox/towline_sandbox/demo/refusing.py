@@ -9,7 +9,7 @@ from towline_kube.client import Client
 from towline_kube.kubeconfig import parse_kubeconfig
 from towline_sandbox.demo.stage import CLUSTER, PATIENCE, Stage, condition
 from towline_sandbox.demo.steps import Story
-from towline_sandbox.demo.waiting import until
+from towline_sandbox.waiting import until
 
 VICTIM = ClusterIdentity("cluster2", "agent")
 

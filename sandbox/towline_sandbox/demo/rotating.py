@@ -13,10 +13,10 @@ from towline_api import names
 from towline_api.errors import TowlineError
 from towline_api.resources import CONFIG_MAPS
 from towline_certs import parse_credential
-from towline_sandbox.demo.mount import Mount
 from towline_sandbox.demo.stage import ADDON, CLUSTER, PATIENCE, Stage
 from towline_sandbox.demo.steps import Story
-from towline_sandbox.demo.waiting import until
+from towline_sandbox.mount import Mount
+from towline_sandbox.waiting import until
 
 _CALL_EVERY_SECONDS = 0.01
 _ROTATIONS = 2

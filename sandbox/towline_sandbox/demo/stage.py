@@ -7,15 +7,7 @@ from datetime import timedelta
 from pathlib import Path
 from typing import Any
 
-from towline_api.resources import (
-    CLUSTER_ROLE_BINDINGS,
-    CLUSTER_ROLES,
-    NAMESPACES,
-    ROLE_BINDINGS,
-    ROLES,
-    KubeObject,
-    Resource,
-)
+from towline_api.resources import KubeObject, Resource
 from towline_kube.client import Client
 from towline_kube.kubeconfig import parse_kubeconfig
 from towline_sandbox.demo.programs import Program, running
@@ -31,11 +23,6 @@ PATIENCE = timedelta(seconds=30)
 
 CERTIFICATE_LIFETIME = timedelta(seconds=15)
 """Short enough to watch rotations, long enough for a busy machine to renew in time."""
-
-_RBAC = {
-    resource.kind: resource
-    for resource in (CLUSTER_ROLES, CLUSTER_ROLE_BINDINGS, ROLES, ROLE_BINDINGS)
-}
 
 
 @dataclass(frozen=True, slots=True)
@@ -89,20 +76,6 @@ async def set_stage(
         ]
         programs = await stack.enter_async_context(AsyncExitStack())
         yield Stage(hub_plane, spoke_plane, clients[0], clients[1], folder, programs)
-
-
-async def grant(client: Client, permissions: Sequence[KubeObject]) -> None:
-    """Apply RBAC objects, in their order, and the namespaces they are for."""
-    namespaces = {p["metadata"]["namespace"] for p in permissions if "namespace" in p["metadata"]}
-    for namespace in sorted(namespaces):
-        await client.apply(NAMESPACES, new_namespace(namespace))
-    for permission in permissions:
-        await client.apply(_RBAC[permission["kind"]], permission)
-
-
-def new_namespace(name: str) -> KubeObject:
-    """Return a namespace to apply."""
-    return {"apiVersion": "v1", "kind": NAMESPACES.kind, "metadata": {"name": name}}
 
 
 def condition(obj: KubeObject, condition_type: str, *, status: str = "True") -> KubeObject | None:
