@@ -1,0 +1,1 @@
+"""Where objects rest, with their recent history and everybody who waits for news of them."""
