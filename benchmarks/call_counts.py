@@ -6,7 +6,7 @@ from dataclasses import dataclass, field
 from datetime import datetime
 
 from towline_sandbox.audit import AuditEvent
-from towline_sandbox.demo.stage import HUB_USER
+from towline_sandbox.grants import HUB_USER
 
 AGENT_TO_HUB = "agent to hub"
 AGENT_TO_SPOKE = "agent to spoke"

@@ -27,8 +27,8 @@ from towline_hub.permissions import hub_permissions, user_subject
 from towline_kube.client import Client
 from towline_kube.kubeconfig import parse_kubeconfig
 from towline_sandbox.demo.programs import Program, running
-from towline_sandbox.demo.stage import ADDON, AGENT_USER, HUB_USER
-from towline_sandbox.grants import grant, new_namespace
+from towline_sandbox.demo.stage import ADDON
+from towline_sandbox.grants import AGENT_USER, HUB_USER, grant, new_namespace
 from towline_sandbox.kube_plane import KubePlane
 from towline_sandbox.waiting import until
 

@@ -1,4 +1,4 @@
-"""Grants RBAC on a plane, as an administrator would before a program starts there."""
+"""Who runs on a plane, and what an administrator grants them before they start."""
 
 from collections.abc import Sequence
 
@@ -11,6 +11,9 @@ from towline_api.resources import (
     KubeObject,
 )
 from towline_kube.client import Client
+
+HUB_USER = "towline:hub"
+AGENT_USER = "towline:agent"
 
 _RBAC = {
     resource.kind: resource

@@ -21,17 +21,9 @@ from towline_certs.policy import SigningRequest
 from towline_hub.permissions import hub_permissions, user_subject
 from towline_kube.client import Client
 from towline_sandbox.demo.programs import Program
-from towline_sandbox.demo.stage import (
-    AGENT_USER,
-    CLUSTER,
-    HUB_USER,
-    PATIENCE,
-    Stage,
-    condition,
-    summarize,
-)
+from towline_sandbox.demo.stage import CLUSTER, PATIENCE, Stage, condition, summarize
 from towline_sandbox.demo.steps import Story
-from towline_sandbox.grants import grant
+from towline_sandbox.grants import AGENT_USER, HUB_USER, grant
 from towline_sandbox.waiting import until
 
 

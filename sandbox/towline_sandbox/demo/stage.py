@@ -15,8 +15,6 @@ from towline_sandbox.plane import ControlPlane
 
 CLUSTER = "cluster1"
 ADDON = "helloworld"
-HUB_USER = "towline:hub"
-AGENT_USER = "towline:agent"
 
 PATIENCE = timedelta(seconds=30)
 """How long a step waits for what should take a second or two: machines have bad days."""
