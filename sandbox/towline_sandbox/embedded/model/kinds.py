@@ -140,6 +140,8 @@ class Kind:
         columns: What `kubectl get` shows after the name; empty for name and age.
         convert: Turns objects of this group and plural into another version; None if all versions
             have the same form, apart from `apiVersion`.
+        stored_group: Group its objects are stored in, where that is not its own: the Events of
+            `events.k8s.io` are those of the core group, seen differently. Such a kind has `convert`.
         custom: Whether it comes from a CustomResourceDefinition: pruned, no strategic merge patch.
     """
 
@@ -155,12 +157,19 @@ class Kind:
     traits: Traits = Traits()
     columns: tuple[Column, ...] = ()
     convert: Convert | None = None
+    stored_group: str | None = None
     custom: bool = False
 
     @property
     def storage_key(self) -> StorageKey:
         """Where its objects are stored."""
-        return StorageKey(self.resource.group, self.resource.plural)
+        return StorageKey(self.stored_as.group, self.resource.plural)
+
+    @property
+    def stored_as(self) -> GroupVersion:
+        """The `apiVersion` that its objects are stored with."""
+        group = self.resource.group if self.stored_group is None else self.stored_group
+        return GroupVersion(group, self.storage_version)
 
     @property
     def group_version(self) -> GroupVersion:
