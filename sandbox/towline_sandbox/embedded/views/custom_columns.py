@@ -1,0 +1,114 @@
+"""Columns that CustomResourceDefinitions declare, each cell found by a JSONPath.
+
+Kubernetes' dialect of JSONPath is older than the standard: paths begin with a dot instead of `$`,
+names may hold dashes and slashes, and a backslash takes away a dot's meaning. So names are put
+between quotes first; the rest (indexes, slices, filters) means the same in both.
+"""
+
+import json
+import re
+from collections.abc import Callable
+from typing import Any
+
+import jsonpath
+
+from towline_api.resources import KubeObject
+from towline_sandbox.embedded.model.kinds import Column
+from towline_sandbox.embedded.views.durations import INVALID, Since, parse_moment
+
+_NO_VALUE = "<no value>"
+
+_ESCAPED, _PLAIN = re.compile(r"\\(.)"), r"\1"
+_STEP = re.compile(
+    r"""
+      (?P<deep>\.\.)
+    | \.?(?P<name>(?:\\.|[^\s.,\[\]$@{}\\])+)
+    | (?P<bracket>\[(?:'[^']*'|"[^"]*"|\((?:[^()'"]|'[^']*'|"[^"]*")*\)|[^\]'"(])*\])
+    | (?P<here>\.|\$)
+    """,
+    re.VERBOSE,
+)
+
+
+def standard_path(path: str) -> str:
+    """Return Kubernetes' JSONPath in the form of the standard.
+
+    Raises:
+        ValueError: It is none.
+    """
+    steps = ["$"]
+    position = 0
+    while position < len(path):
+        found = _STEP.match(path, position)
+        if found is None:
+            raise ValueError(f"invalid JSONPath {path!r} at {path[position:]!r}")
+        position = found.end()
+        if found["deep"]:
+            steps.append("..")
+        elif found["name"] == "*":
+            steps.append("[*]")
+        elif found["name"]:
+            steps.append(f"[{json.dumps(_ESCAPED.sub(_PLAIN, found['name']))}]")
+        elif found["bracket"]:
+            steps.append(found["bracket"])
+    return "".join(steps)
+
+
+def printer_column(declared: KubeObject) -> Column:
+    """Return the column that one of `additionalPrinterColumns` declares."""
+    path: str = declared["jsonPath"]
+    type_: str = declared["type"]
+    return Column(
+        declared["name"],
+        type_,
+        _value_of(path, type_),
+        format=declared.get("format", ""),
+        priority=declared.get("priority", 0),
+        description=declared.get("description")
+        or f"Custom resource definition column (in JSONPath format): {path}",
+    )
+
+
+def _value_of(path: str, type_: str) -> Callable[[KubeObject], object]:
+    compiled = jsonpath.compile(standard_path(path))
+
+    def value(each: KubeObject) -> object:
+        match = compiled.match(each)
+        return None if match is None else _cell(match.obj, type_)
+
+    return value
+
+
+def _cell(value: Any, type_: str) -> object:
+    # What does not fit the column's type is left out; text takes anything.
+    if type_ == "string":
+        return _as_text(value)
+    if type_ == "date":
+        return _as_moment(value)
+    if isinstance(value, bool):
+        return value if type_ == "boolean" else None
+    if isinstance(value, int | float):
+        return int(value) if type_ == "integer" else value if type_ == "number" else None
+    return None
+
+
+def _as_text(value: Any) -> str:
+    match value:
+        case None:
+            return _NO_VALUE
+        case str():
+            return value
+        case bool():
+            return "true" if value else "false"
+        case float() if value.is_integer():
+            return str(int(value))
+        case int() | float():
+            return str(value)
+    return json.dumps(value, separators=(",", ":"), sort_keys=True, ensure_ascii=False)
+
+
+def _as_moment(value: Any) -> object:
+    if not isinstance(value, str):
+        return None
+    moment = parse_moment(value)
+    return INVALID if moment is None else Since(moment)
