@@ -77,6 +77,17 @@ class Call:
     field_validation: FieldValidation = FieldValidation.WARN
     warnings: list[str] = field(default_factory=list)
 
+    @property
+    def target(self) -> str:
+        """Name of the object in the path, for verbs that have one.
+
+        Raises:
+            ValueError: The path names none; it should not have come this far.
+        """
+        if self.name is None:
+            raise ValueError(f"{self.verb} {self.kind.resource.qualified} names no object")
+        return self.name
+
     def describe(self) -> str:
         """Return the call in a few words, for logs: `update managedclusters.… c1/status`."""
         what = self.kind.resource.qualified

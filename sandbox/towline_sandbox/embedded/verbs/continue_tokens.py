@@ -1,0 +1,65 @@
+"""Where one page of a list ended, in a form that callers hand back as it is."""
+
+import base64
+import binascii
+import posixpath
+from dataclasses import dataclass
+
+import orjson
+
+from towline_sandbox.embedded.model.failures import bad_request
+
+_VERSION = "meta.k8s.io/v1"
+LATEST = -1
+"""Revision of a token that goes on with whatever is there by then."""
+
+
+@dataclass(frozen=True, slots=True)
+class Place:
+    """A place in a list.
+
+    Args:
+        revision: Of the list; `LATEST` if that is not known any more.
+        start: The first path that comes after it.
+    """
+
+    revision: int
+    start: str
+
+
+def token_for(place: Place) -> str:
+    """Return the token for a place."""
+    told = {"v": _VERSION, "rv": place.revision, "start": place.start}
+    return base64.urlsafe_b64encode(orjson.dumps(told)).decode().rstrip("=")
+
+
+def parse_token(token: str) -> Place:
+    """Return the place a token is for.
+
+    Raises:
+        ApiFailure: It is no token.
+    """
+    try:
+        padded = token + "=" * (-len(token) % 4)
+        told = orjson.loads(base64.b64decode(padded, altchars=b"-_", validate=True))
+    except (binascii.Error, ValueError) as error:
+        raise bad_request(f"continue key is not valid: {error}") from None
+    if not isinstance(told, dict) or told.get("v") != _VERSION:
+        found = told.get("v", "") if isinstance(told, dict) else ""
+        raise bad_request(
+            f"continue key is not valid: server does not recognize this encoded version {found}"
+        )
+    revision, start = told.get("rv", 0), told.get("start", "")
+    if not revision:
+        raise bad_request(
+            "continue key is not valid: incorrect encoded start resourceVersion "
+            f"(version {_VERSION})"
+        )
+    if not start:
+        raise bad_request(
+            f"continue key is not valid: encoded start key empty (version {_VERSION})"
+        )
+    rooted = f"/{start.lstrip('/')}"
+    if posixpath.normpath(rooted) != rooted:
+        raise bad_request(f"continue key is not valid: {start}")
+    return Place(revision, rooted[1:])

@@ -1,0 +1,76 @@
+"""The verbs of the API, for objects of every kind."""
+
+from collections.abc import AsyncIterator, Callable
+from datetime import datetime
+
+from towline_api.resources import KubeObject
+from towline_sandbox.embedded.model.calls import Call
+from towline_sandbox.embedded.model.kinds import Catalog
+from towline_sandbox.embedded.storage.store import Store
+from towline_sandbox.embedded.verbs.deleting import Deleted, Deleter
+from towline_sandbox.embedded.verbs.machinery import Machinery
+from towline_sandbox.embedded.verbs.reading import get, list_objects
+from towline_sandbox.embedded.verbs.watching import WatchEvent, watch
+from towline_sandbox.embedded.verbs.writing import Admission, Writer, Written
+
+
+class ResourceApi:
+    """What can be done with stored objects. Every refusal is an `ApiFailure`.
+
+    Callers have been authenticated and authorized already.
+
+    Args:
+        store: Where objects are.
+        catalog: The kinds there are.
+        admission: Has a say in every write.
+        now: The clock.
+        machinery: Decoding, patching, field ownership.
+    """
+
+    def __init__(
+        self,
+        *,
+        store: Store,
+        catalog: Catalog,
+        admission: Admission,
+        now: Callable[[], datetime],
+        machinery: Machinery | None = None,
+    ) -> None:
+        self._store = store
+        self._catalog = catalog
+        self._now = now
+        machinery = machinery or Machinery()
+        self._writer = Writer(store=store, machinery=machinery, admission=admission)
+        self._deleter = Deleter(store=store, admission=admission)
+
+    async def get(self, call: Call) -> KubeObject:
+        """Return the object that a call names."""
+        return await get(self._store, call)
+
+    async def list(self, call: Call) -> KubeObject:
+        """Return the List of the objects that a call selects."""
+        return await list_objects(self._store, call)
+
+    async def watch(self, call: Call) -> AsyncIterator[WatchEvent]:
+        """Return the events of a watch, without end unless the call says how long."""
+        return await watch(self._store, call)
+
+    async def create(self, call: Call, body: KubeObject) -> KubeObject:
+        """Store a new object and return it."""
+        return await self._writer.create(call, body)
+
+    async def update(self, call: Call, body: KubeObject) -> Written:
+        """Store another state of an object."""
+        return await self._writer.update(call, body)
+
+    async def patch(self, call: Call, content_type: str, patch: bytes) -> Written:
+        """Change an object as a patch of this media type says."""
+        return await self._writer.patch(call, content_type, patch)
+
+    async def delete(self, call: Call, options: KubeObject) -> Deleted:
+        """Delete an object; `options` are DeleteOptions."""
+        return await self._deleter.delete(call, options)
+
+    async def delete_collection(self, call: Call, options: KubeObject) -> KubeObject:
+        """Delete the objects that a call selects; return the List of them."""
+        return await self._deleter.delete_collection(call, options)

@@ -1,0 +1,130 @@
+"""Watching: what is there, then every change."""
+
+import asyncio
+from collections.abc import AsyncIterator
+from dataclasses import dataclass
+from enum import StrEnum
+
+from towline_api.resources import KubeObject
+from towline_sandbox.embedded.model.calls import Call
+from towline_sandbox.embedded.model.failures import ApiFailure
+from towline_sandbox.embedded.storage.changes import Change, ChangeType
+from towline_sandbox.embedded.storage.store import Store
+from towline_sandbox.embedded.storage.subscription import Subscription
+from towline_sandbox.embedded.verbs.list_options import ListOptions, list_options, revision_of
+from towline_sandbox.embedded.verbs.reading import check_reached
+from towline_sandbox.embedded.verbs.selection import Selection, selection_of
+from towline_sandbox.embedded.verbs.versions import as_served
+
+INITIAL_EVENTS_END = "k8s.io/initial-events-end"
+BOOKMARK_SECONDS = 60.0
+DEFAULT_SECONDS = 1800
+
+
+class EventType(StrEnum):
+    """What a watch event tells."""
+
+    ADDED = "ADDED"
+    MODIFIED = "MODIFIED"
+    DELETED = "DELETED"
+    BOOKMARK = "BOOKMARK"
+    ERROR = "ERROR"
+
+
+@dataclass(frozen=True, slots=True)
+class WatchEvent:
+    """One line of a watch.
+
+    Args:
+        type: What it tells.
+        object: The object, as of then; a Status if it is an error.
+    """
+
+    type: EventType
+    object: KubeObject
+
+
+async def watch(store: Store, call: Call) -> AsyncIterator[WatchEvent]:
+    """Start a watch and return its events.
+
+    Raises:
+        ApiFailure: The selectors or options make no sense. A resource version that is too old is
+            told by an event, as Kubernetes does.
+    """
+    options = list_options(call)
+    selection = selection_of(call)
+    since = revision_of(options.resource_version)
+    if options.initial_events:
+        check_reached(store, since)
+    begins_with_all = options.initial_events or (options.initial_events is None and not since)
+    if options.initial_events is False and not since:
+        since = store.revision
+    begun = store.revision if begins_with_all else since
+    namespace = call.namespace or selection.namespace
+    key = call.kind.storage_key
+    try:
+        subscription = store.watch(key, since=begun, namespace=namespace, name=selection.name)
+    except ApiFailure as failure:
+        return _only(WatchEvent(EventType.ERROR, failure.status()))
+    first = store.objects(key, namespace=namespace) if begins_with_all else []
+    return _events(store, call, subscription, selection, options, first)
+
+
+async def _only(event: WatchEvent) -> AsyncIterator[WatchEvent]:
+    yield event
+
+
+async def _events(
+    store: Store,
+    call: Call,
+    subscription: Subscription,
+    selection: Selection,
+    options: ListOptions,
+    first: list[KubeObject],
+) -> AsyncIterator[WatchEvent]:
+    try:
+        for obj in await as_served(call.kind, list(filter(selection.matches, first))):
+            yield WatchEvent(EventType.ADDED, obj)
+        if options.initial_events and options.bookmarks:
+            yield _bookmark(call, subscription.since, annotations={INITIAL_EVENTS_END: "true"})
+        loop = asyncio.get_running_loop()
+        end = loop.time() + (options.timeout_seconds or DEFAULT_SECONDS)
+        next_bookmark = loop.time() + BOOKMARK_SECONDS
+        while subscription.is_open and loop.time() < end:
+            until = min(end, next_bookmark) if options.bookmarks else end
+            for change in await subscription.changes(within=until - loop.time()):
+                event = _seen_through(selection, change)
+                if event is not None:
+                    yield WatchEvent(event.type, (await as_served(call.kind, [event.object]))[0])
+            if options.bookmarks and loop.time() >= next_bookmark:
+                next_bookmark = loop.time() + BOOKMARK_SECONDS
+                yield _bookmark(call, store.revision)
+    finally:
+        subscription.close()
+
+
+def _seen_through(selection: Selection, change: Change) -> WatchEvent | None:
+    """Return what a change is to somebody who sees only selected objects."""
+    if selection.is_everything:
+        return WatchEvent(EventType(change.type), change.object)
+    was_in = change.previous is not None and selection.matches(change.previous)
+    is_in = change.type is not ChangeType.DELETED and selection.matches(change.object)
+    if is_in:
+        return WatchEvent(EventType.MODIFIED if was_in else EventType.ADDED, change.object)
+    if not was_in or change.previous is None:
+        return None
+    metadata = {**change.previous["metadata"], "resourceVersion": str(change.revision)}
+    return WatchEvent(EventType.DELETED, {**change.previous, "metadata": metadata})
+
+
+def _bookmark(
+    call: Call, revision: int, *, annotations: dict[str, str] | None = None
+) -> WatchEvent:
+    metadata: KubeObject = {"resourceVersion": str(revision)}
+    if annotations:
+        metadata["annotations"] = annotations
+    resource = call.kind.resource
+    return WatchEvent(
+        EventType.BOOKMARK,
+        {"kind": resource.kind, "apiVersion": resource.api_version, "metadata": metadata},
+    )
