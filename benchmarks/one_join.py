@@ -13,6 +13,7 @@ from milestones import ENABLED, GREETING, JOINED, NAMESPACE, milestones_of, watc
 from process_use import Memory, cpu_seconds_of, memory_of
 from towline_agent.permissions import agent_permissions
 from towline_api import names
+from towline_api.rbac_subjects import user_subject
 from towline_api.resources import (
     ADDON_DEPLOYMENT_CONFIGS,
     CLUSTER_MANAGEMENT_ADDONS,
@@ -23,7 +24,7 @@ from towline_api.resources import (
     KubeObject,
     Resource,
 )
-from towline_hub.permissions import hub_permissions, user_subject
+from towline_hub.permissions import hub_permissions
 from towline_kube.client import Client
 from towline_kube.kubeconfig import parse_kubeconfig
 from towline_sandbox.demo.programs import Program, running

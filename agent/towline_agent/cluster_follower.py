@@ -84,7 +84,7 @@ class ClusterFollower:
                 followed = await self._follow_once()
             except TowlineError as error:
                 failures += 1
-                delay = _RETRIES.delay(failures, roll=random.random())  # noqa: S311
+                delay = _RETRIES.delay(failures, roll=random.random())  # noqa: S311 - spreads load
                 if isinstance(error, TransientError) and error.retry_after is not None:
                     delay = max(delay, error.retry_after)
                 self._tell(logging.WARNING, f"cluster cannot be registered: {error}")
@@ -92,7 +92,7 @@ class ClusterFollower:
             else:
                 failures = 0 if followed else failures + 1
                 if not followed:
-                    await self._clock.sleep(_RETRIES.delay(failures, roll=random.random()))  # noqa: S311
+                    await self._clock.sleep(_RETRIES.delay(failures, roll=random.random()))  # noqa: S311 - spreads load
 
     async def _follow_once(self) -> bool:
         """Follow for as long as it works; return whether it did."""

@@ -82,7 +82,7 @@ class ClusterReporter:
                         "cluster status not reported; trying again",
                         extra={"cluster": name_of(cluster), "error": str(error)},
                     )
-                await self._clock.sleep(_RETRIES.delay(failures, roll=random.random()))  # noqa: S311
+                await self._clock.sleep(_RETRIES.delay(failures, roll=random.random()))  # noqa: S311 - spreads load
             else:
                 failures = 0
                 if not wrote:

@@ -312,7 +312,7 @@ class CredentialKeeper:
         progress: Paused | None = None
         if step.failures:
             now = self._clock.now()
-            until = now + self._pauses.delay(step.failures, roll=random.random())  # noqa: S311
+            until = now + self._pauses.delay(step.failures, roll=random.random())  # noqa: S311 - spreads load
             progress = Paused(
                 until=until,
                 failures=step.failures,

@@ -240,7 +240,7 @@ class _Agent:
                         "stored credential cannot be read; trying again",
                         extra={"object": self._store.description, "error": str(error)},
                     )
-                delay = _RETRIES.delay(failures, roll=random.random())  # noqa: S311
+                delay = _RETRIES.delay(failures, roll=random.random())  # noqa: S311 - spreads load
                 await self._clock.sleep(delay)
 
     def _find_hub(self, stored: Stored) -> Connection:

@@ -16,6 +16,7 @@ from towline_api.resources import (
     CLUSTER_ROLE_BINDINGS,
     CLUSTER_ROLES,
     NODES,
+    RBAC_GROUP,
     ROLE_BINDINGS,
     ROLES,
     SECRETS,
@@ -25,18 +26,7 @@ from towline_api.resources import (
 
 AGENT_ROLE = "open-cluster-management:towline-agent"
 AGENT_ADDON_ROLE = "open-cluster-management:towline-agent:addons"
-_RBAC = "rbac.authorization.k8s.io"
 _HEALTH_PATHS = ["/livez", "/healthz", "/version"]
-
-
-def user_subject(user: str) -> KubeObject:
-    """Return a binding's subject for one user."""
-    return {"apiGroup": _RBAC, "kind": "User", "name": user}
-
-
-def service_account_subject(name: str, *, namespace: str = AGENT_NAMESPACE) -> KubeObject:
-    """Return a binding's subject for one service account."""
-    return {"kind": "ServiceAccount", "name": name, "namespace": namespace}
 
 
 def agent_permissions(
@@ -117,7 +107,7 @@ def _binding(
     return {
         **_head(kind, name, namespace),
         "subjects": [subject],
-        "roleRef": {"apiGroup": _RBAC, "kind": role.kind, "name": name},
+        "roleRef": {"apiGroup": RBAC_GROUP, "kind": role.kind, "name": name},
     }
 
 

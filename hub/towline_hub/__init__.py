@@ -4,6 +4,7 @@
 may want: the rights a hub needs, accepting a cluster, and the state of the fleet.
 """
 
+from towline_api.rbac_subjects import service_account_subject, user_subject
 from towline_hub.accept import AcceptError, AcceptReport, ConsideredRequest, accept_cluster
 from towline_hub.fleet import (
     Acceptance,
@@ -13,7 +14,7 @@ from towline_hub.fleet import (
     FleetStatus,
     PendingRequest,
 )
-from towline_hub.permissions import hub_permissions, service_account_subject, user_subject
+from towline_hub.permissions import hub_permissions
 from towline_hub.settings import HubSettings
 from towline_hub.status import collect_status
 

@@ -10,6 +10,7 @@ from typing import Any
 
 from towline_api import names
 from towline_api.addons import AddonConfig, ConfigKind
+from towline_api.rbac_subjects import group_subject
 from towline_api.resources import (
     ADDON_GROUP,
     CONFIG_MAPS,
@@ -19,7 +20,7 @@ from towline_api.resources import (
 )
 from towline_certs.identities import addon_cluster_group
 from towline_hub.config_references import CONFIG_MAP
-from towline_hub.rbac import Rule, group_subject, role, role_binding, rule
+from towline_hub.rbac import Rule, role, role_binding, rule
 
 _READ = ("get", "list", "watch")
 

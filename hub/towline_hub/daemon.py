@@ -89,7 +89,7 @@ async def _prepare(client: Client, settings: HubSettings, *, clock: Clock) -> No
             failures += 1
             if failures == 1:
                 log.warning("hub cannot start yet; trying again", extra={"error": str(error)})
-            await clock.sleep(_RETRIES.delay(failures, roll=random.random()))  # noqa: S311
+            await clock.sleep(_RETRIES.delay(failures, roll=random.random()))  # noqa: S311 - spreads load
         else:
             return
 

@@ -23,6 +23,7 @@ from towline_api.resources import (
     MANAGED_CLUSTER_ADDONS,
     MANAGED_CLUSTERS,
     NAMESPACES,
+    RBAC_GROUP,
     REGISTER_GROUP,
     ROLE_BINDINGS,
     ROLES,
@@ -36,7 +37,6 @@ from towline_hub.acceptance_guard import (
     POLICY_BINDINGS,
 )
 from towline_hub.rbac import (
-    RBAC_GROUP,
     WORK_GROUP,
     Rule,
     cluster_role,
@@ -49,16 +49,6 @@ CRD_INSTALLER_ROLE = "open-cluster-management:towline-hub:crd-installer"
 
 _LOOK = ("get", "list", "watch")
 _CSRS = CERTIFICATE_SIGNING_REQUESTS.plural
-
-
-def user_subject(user: str) -> KubeObject:
-    """Return a binding's subject for one user."""
-    return {"apiGroup": RBAC_GROUP, "kind": "User", "name": user}
-
-
-def service_account_subject(name: str, *, namespace: str) -> KubeObject:
-    """Return a binding's subject for one service account."""
-    return {"kind": "ServiceAccount", "name": name, "namespace": namespace}
 
 
 def hub_permissions(subject: KubeObject, *, installs_crds: bool = False) -> list[KubeObject]:

@@ -9,6 +9,7 @@ from collections.abc import Sequence
 from typing import Any
 
 from towline_api import names
+from towline_api.rbac_subjects import group_subject
 from towline_api.resources import (
     ADDON_GROUP,
     CERTIFICATE_SIGNING_REQUESTS,
@@ -20,6 +21,7 @@ from towline_api.resources import (
     MANAGED_CLUSTER_ADDONS,
     MANAGED_CLUSTERS,
     NAMESPACES,
+    RBAC_GROUP,
     REGISTER_GROUP,
     ROLE_BINDINGS,
     ROLES,
@@ -27,7 +29,6 @@ from towline_api.resources import (
 )
 from towline_certs.identities import alternate_cluster_group, cluster_group
 
-RBAC_GROUP = "rbac.authorization.k8s.io"
 WORK_GROUP = "work.open-cluster-management.io"
 
 Rule = dict[str, Any]
@@ -49,11 +50,6 @@ def rule(
     if only:
         entry["resourceNames"] = list(only)
     return entry
-
-
-def group_subject(group: str) -> KubeObject:
-    """Return a binding's subject for one exact group."""
-    return {"apiGroup": RBAC_GROUP, "kind": "Group", "name": group}
 
 
 def cluster_subjects(cluster: str) -> list[KubeObject]:

@@ -11,11 +11,10 @@ from pathlib import Path
 from typing import Any
 
 from towline_agent.permissions import agent_permissions
-from towline_agent.permissions import user_subject as agent_subject
 from towline_agent.settings import AgentSettings
 from towline_api import names
+from towline_api.rbac_subjects import user_subject
 from towline_hub.permissions import hub_permissions
-from towline_hub.permissions import user_subject as hub_subject
 from towline_hub.settings import HubSettings
 from towline_kube.client import Client
 from towline_kube.kubeconfig import parse_kubeconfig
@@ -49,7 +48,7 @@ async def prepare_hub(plane: ControlPlane, *, folder: Path, **settings: Any) -> 
             whoever comes with a bootstrap token.
     """
     async with admin_client(plane) as admin:
-        await grant(admin, hub_permissions(hub_subject(HUB_USER), installs_crds=True))
+        await grant(admin, hub_permissions(user_subject(HUB_USER), installs_crds=True))
     kubeconfig = keep_kubeconfig(folder, "hub", await plane.kubeconfig_for(HUB_USER))
     given: dict[str, Any] = {
         "kubeconfig": kubeconfig,
@@ -78,7 +77,7 @@ async def prepare_agent(
         addon_namespaces: Where it may look after add-ons.
         settings: Whatever else `AgentSettings` takes.
     """
-    permissions = agent_permissions(agent_subject(AGENT_USER), addon_namespaces=addon_namespaces)
+    permissions = agent_permissions(user_subject(AGENT_USER), addon_namespaces=addon_namespaces)
     async with admin_client(spoke_plane) as admin:
         await grant(admin, permissions)
     bootstrap = await hub_plane.bootstrap_kubeconfig()

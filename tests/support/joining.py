@@ -15,11 +15,12 @@ from support.waiting import eventually, until
 from towline_agent.cluster_session import ClusterSession
 from towline_agent.daemon import Observers, Part
 from towline_agent.daemon import run as run_agent
-from towline_agent.permissions import agent_permissions, user_subject
+from towline_agent.permissions import agent_permissions
 from towline_agent.settings import AgentSettings
 from towline_api.conditions import is_true, with_condition
 from towline_api.crds import HUB_KINDS, crds
 from towline_api.names import CLUSTER_NAME_LABEL, HUB_KUBECONFIG_SECRET
+from towline_api.rbac_subjects import user_subject
 from towline_api.resources import (
     CERTIFICATE_SIGNING_REQUESTS,
     CLUSTER_ROLE_BINDINGS,

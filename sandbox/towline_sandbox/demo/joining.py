@@ -6,6 +6,7 @@ from functools import partial
 
 from towline_agent.permissions import agent_permissions
 from towline_api import condition_types, names
+from towline_api.rbac_subjects import user_subject
 from towline_api.resources import (
     CERTIFICATE_SIGNING_REQUESTS,
     CLUSTER_ROLE_BINDINGS,
@@ -18,7 +19,7 @@ from towline_api.resources import (
 )
 from towline_certs import parse_request
 from towline_certs.policy import SigningRequest
-from towline_hub.permissions import hub_permissions, user_subject
+from towline_hub.permissions import hub_permissions
 from towline_kube.client import Client
 from towline_sandbox.demo.programs import Program
 from towline_sandbox.demo.stage import CLUSTER, PATIENCE, Stage, condition, summarize

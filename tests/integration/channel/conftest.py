@@ -16,8 +16,9 @@ from integration.channel.corner import Corner
 from integration.channel.programs import Program
 from support.plane_clients import admin_client
 from towline_api.names import BOOTSTRAP_GROUP
+from towline_api.rbac_subjects import user_subject
 from towline_api.resources import CLUSTER_ROLE_BINDINGS, CLUSTER_ROLES
-from towline_hub.permissions import hub_permissions, user_subject
+from towline_hub.permissions import hub_permissions
 from towline_kube.client import Client
 from towline_sandbox.kube_plane import KubePlane
 

@@ -12,7 +12,7 @@ from integration.channel.programs import Program
 from support.joining import JoinHub, ensure, grant_agent, obj
 from support.tasks import background
 from support.waiting import until
-from towline_agent.permissions import AGENT_ADDON_ROLE, AGENT_ROLE, agent_permissions, user_subject
+from towline_agent.permissions import AGENT_ADDON_ROLE, AGENT_ROLE, agent_permissions
 from towline_api.conditions import find_condition
 from towline_api.names import (
     ADDON_NAME_LABEL,
@@ -20,6 +20,7 @@ from towline_api.names import (
     CLUSTER_NAME_LABEL,
     addon_hub_kubeconfig_secret,
 )
+from towline_api.rbac_subjects import user_subject
 from towline_api.resources import (
     ADDON_DEPLOYMENT_CONFIGS,
     CERTIFICATE_SIGNING_REQUESTS,

@@ -14,9 +14,10 @@ import pytest_asyncio
 from integration.hub.spoke import Spoke, eventually
 from support.tasks import background
 from towline_api.names import BOOTSTRAP_GROUP
+from towline_api.rbac_subjects import user_subject
 from towline_api.resources import CLUSTER_ROLE_BINDINGS, CLUSTER_ROLES, Resource
 from towline_hub import daemon
-from towline_hub.permissions import hub_permissions, user_subject
+from towline_hub.permissions import hub_permissions
 from towline_hub.settings import HubSettings
 from towline_kube.client import Call, Client
 from towline_kube.kubeconfig import parse_kubeconfig

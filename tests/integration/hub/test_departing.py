@@ -9,6 +9,7 @@ from integration.hub.spoke import Spoke, condition_is, eventually, join, until_c
 from towline_api import names
 from towline_api.condition_types import DELETING, HUB_ACCEPTED, REGISTRATION_APPLIED
 from towline_api.metadata import uid_of
+from towline_api.rbac_subjects import group_subject
 from towline_api.resources import (
     CLUSTER_MANAGEMENT_ADDONS,
     CLUSTER_ROLE_BINDINGS,
@@ -221,7 +222,7 @@ async def test_edited_cluster_rights_are_put_right(
     async with run_hub(), await join(spoke, admin):
         name = names.registration_role_binding(spoke.cluster)
         desired = rbac.registration_role_binding(spoke.cluster)
-        intruder = rbac.group_subject("intruders")
+        intruder = group_subject("intruders")
         await admin.patch(
             ROLE_BINDINGS,
             name,

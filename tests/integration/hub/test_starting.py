@@ -13,6 +13,7 @@ from integration.hub.conftest import HUB_USER, RunHub
 from integration.hub.spoke import Spoke, join
 from support.tasks import background
 from towline_api.errors import ConfigError, TransientError
+from towline_api.rbac_subjects import user_subject
 from towline_api.resources import (
     CLUSTER_ROLE_BINDINGS,
     CLUSTER_ROLES,
@@ -23,7 +24,7 @@ from towline_hub import commands, daemon, rbac
 from towline_hub.accept import AcceptError
 from towline_hub.crd_installation import hub_crds, install_crds, wait_until_served
 from towline_hub.object_writer import holds
-from towline_hub.permissions import HUB_ROLE, hub_permissions, hub_rules, user_subject
+from towline_hub.permissions import HUB_ROLE, hub_permissions, hub_rules
 from towline_hub.settings import HubSettings
 from towline_kube.client import Client
 from towline_kube.clock import SYSTEM_CLOCK

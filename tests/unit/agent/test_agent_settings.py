@@ -5,9 +5,11 @@ from typing import Any
 
 import pytest
 
-from towline_agent.permissions import agent_permissions, service_account_subject
+from towline_agent.permissions import agent_permissions
 from towline_agent.settings import AgentSettings
 from towline_api.errors import ConfigError
+from towline_api.names import AGENT_NAMESPACE
+from towline_api.rbac_subjects import service_account_subject
 from towline_kube.settings import load
 
 
@@ -43,7 +45,7 @@ def test_defaults_are_those_of_ocm() -> None:
 
 
 def rules(*, cluster_wide: bool) -> list[dict[str, Any]]:
-    objects = agent_permissions(service_account_subject("agent"))
+    objects = agent_permissions(service_account_subject("agent", namespace=AGENT_NAMESPACE))
     return [
         rule
         for thing in objects
@@ -63,7 +65,9 @@ def test_no_rule_has_a_wildcard_or_reaches_secrets_cluster_wide() -> None:
 
 def test_in_its_own_namespace_only_its_own_secrets_are_open() -> None:
     """Creating cannot be limited to names in Kubernetes; everything else is."""
-    objects = agent_permissions(service_account_subject("agent"), addon_namespaces=())
+    objects = agent_permissions(
+        service_account_subject("agent", namespace=AGENT_NAMESPACE), addon_namespaces=()
+    )
     (role,) = [thing for thing in objects if thing["kind"] == "Role"]
     for rule in role["rules"]:
         if rule["verbs"] == ["create"]:

@@ -7,6 +7,7 @@ import pytest
 
 from towline_api.addons import AddonConfig
 from towline_api.metadata import ObjectKey
+from towline_api.rbac_subjects import service_account_subject, user_subject
 from towline_api.resources import KubeObject
 from towline_hub import rbac
 from towline_hub.addon_rbac import addon_rbac
@@ -15,8 +16,6 @@ from towline_hub.permissions import (
     crd_installer_rules,
     hub_permissions,
     hub_rules,
-    service_account_subject,
-    user_subject,
 )
 
 Right = tuple[str, str, str, str | None]
