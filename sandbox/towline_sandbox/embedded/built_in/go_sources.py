@@ -54,11 +54,10 @@ class GoPackage:
             json_name, *options = tag.split(",")
             if json_name == "-":
                 continue
-            if not name or "inline" in options:
-                if not json_name:
-                    embedded = {k: f"{v},inline={go_type}" for k, v in self.fields(go_type).items()}
-                    found.update(embedded)
-                    continue
+            if (not name or "inline" in options) and not json_name:
+                embedded = {k: f"{v},inline={go_type}" for k, v in self.fields(go_type).items()}
+                found.update(embedded)
+                continue
             kept = [option for option in options if option in ("omitempty", "omitzero")]
             found[json_name] = ",".join([self._qualified(go_type), *kept])
         return found
