@@ -1,0 +1,45 @@
+"""Values as they appear in Kubernetes' sentences, which Go has written."""
+
+import json
+from typing import Any
+
+
+def plain(value: Any) -> str:
+    """Return a value as Go's `%v` shows it: `map[a:1 b:[x y]]`."""
+    match value:
+        case None:
+            return "<nil>"
+        case bool():
+            return "true" if value else "false"
+        case dict():
+            return f"map[{' '.join(f'{key}:{plain(value[key])}' for key in sorted(value))}]"
+        case list():
+            return f"[{' '.join(map(plain, value))}]"
+        case float() if value.is_integer() and abs(value) < 1e21:
+            return str(int(value))
+        case _:
+            return str(value)
+
+
+def quoted(text: str) -> str:
+    """Return a text as Go's `%q` shows it."""
+    return json.dumps(text, ensure_ascii=False)
+
+
+def type_name(value: Any) -> str:
+    """Return the Go type that a JSON value is decoded into."""
+    match value:
+        case None:
+            return "%!s(<nil>)"
+        case bool():
+            return "bool"
+        case dict():
+            return "map[string]interface {}"
+        case list():
+            return "[]interface {}"
+        case str():
+            return "string"
+        case int():
+            return "int64"
+        case _:
+            return "float64"

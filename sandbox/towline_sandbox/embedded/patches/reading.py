@@ -1,0 +1,67 @@
+"""Patches as text: reading them, and saying what is wrong in the words of Kubernetes."""
+
+import orjson
+import yaml
+
+from towline_api.resources import KubeObject
+from towline_sandbox.embedded.model.failures import bad_request
+
+_OBJECT = "map[string]interface {}"
+_GO_NAMES = {dict: "object", list: "array", str: "string", int: "number", float: "number"}
+
+
+def parse_json(patch: bytes) -> object:
+    """Return the patch as JSON."""
+    try:
+        return orjson.loads(patch)
+    except orjson.JSONDecodeError:
+        raise bad_request("invalid JSON patch") from None
+
+
+def cannot_read(value: object, *, wanted: str = _OBJECT) -> str:
+    """Say that a patch is not of the type it has to be."""
+    found = "bool" if isinstance(value, bool) else _GO_NAMES.get(type(value), "null")
+    return f"json: cannot unmarshal {found} into Go value of type {wanted}"
+
+
+def parse_apply(patch: bytes) -> KubeObject:
+    """Return the object that a caller applies; YAML, of which JSON is a part.
+
+    Raises:
+        ApiFailure: It is neither, or not an object.
+    """
+    try:
+        found = orjson.loads(patch)
+    except orjson.JSONDecodeError:
+        found = _parse_yaml(patch)
+    if found is None:
+        return {}
+    if not isinstance(found, dict):
+        raise bad_request(
+            "error decoding patch: error unmarshaling JSON: while decoding JSON: "
+            f"{cannot_read(found)}"
+        )
+    return found
+
+
+def _parse_yaml(patch: bytes) -> object:
+    try:
+        return yaml.load(patch, Loader=_PlainLoader)  # noqa: S506  # a SafeLoader underneath
+    except yaml.YAMLError as error:
+        raise bad_request(f"error encoding patch: yaml: {_yaml_words(error)}") from None
+
+
+def _yaml_words(error: yaml.YAMLError) -> str:
+    words = str(getattr(error, "problem", None) or error).replace("here", "in this context")
+    mark = getattr(error, "problem_mark", None)
+    return f"line {mark.line + 1}: {words}" if mark is not None and mark.line else words
+
+
+class _PlainLoader(yaml.SafeLoader):
+    """Reads what JSON can hold: dates stay text, as in Kubernetes."""
+
+
+_PlainLoader.yaml_implicit_resolvers = {
+    first: [(tag, pattern) for tag, pattern in resolvers if tag != "tag:yaml.org,2002:timestamp"]
+    for first, resolvers in yaml.SafeLoader.yaml_implicit_resolvers.items()
+}
