@@ -1,0 +1,19 @@
+"""CustomResourceDefinitions: kinds that come and go while the server runs."""
+
+from towline_sandbox.embedded.custom.conversion import WebhookCaller, WebhookUnreachable
+from towline_sandbox.embedded.custom.custom_kinds import CRD_KEY, CustomKinds
+from towline_sandbox.embedded.custom.decoding import decode
+from towline_sandbox.embedded.custom.definitions import CRD_TRAITS, check_crd, fill_crd
+from towline_sandbox.embedded.custom.served import kinds_of
+
+__all__ = [
+    "CRD_KEY",
+    "CRD_TRAITS",
+    "CustomKinds",
+    "WebhookCaller",
+    "WebhookUnreachable",
+    "check_crd",
+    "decode",
+    "fill_crd",
+    "kinds_of",
+]

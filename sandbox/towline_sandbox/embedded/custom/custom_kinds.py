@@ -1,0 +1,235 @@
+"""Keeps the served kinds in step with the CustomResourceDefinitions that are stored."""
+
+import logging
+from collections.abc import Callable
+from datetime import datetime
+from typing import NoReturn, Protocol
+
+from towline_api.resources import CUSTOM_RESOURCE_DEFINITIONS, KubeObject
+from towline_api.timestamps import format_time
+from towline_sandbox.embedded.custom.conditions import condition_is, with_condition
+from towline_sandbox.embedded.custom.conversion import WebhookCaller
+from towline_sandbox.embedded.custom.names import accepted_names
+from towline_sandbox.embedded.custom.served import kinds_of
+from towline_sandbox.embedded.model.kinds import Catalog, StorageKey
+from towline_sandbox.embedded.storage.changes import ChangeType
+from towline_sandbox.embedded.storage.store import Store
+
+log = logging.getLogger(__name__)
+
+CRD_KEY = StorageKey(CUSTOM_RESOURCE_DEFINITIONS.group, CUSTOM_RESOURCE_DEFINITIONS.plural)
+CLEAN_UP = "customresourcecleanup.apiextensions.k8s.io"
+"""Finalizer: a definition stays until the last object of its kind is gone."""
+
+
+class Track(Protocol):
+    """Notes in `managedFields` what the server writes itself."""
+
+    def __call__(self, old: KubeObject, new: KubeObject, *, now: datetime) -> KubeObject:
+        """Return the new object with its fields' owners."""
+
+
+class CustomKinds:
+    """Serves what CustomResourceDefinitions define, and says so in their status.
+
+    Nothing here waits: a definition's kinds are there when the write of the definition has been
+    followed by one turn of the event loop.
+
+    Args:
+        catalog: Gets the kinds.
+        store: Holds the definitions and the objects.
+        caller: Calls conversion webhooks.
+        now: The clock.
+        track: Notes whose the status is.
+    """
+
+    def __init__(
+        self,
+        catalog: Catalog,
+        store: Store,
+        *,
+        caller: WebhookCaller,
+        now: Callable[[], datetime],
+        track: Track | None = None,
+    ) -> None:
+        self._catalog = catalog
+        self._store = store
+        self._caller = caller
+        self._now = now
+        self._track = track
+        self._subscription = store.watch_all()
+        self._terminating: dict[StorageKey, str] = {}
+        self._served: dict[str, tuple[KubeObject, bool]] = {}
+        for crd in store.objects(CRD_KEY):
+            self._settle(crd["metadata"]["name"])
+
+    async def run(self) -> NoReturn:
+        """Follow the definitions until cancelled."""
+        while True:
+            for change in await self._subscription.changes():
+                if change.key == CRD_KEY:
+                    self._settle(change.object["metadata"]["name"])
+                    if change.type is ChangeType.DELETED or _names_changed(change.previous):
+                        self._settle_the_rest()
+                elif change.type is ChangeType.DELETED and change.key in self._terminating:
+                    self._settle(self._terminating[change.key])
+            if not self._subscription.is_open:
+                # Too much came at once to be queued: look at everything again.
+                self._subscription = self._store.watch_all()
+                self._settle_the_rest()
+
+    def settle(self) -> None:
+        """Bring everything in step now, without waiting for `run` to notice."""
+        self._settle_the_rest()
+
+    def _settle_the_rest(self) -> None:
+        for crd in self._store.objects(CRD_KEY):
+            self._settle(crd["metadata"]["name"])
+
+    def _settle(self, name: str) -> None:
+        crd = self._store.find(CRD_KEY, namespace=None, name=name)
+        if crd is None:
+            if self._served.pop(name, None) is not None:
+                self._catalog.remove(_owner(name))
+            return
+        if "deletionTimestamp" in crd["metadata"]:
+            self._terminate(crd)
+        else:
+            self._serve(self._with_names(crd))
+
+    def _with_names(self, crd: KubeObject) -> KubeObject:
+        names, clash = accepted_names(
+            crd, others=self._store.objects(CRD_KEY), built_in=self._catalog
+        )
+        status = {"conditions": [], **(crd.get("status") or {}), "acceptedNames": names}
+        status["conditions"] = status["conditions"] or []
+        found = {**crd, "status": status}
+        now = self._now()
+        is_established = condition_is(crd, "Established", "True")
+        if clash is not None:
+            found = with_condition(
+                found, "NamesAccepted", "False", reason=clash.reason, message=str(clash), now=now
+            )
+            if not is_established:
+                found = with_condition(
+                    found,
+                    "Established",
+                    "False",
+                    reason="NotAccepted",
+                    message="not all names are accepted",
+                    now=now,
+                )
+        else:
+            found = with_condition(
+                found,
+                "NamesAccepted",
+                "True",
+                reason="NoConflicts",
+                message="no conflicts found",
+                now=now,
+            )
+            if not is_established:
+                found = with_condition(
+                    found,
+                    "Established",
+                    "True",
+                    reason="InitialNamesAccepted",
+                    message="the initial names have been accepted",
+                    now=now,
+                )
+        return self._written(crd, found)
+
+    def _serve(self, crd: KubeObject, *, is_terminating: bool = False) -> None:
+        name = crd["metadata"]["name"]
+        if not condition_is(crd, "Established", "True"):
+            if self._served.pop(name, None) is not None:
+                self._catalog.remove(_owner(name))
+            return
+        accepted = {**crd["spec"], "names": crd["status"]["acceptedNames"]}
+        wanted = (accepted, is_terminating)
+        if self._served.get(name) == wanted:
+            return
+        kinds = kinds_of(
+            {**crd, "spec": accepted}, caller=self._caller, is_terminating=is_terminating
+        )
+        self._catalog.put(_owner(name), kinds)
+        self._served[name] = wanted
+        log.debug("custom kind served", extra={"object": name})
+
+    def _terminate(self, crd: KubeObject) -> None:
+        """Delete a definition's objects; let it go once there are none."""
+        metadata = crd["metadata"]
+        if CLEAN_UP not in metadata.get("finalizers", ()):
+            return
+        self._serve(crd, is_terminating=True)
+        key = StorageKey(crd["spec"]["group"], crd["spec"]["names"]["plural"])
+        self._terminating[key] = metadata["name"]
+        if condition_is(crd, "Established", "True"):
+            crd = self._told(
+                crd, "InstanceDeletionInProgress", "CustomResource deletion is in progress"
+            )
+            self._delete_objects(key)
+        if self._store.objects(key):
+            return
+        del self._terminating[key]
+        self._let_go(crd)
+
+    def _let_go(self, crd: KubeObject) -> None:
+        name = crd["metadata"]["name"]
+        finalizers = [each for each in crd["metadata"]["finalizers"] if each != CLEAN_UP]
+        self._served.pop(name, None)
+        self._catalog.remove(_owner(name))
+        if finalizers:
+            rest = {**crd, "metadata": {**crd["metadata"], "finalizers": finalizers}}
+            self._written(crd, rest)
+            return
+        self._store.delete(
+            CRD_KEY,
+            namespace=None,
+            name=name,
+            expected_revision=crd["metadata"]["resourceVersion"],
+        )
+
+    def _delete_objects(self, key: StorageKey) -> None:
+        for obj in self._store.objects(key):
+            metadata = obj["metadata"]
+            revision = metadata["resourceVersion"]
+            if not metadata.get("finalizers"):
+                self._store.delete(
+                    key,
+                    namespace=metadata.get("namespace"),
+                    name=metadata["name"],
+                    expected_revision=revision,
+                )
+            elif "deletionTimestamp" not in metadata:
+                marked = {
+                    **metadata,
+                    "deletionGracePeriodSeconds": 0,
+                    "deletionTimestamp": format_time(self._now()),
+                    "generation": metadata.get("generation", 0) + 1,
+                }
+                self._store.replace(key, {**obj, "metadata": marked}, expected_revision=revision)
+
+    def _told(self, crd: KubeObject, reason: str, message: str) -> KubeObject:
+        found = with_condition(
+            crd, "Terminating", "True", reason=reason, message=message, now=self._now()
+        )
+        return self._written(crd, found)
+
+    def _written(self, old: KubeObject, new: KubeObject) -> KubeObject:
+        if new == old:
+            return old
+        if self._track is not None:
+            new = self._track(old, new, now=self._now())
+        return self._store.replace(
+            CRD_KEY, new, expected_revision=old["metadata"]["resourceVersion"]
+        )
+
+
+def _owner(name: str) -> str:
+    return f"crd/{name}"
+
+
+def _names_changed(previous: KubeObject | None) -> bool:
+    """Return whether a change of a definition can free a name for another."""
+    return previous is not None
