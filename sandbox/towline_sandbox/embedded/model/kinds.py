@@ -15,9 +15,12 @@ from towline_sandbox.embedded.model.schema import ANYTHING, Schema
 if TYPE_CHECKING:
     from towline_sandbox.embedded.model.calls import Call
 
+Complete = Callable[[KubeObject], None]
+"""Sets, in place, what a field that was left out stands for. Runs on whatever callers send, before
+anything else: the fields belong to the caller as if it had written them."""
+
 Fill = Callable[["Call", KubeObject, KubeObject | None], None]
-"""Sets, in place, what the server sets itself: defaults, stamped fields, what a caller may not
-touch. Gets the call, the object about to be stored (a private copy) and the one stored now."""
+"""Sets, in place, what the server sets itself: stamped fields, what a caller may not touch. Gets the call, the object about to be stored (a private copy) and the one stored now."""
 
 Check = Callable[["Call", KubeObject, KubeObject | None], Iterable[Cause]]
 """Names every rule of the kind that the object about to be stored breaks. Pure."""
@@ -104,7 +107,9 @@ class Traits:
     """How the objects of a kind behave when written.
 
     Args:
-        fill: Sets what the server sets. Runs after the caller's change, before `check`.
+        complete: Sets the defaults of a kind. The fields then are the caller's.
+        fill: Sets what the server sets. Runs after the caller's change, before `check`; nobody
+            owns what it sets.
         check: Names broken rules of this kind. Metadata has been checked already.
         check_name: Says what is wrong with a name.
         counts_generation: Whether a change outside metadata and status raises `generation`.
@@ -114,6 +119,7 @@ class Traits:
             and a few others in Kubernetes). Apply always does.
     """
 
+    complete: Complete = _keep
     fill: Fill = _keep
     check: Check = _allow
     check_name: NameCheck = _any_name
