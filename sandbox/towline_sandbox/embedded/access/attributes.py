@@ -97,7 +97,7 @@ def forbidden(user: User, attributes: Attributes, *, reason: str = "") -> ApiFai
     if reason:
         sentence = f"{sentence}: {reason}"
     if not attributes.is_resource:
-        return ApiFailure(403, "Forbidden", f"forbidden: {sentence}")
+        return ApiFailure(403, "Forbidden", f"forbidden: {sentence}", details={})
     qualified = Resource(
         attributes.group, attributes.version, attributes.resource, "", namespaced=False
     ).qualified

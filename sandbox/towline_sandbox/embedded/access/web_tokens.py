@@ -78,7 +78,7 @@ def verify_signature(token: str, *, key: ec.EllipticCurvePublicKey) -> None:
         raise TokenError(_BAD_SIGNATURE) from None
 
 
-_BAD_SIGNATURE = "square/go-jose: error in cryptographic primitive"
+_BAD_SIGNATURE = "go-jose/go-jose: error in cryptographic primitive"
 
 
 def _encode_json(value: object) -> str:

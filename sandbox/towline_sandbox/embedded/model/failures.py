@@ -37,7 +37,7 @@ class ApiFailure(Exception):  # noqa: N818  # it is an answer to a call, not an 
         code: HTTP status.
         reason: Kubernetes' word for the refusal, for example `NotFound`.
         message: The refusal, for people.
-        details: `details` of the Status; left out when empty.
+        details: `details` of the Status; left out when None, while Kubernetes shows some empty.
         retry_after_seconds: When to try again; becomes the header `Retry-After` as well.
     """
 
@@ -55,6 +55,7 @@ class ApiFailure(Exception):  # noqa: N818  # it is an answer to a call, not an 
         self.reason = reason
         self.message = message
         self.details: KubeObject = dict(details or {})
+        self._has_details = details is not None or retry_after_seconds is not None
         self.retry_after_seconds = retry_after_seconds
         if retry_after_seconds is not None:
             self.details["retryAfterSeconds"] = retry_after_seconds
@@ -69,7 +70,7 @@ class ApiFailure(Exception):  # noqa: N818  # it is an answer to a call, not an 
             "message": self.message,
             "reason": self.reason,
         }
-        if self.details:
+        if self._has_details or self.details:
             answer["details"] = self.details
         answer["code"] = self.code
         return answer
@@ -108,7 +109,9 @@ def not_found(resource: Resource, name: str) -> ApiFailure:
 
 def path_not_found() -> ApiFailure:
     """Nothing is served at this path."""
-    return ApiFailure(404, "NotFound", "the server could not find the requested resource")
+    return ApiFailure(
+        404, "NotFound", "the server could not find the requested resource", details={}
+    )
 
 
 def method_not_allowed(resource: Resource, verb: str) -> ApiFailure:
