@@ -43,3 +43,19 @@ def type_name(value: Any) -> str:
             return "int64"
         case _:
             return "float64"
+
+
+def literal(value: Any) -> str:
+    """Return a value as Go's `%#v` shows it."""
+    match value:
+        case None:
+            return "interface {}(nil)"
+        case str():
+            return quoted(value)
+        case dict():
+            items = ", ".join(f"{quoted(key)}:{literal(value[key])}" for key in sorted(value))
+            return f"map[string]interface {{}}{{{items}}}"
+        case list():
+            return f"[]interface {{}}{{{', '.join(map(literal, value))}}}"
+        case _:
+            return plain(value)

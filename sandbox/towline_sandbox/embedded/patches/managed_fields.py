@@ -99,7 +99,7 @@ def tracked_changes(
     """Return what a write changes, without what it does not reach."""
     if old is None:
         old = {"apiVersion": new.get("apiVersion"), "kind": new.get("kind")}
-    changes = compare(_untracked(old), _untracked(new), shape=shape_of(kind))
+    changes = compare(without_owners(old), without_owners(new), shape=shape_of(kind))
     return Changes(
         reached(changes.removed, kind=kind, subresource=subresource),
         reached(changes.written, kind=kind, subresource=subresource),
@@ -117,6 +117,14 @@ def taken_from(owners: Mapping[Identity, Owner], changes: Changes) -> Owners:
     return left
 
 
+def without_owners(obj: KubeObject) -> KubeObject:
+    """Return the object without `metadata.managedFields`; the rest of it is shared."""
+    metadata = obj.get("metadata")
+    if not isinstance(metadata, dict) or "managedFields" not in metadata:
+        return obj
+    return {**obj, "metadata": {k: v for k, v in metadata.items() if k != "managedFields"}}
+
+
 def _owners_before(old: KubeObject | None, new: KubeObject, *, subresource: str) -> Owners | None:
     """Return the owners that the write starts from; None if the caller asks to forget them."""
     stored, sent = entries_of(old), entries_of(new)
@@ -125,13 +133,6 @@ def _owners_before(old: KubeObject | None, new: KubeObject, *, subresource: str)
     if is_reset(sent):
         return None if old is not None else {}
     return sent_owners(sent) or stored_owners(stored)
-
-
-def _untracked(obj: KubeObject) -> KubeObject:
-    metadata = obj.get("metadata")
-    if not isinstance(metadata, dict) or "managedFields" not in metadata:
-        return obj
-    return {**obj, "metadata": {k: v for k, v in metadata.items() if k != "managedFields"}}
 
 
 def _capped(owners: Owners) -> Owners:

@@ -1,0 +1,152 @@
+"""Server-side apply: a manager says all it wants, and the server knows what it wanted before.
+
+Fields that others want otherwise are conflicts, unless the manager forces them. What it wanted
+before and does not want any more goes, unless somebody else owns it too.
+"""
+
+from dataclasses import replace
+from datetime import datetime
+from typing import Any
+
+from towline_api.resources import KubeObject
+from towline_sandbox.embedded.model.failures import bad_request
+from towline_sandbox.embedded.model.kinds import Kind
+from towline_sandbox.embedded.patches import client_side_apply
+from towline_sandbox.embedded.patches.conflicts import conflicts_over, refusal
+from towline_sandbox.embedded.patches.conformity import check_applied
+from towline_sandbox.embedded.patches.field_sets import (
+    NOTHING,
+    FieldSet,
+    difference,
+    intersection,
+    union,
+)
+from towline_sandbox.embedded.patches.managed_fields import (
+    taken_from,
+    tracked_changes,
+    updated,
+    without_owners,
+)
+from towline_sandbox.embedded.patches.merging import merge
+from towline_sandbox.embedded.patches.owners import (
+    Operation,
+    Owner,
+    Owners,
+    entries_of,
+    stored_owners,
+    time_text,
+    with_owners,
+)
+from towline_sandbox.embedded.patches.removal import fields_of, named, without
+from towline_sandbox.embedded.patches.shapes import Shape, shape_of
+from towline_sandbox.embedded.patches.untracked import owned_by_callers, reached
+from towline_sandbox.embedded.patches.values import is_same, private
+
+_BEFORE_FIRST_APPLY = "before-first-apply"
+
+
+def apply(
+    live: KubeObject | None,
+    applied: KubeObject,
+    *,
+    kind: Kind,
+    manager: str,
+    force: bool,
+    subresource: str,
+    now: datetime,
+) -> KubeObject:
+    """Return the object with what the manager applies, and with its owners as they are then.
+
+    The result is a private copy without defaults: those are nobody's and filled in afterwards.
+
+    Args:
+        live: The stored object; None if there is none.
+        applied: All that the manager wants.
+        kind: Kind of the object.
+        manager: Who applies.
+        force: Take fields from others that want them otherwise.
+        subresource: What is applied to; empty for the object itself.
+        now: When.
+
+    Raises:
+        ApiFailure: The applied object is no good, or conflicts with what others own.
+    """
+    _check(applied, kind)
+    check_applied(applied, kind=kind)
+    owners = stored_owners(entries_of(live))
+    base = {"apiVersion": kind.resource.api_version, "kind": kind.resource.kind}
+    stored = base if live is None else without_owners(live)
+    if not owners and live is not None:
+        owners = updated(
+            {},
+            old=None,
+            new=live,
+            kind=kind,
+            manager=_BEFORE_FIRST_APPLY,
+            subresource=subresource,
+            now=now,
+        )
+    me = Owner(
+        manager=manager,
+        operation=Operation.APPLY,
+        api_version=kind.resource.api_version,
+        subresource=subresource,
+        time=None,
+        fields=reached(
+            fields_of(applied, shape=shape_of(kind)), kind=kind, subresource=subresource
+        ),
+    )
+    earlier = owners.get(me.identity)
+    if earlier is not None:
+        me = replace(me, time=earlier.time)
+    owners = {**owners, me.identity: me}
+    wanted = merge(stored, applied, shape=shape_of(kind))
+    if earlier is not None and earlier.fields:
+        wanted = _pruned(wanted, owners, dropped_from=earlier.fields, shape=shape_of(kind))
+    changes = tracked_changes(stored, wanted, kind=kind, subresource=subresource)
+    conflicts = conflicts_over(changes.written, owners, except_for=me.identity)
+    if conflicts and not force:
+        conflicts = client_side_apply.still_conflicting(
+            conflicts, live=stored, kind=kind, manager=manager
+        )
+        if conflicts:
+            raise refusal(conflicts)
+    others = {identity: owner for identity, owner in owners.items() if identity != me.identity}
+    after = taken_from(others, changes)
+    if not is_same(stored, wanted):
+        me = replace(me, time=time_text(now))
+    mine = me.owning(owned_by_callers(me.fields))
+    if mine.fields:
+        after[mine.identity] = mine
+    result = with_owners(private(wanted), after)
+    return client_side_apply.with_last_applied(result, applied=applied, manager=manager)
+
+
+def _check(applied: KubeObject, kind: Kind) -> None:
+    version, name = applied.get("apiVersion") or "", applied.get("kind") or ""
+    if (version, name) != (kind.resource.api_version, kind.resource.kind):
+        raise bad_request(f"invalid object type: {version or '/'}, Kind={name}")
+    if entries_of(applied) is not None:
+        raise bad_request("metadata.managedFields must be nil")
+
+
+def _pruned(merged: Any, owners: Owners, *, dropped_from: FieldSet, shape: Shape) -> Any:
+    """Return the object without what the manager owned before and nobody owns now.
+
+    Args:
+        merged: The object, as the manager wants it over what is stored.
+        owners: All owners; the manager with what it wants now.
+        dropped_from: What the manager owned before.
+        shape: Shape of the object.
+    """
+    last = named(dropped_from, shape=shape)
+    bare = without(merged, last, shape=shape)
+    owned: FieldSet = NOTHING
+    for owner in owners.values():
+        owned = union(owned, owner.fields)
+    everything = named(fields_of(merged, shape=shape), shape=shape)
+    kept = union(named(fields_of(bare, shape=shape), shape=shape), named(owned, shape=shape))
+    bare = without(merged, difference(everything, kept), shape=shape)
+    # Below what was dropped may be fields that this manager never owned: they stay.
+    left = named(fields_of(bare, shape=shape), shape=shape)
+    return without(merged, intersection(difference(everything, left), last), shape=shape)
