@@ -9,7 +9,7 @@ from hypothesis import HealthCheck, settings
 
 from support.clock import FakeClock
 
-pytest_plugins = ["support.planes_plugin"]
+pytest_plugins = ["support.planes_plugin", "support.conformance_count"]
 
 # Whoever starts the tests in the background has them ignore Ctrl-C, and what a process ignores its
 # children ignore as well: tests that interrupt a program would wait for nothing.
