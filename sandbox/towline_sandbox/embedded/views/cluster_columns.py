@@ -36,7 +36,6 @@ PRIORITY_CLASSES = (
     AGE,
     text("PreemptionPolicy", "preemptionPolicy"),
 )
-RUNTIME_CLASSES = (NAME, text("Handler", "handler"), AGE)
 
 
 def _node_status(node: KubeObject) -> str:
@@ -80,26 +79,6 @@ NODES = (
     _node_info("OS-Image", "osImage"),
     _node_info("Kernel-Version", "kernelVersion"),
     _node_info("Container-Runtime", "containerRuntimeVersion"),
-)
-
-
-def _quota(*, limits: bool) -> Callable[[KubeObject], object]:
-    def value(quota: KubeObject) -> str:
-        used = find(quota, "status", "used", default={})
-        return ", ".join(
-            f"{name}: {used.get(name, 0)}/{most}"
-            for name, most in sorted(find(quota, "status", "hard", default={}).items())
-            if name.startswith("limits.") is limits
-        )
-
-    return value
-
-
-RESOURCE_QUOTAS = (
-    NAME,
-    cell("Request", _quota(limits=False)),
-    cell("Limit", _quota(limits=True)),
-    AGE,
 )
 
 
@@ -206,4 +185,3 @@ CERTIFICATE_SIGNING_REQUESTS = (
     cell("RequestedDuration", _requested_duration),
     cell("Condition", _request_condition),
 )
-CLUSTER_TRUST_BUNDLES = (NAME, text("SignerName", "spec", "signerName", missing=NONE))

@@ -8,7 +8,13 @@ import orjson
 
 from towline_api.resources import KubeObject
 from towline_sandbox.embedded.model.failures import path_not_found
-from towline_sandbox.embedded.model.kinds import Catalog, GroupVersion, Kind, Subresource
+from towline_sandbox.embedded.model.kinds import (
+    Catalog,
+    GroupVersion,
+    Kind,
+    StorageKey,
+    Subresource,
+)
 from towline_sandbox.embedded.views.api_groups import Groups, in_order, is_built_in
 from towline_sandbox.embedded.views.documents import (
     JSON,
@@ -32,6 +38,10 @@ _CUSTOM_VERBS = (
     "watch",
 )
 """In the order that custom kinds show them; those of built-in kinds are sorted."""
+
+
+_STORED_VERSIONS = {StorageKey("apiextensions.k8s.io", "customresourcedefinitions"): "v1beta1"}
+"""Versions that Kubernetes stores objects in without serving them; the hash tells them, too."""
 
 
 class Discovery:
@@ -203,7 +213,8 @@ def _subresource_type(kind: Kind, subresource: Subresource) -> tuple[GroupVersio
 
 
 def _storage_version_hash(kind: Kind) -> str:
-    stored = f"{kind.storage_key.group}/{kind.storage_version}/{kind.resource.kind}"
+    version = _STORED_VERSIONS.get(kind.storage_key, kind.storage_version)
+    stored = f"{kind.storage_key.group}/{version}/{kind.resource.kind}"
     return base64.b64encode(hashlib.sha256(stored.encode()).digest()[:8]).decode()
 
 

@@ -21,15 +21,17 @@ def _established(crd: KubeObject) -> bool:
     )
 
 
+def _versions(crd: KubeObject) -> str:
+    served = [each for each in find(crd, "spec", "versions", default=()) if each.get("served")]
+    return comma_separated(
+        sorted(f"{each['name']}{'(storage)' if each.get('storage') else ''}" for each in served)
+    )
+
+
 CUSTOM_RESOURCE_DEFINITIONS = (
     NAME,
     text("Scope", "spec", "scope"),
-    cell(
-        "Versions",
-        lambda each: comma_separated(
-            version["name"] for version in find(each, "spec", "versions", default=())
-        ),
-    ),
+    cell("Versions", _versions),
     CREATED_AT,
     text("Group", "spec", "group", wide=True),
     text("Kind", "spec", "names", "kind", wide=True),
@@ -40,8 +42,6 @@ CUSTOM_RESOURCE_DEFINITIONS = (
     ),
     cell("Established", _established, type_="boolean", wide=True),
 )
-
-WEBHOOK_CONFIGURATIONS = (NAME, length("Webhooks", "webhooks", type_="integer"), AGE)
 
 
 def _param_kind(policy: KubeObject) -> str:
@@ -83,12 +83,6 @@ def _as_go_prints(selector: KubeObject) -> str:
 VALIDATING_ADMISSION_POLICIES = (
     NAME,
     length("Validations", "spec", "validations", type_="integer"),
-    cell("ParamKind", _param_kind),
-    AGE,
-)
-MUTATING_ADMISSION_POLICIES = (
-    NAME,
-    length("Mutations", "spec", "mutations", type_="integer"),
     cell("ParamKind", _param_kind),
     AGE,
 )

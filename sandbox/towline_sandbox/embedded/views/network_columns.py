@@ -57,23 +57,6 @@ SERVICES = (
 )
 
 
-def _endpoints(each: KubeObject) -> str:
-    found = []
-    for subset in find(each, "subsets", default=()):
-        addresses = [address.get("ip", "") for address in subset.get("addresses", ())]
-        ports = subset.get("ports", ())
-        if not ports:  # of a service without ports of its own
-            found += addresses
-        found += [
-            f"[{address}]:{port['port']}" if ":" in address else f"{address}:{port['port']}"
-            for port in ports
-            for address in addresses
-        ]
-    return first_few(found, missing=NONE)
-
-
-ENDPOINTS = (NAME, cell("Endpoints", _endpoints), AGE)
-
 ENDPOINT_SLICES = (
     NAME,
     text("AddressType", "addressType"),
@@ -129,29 +112,9 @@ INGRESSES = (
 )
 
 
-def _class_parameters(ingress_class: KubeObject) -> str:
-    parameters = find(ingress_class, "spec", "parameters")
-    if parameters is None:
-        return NONE
-    group = f".{parameters['apiGroup']}" if parameters.get("apiGroup") else ""
-    return f"{parameters['kind']}{group}/{parameters['name']}"
-
-
-INGRESS_CLASSES = (
-    NAME,
-    text("Controller", "spec", "controller"),
-    cell("Parameters", _class_parameters),
-    AGE,
-)
-
 NETWORK_POLICIES = (
     NAME,
     cell("Pod-Selector", lambda each: selector(find(each, "spec", "podSelector"))),
-    AGE,
-)
-SERVICE_CIDRS = (
-    NAME,
-    cell("CIDRs", lambda each: comma_separated(find(each, "spec", "cidrs", default=()))),
     AGE,
 )
 

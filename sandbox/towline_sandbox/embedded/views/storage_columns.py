@@ -73,29 +73,6 @@ PERSISTENT_VOLUME_CLAIMS = (
 )
 
 
-def _claim(volume: KubeObject) -> str:
-    claim = find(volume, "spec", "claimRef")
-    return "" if claim is None else f"{claim.get('namespace', '')}/{claim.get('name', '')}"
-
-
-PERSISTENT_VOLUMES = (
-    NAME,
-    text("Capacity", "spec", "capacity", "storage", missing="0"),
-    cell(
-        "Access Modes",
-        lambda each: _access_modes(find(each, "spec", "accessModes", default=())),
-    ),
-    text("Reclaim Policy", "spec", "persistentVolumeReclaimPolicy"),
-    cell("Status", _phase),
-    cell("Claim", _claim),
-    cell("StorageClass", _storage_class),
-    _ATTRIBUTES_CLASS,
-    text("Reason", "status", "reason"),
-    AGE,
-    _VOLUME_MODE,
-)
-
-
 def _class_name(storage_class: KubeObject) -> str:
     annotations = find(storage_class, "metadata", "annotations", default={})
     is_default = any(annotations.get(each) == "true" for each in _DEFAULT_CLASS_ANNOTATIONS)

@@ -73,26 +73,15 @@ PODS = (
     cell("Readiness Gates", _readiness_gates, wide=True),
 )
 
-_template_names, _template_images = containers("template")
-POD_TEMPLATES = (
-    NAME,
-    cell("Containers", _template_names.value),
-    cell("Images", _template_images.value),
-    cell("Pod Labels", lambda each: labels(find(each, "template", "metadata", "labels"))),
-)
 
-_REPLICAS = (
+REPLICA_SETS = (
     NAME,
     number("Desired", "spec", "replicas"),
     number("Current", "status", "replicas"),
     number("Ready", "status", "readyReplicas"),
     AGE,
     *containers(*_TEMPLATE),
-)
-REPLICA_SETS = (*_REPLICAS, _SELECTOR)
-REPLICATION_CONTROLLERS = (
-    *_REPLICAS,
-    cell("Selector", lambda each: labels(find(each, "spec", "selector")), wide=True),
+    _SELECTOR,
 )
 
 DEPLOYMENTS = (
@@ -120,22 +109,6 @@ DAEMON_SETS = (
     _SELECTOR,
 )
 
-
-def _owner(revision: KubeObject) -> str:
-    for owner in find(revision, "metadata", "ownerReferences", default=()):
-        if owner.get("controller"):
-            group, _, _version = owner.get("apiVersion", "").rpartition("/")
-            kind = owner.get("kind", "").lower()
-            return f"{kind}.{group}/{owner.get('name')}" if group else f"{kind}/{owner.get('name')}"
-    return NONE
-
-
-CONTROLLER_REVISIONS = (
-    NAME,
-    cell("Controller", _owner),
-    number("Revision", "revision", type_="string"),
-    AGE,
-)
 
 _JOB_WORDS = (
     ("Complete", "Complete"),
