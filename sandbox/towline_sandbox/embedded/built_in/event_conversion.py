@@ -27,6 +27,11 @@ async def convert(objects: Sequence[KubeObject], api_version: str) -> list[KubeO
     return [_converted(event, api_version) for event in objects]
 
 
+def in_core_form(event: KubeObject) -> KubeObject:
+    """Return an Event of either group as the core group says it."""
+    return _converted(event, "v1")
+
+
 def _converted(event: KubeObject, api_version: str) -> KubeObject:
     if event.get("apiVersion") == api_version:
         return event

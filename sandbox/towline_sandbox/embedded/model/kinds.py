@@ -20,7 +20,8 @@ Complete = Callable[[KubeObject], None]
 anything else: the fields belong to the caller as if it had written them."""
 
 Fill = Callable[["Call", KubeObject, KubeObject | None], None]
-"""Sets, in place, what the server sets itself: stamped fields, what a caller may not touch. Gets the call, the object about to be stored (a private copy) and the one stored now."""
+"""Sets, in place, what the server sets itself: stamped fields, what a caller may not touch. Gets
+the call, the object about to be stored (a private copy) and the one stored now."""
 
 Check = Callable[["Call", KubeObject, KubeObject | None], Iterable[Cause]]
 """Names every rule of the kind that the object about to be stored breaks. Pure."""
@@ -117,6 +118,7 @@ class Traits:
             the selector's name and what computes the value as text.
         may_create_by_update: Whether an update of what is not there creates it (Leases, Events
             and a few others in Kubernetes). Apply always does.
+        comes_with_status: Whether who creates an object may set its status right away (Nodes).
     """
 
     complete: Complete = _keep
@@ -126,6 +128,7 @@ class Traits:
     counts_generation: bool = False
     selectable: Mapping[str, Callable[[KubeObject], str]] = field(default_factory=dict)
     may_create_by_update: bool = False
+    comes_with_status: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -147,7 +150,7 @@ class Kind:
         convert: Turns objects of this group and plural into another version; None if all versions
             have the same form, apart from `apiVersion`.
         stored_group: Group its objects are stored in, where that is not its own: the Events of
-            `events.k8s.io` are those of the core group, seen differently. Such a kind has `convert`.
+            `events.k8s.io` are those of the core group, seen differently. It has `convert` then.
         custom: Whether it comes from a CustomResourceDefinition: pruned, no strategic merge patch.
     """
 
