@@ -1,0 +1,95 @@
+"""Deletes certificate requests that nobody needs any more."""
+
+import base64
+import logging
+from collections.abc import Callable, Iterator
+from datetime import datetime, timedelta
+from typing import NoReturn
+
+from cryptography import x509
+
+from towline_api.resources import CERTIFICATE_SIGNING_REQUESTS, KubeObject
+from towline_api.timestamps import parse_time
+from towline_kube.controller import DONE, Result
+from towline_sandbox.embedded.controllers.own_calls import OwnCalls
+from towline_sandbox.embedded.controllers.request_signer import REQUESTS
+from towline_sandbox.embedded.controllers.running import passes
+from towline_sandbox.embedded.storage.changes import Change, ChangeType
+from towline_sandbox.embedded.storage.store import Store
+
+log = logging.getLogger(__name__)
+
+DECIDED_AGE = timedelta(hours=1)
+"""How long issued, denied and failed requests are kept."""
+UNDECIDED_AGE = timedelta(hours=24)
+"""How long requests are kept that nobody decided on, or that were approved but not signed."""
+
+
+def deletion_time(csr: KubeObject) -> datetime | None:
+    """Return when a request is no longer needed; None if it is kept for good."""
+    return min(_deadlines(csr), default=None)
+
+
+def _deadlines(csr: KubeObject) -> Iterator[datetime]:
+    status = csr.get("status") or {}
+    conditions = status.get("conditions") or []
+    certificate = status.get("certificate")
+    if not conditions:
+        yield parse_time(csr["metadata"]["creationTimestamp"]) + UNDECIDED_AGE
+    for condition in conditions:
+        updated = condition.get("lastUpdateTime")
+        decided = {"Approved": certificate is not None, "Denied": True, "Failed": True}
+        if updated and decided.get(condition["type"], False):
+            yield parse_time(updated) + DECIDED_AGE
+        elif updated and condition["type"] == "Approved":
+            yield parse_time(updated) + UNDECIDED_AGE
+    if certificate is not None and any(each["type"] == "Approved" for each in conditions):
+        leaf = x509.load_pem_x509_certificates(base64.b64decode(certificate))[0]
+        yield leaf.not_valid_after_utc
+
+
+class RequestCleaner:
+    """Deletes old certificate requests, as kube-controller-manager does.
+
+    That one looks once an hour; this one when the time has come.
+
+    Args:
+        store: Where requests are.
+        calls: Deletes them.
+        now: The clock, which tests may move.
+    """
+
+    def __init__(self, store: Store, *, calls: OwnCalls, now: Callable[[], datetime]) -> None:
+        self._store = store
+        self._calls = calls
+        self._now = now
+        self._passes = passes("clean-requests", self._clean)
+
+    def note(self, change: Change) -> None:
+        """Look at a request that changed."""
+        if change.key == REQUESTS and change.type is not ChangeType.DELETED:
+            self._passes.enqueue(change.object["metadata"]["name"])
+
+    def look_at_everything(self) -> None:
+        """Look at all requests."""
+        for request in self._store.objects(REQUESTS):
+            self._passes.enqueue(request["metadata"]["name"])
+
+    async def run(self) -> NoReturn:
+        """Work until cancelled."""
+        await self._passes.run()
+
+    async def _clean(self, name: str) -> Result:
+        request = self._store.find(REQUESTS, namespace=None, name=name)
+        if request is None:
+            return DONE
+        due = deletion_time(request)
+        if due is None:
+            return DONE
+        left = due - self._now()
+        if left >= timedelta(0):
+            # Kubernetes deletes what is older than the limit, not what is just as old.
+            return Result(look_again_in=left + timedelta(seconds=1))
+        await self._calls.delete(CERTIFICATE_SIGNING_REQUESTS, name, uid=request["metadata"]["uid"])
+        log.debug("certificate request deleted because of its age", extra={"csr": name})
+        return DONE
