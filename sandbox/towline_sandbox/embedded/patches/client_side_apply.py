@@ -11,6 +11,7 @@ from towline_sandbox.embedded.model.kinds import Kind
 from towline_sandbox.embedded.patches.comparison import compare
 from towline_sandbox.embedded.patches.conflicts import Conflict
 from towline_sandbox.embedded.patches.field_sets import FieldSet, difference, intersection, of_paths
+from towline_sandbox.embedded.patches.go_words import json_text
 from towline_sandbox.embedded.patches.removal import fields_of
 from towline_sandbox.embedded.patches.shapes import shape_of
 
@@ -42,7 +43,7 @@ def with_last_applied(result: KubeObject, *, applied: KubeObject, manager: str) 
         metadata["annotations"] = {
             key: value for key, value in metadata["annotations"].items() if key != LAST_APPLIED
         }
-    text = orjson.dumps({**applied, "metadata": metadata}, option=orjson.OPT_SORT_KEYS).decode()
+    text = json_text({**applied, "metadata": metadata})
     annotations = {**annotations, LAST_APPLIED: f"{text}\n"}
     if sum(len(key) + len(value) for key, value in annotations.items()) > _ROOM_FOR_ANNOTATIONS:
         del annotations[LAST_APPLIED]

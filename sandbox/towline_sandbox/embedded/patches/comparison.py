@@ -107,12 +107,18 @@ def _compare_maps(old: Any, new: Any, shape: MapShape) -> _Found:
         return _leaf(old, new)
     removed: FieldSet = {}
     written: FieldSet = {}
+    both_there = before is not None and after is not None
     for name in {**(before or {}), **(after or {})}:
         was = ABSENT if before is None else before.get(name, ABSENT)
         now = ABSENT if after is None else after.get(name, ABSENT)
-        if was is not now:
-            _note(field_step(name), _compare(was, now, shape.below(name)), removed, written)
+        if was is now or (both_there and not shape.nulls_count and _are_nothing(was, now)):
+            continue
+        _note(field_step(name), _compare(was, now, shape.below(name)), removed, written)
     return _closed(removed, written, old=old, new=new)
+
+
+def _are_nothing(old: Any, new: Any) -> bool:
+    return (old is None or old is ABSENT) and (new is None or new is ABSENT)
 
 
 def _compare_lists(old: Any, new: Any, shape: ListShape) -> _Found:

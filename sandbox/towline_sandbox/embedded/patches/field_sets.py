@@ -10,8 +10,7 @@ Trees are shared and never changed. What an operation leaves as it was is the sa
 import json
 from functools import lru_cache
 from typing import Any, TypeAlias
-
-import orjson
+from towline_sandbox.embedded.patches.go_words import json_text
 
 FieldSet: TypeAlias = dict[str, "FieldSet"]
 
@@ -32,12 +31,12 @@ def field_step(name: str) -> str:
 
 def key_step(keys: dict[str, Any]) -> str:
     """Return the step to the item of a list that has these keys."""
-    return f"k:{_json(keys)}"
+    return f"k:{json_text(keys)}"
 
 
 def value_step(value: object) -> str:
     """Return the step to an item of a set."""
-    return f"v:{_json(value)}"
+    return f"v:{json_text(value)}"
 
 
 def is_member(node: FieldSet) -> bool:
@@ -182,16 +181,6 @@ def _shared(left: FieldSet, right: FieldSet) -> FieldSet | None:
     if both and len(kept) == 1:
         return MEMBER
     return kept or None
-
-
-def _json(value: object) -> str:
-    # As Go writes it: sorted, nothing between, and what HTML would take amiss escaped.
-    if isinstance(value, float) and value.is_integer():
-        value = int(value)
-    text = orjson.dumps(value, option=orjson.OPT_SORT_KEYS).decode()
-    for plain, escaped in (("&", "\\u0026"), ("<", "\\u003c"), (">", "\\u003e")):
-        text = text.replace(plain, escaped)
-    return text
 
 
 def _spelled(step: str) -> str | None:

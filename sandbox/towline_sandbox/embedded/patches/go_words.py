@@ -3,6 +3,20 @@
 import json
 from typing import Any
 
+import orjson
+
+_ESCAPED = (("&", "\\u0026"), ("<", "\\u003c"), (">", "\\u003e"))
+
+
+def json_text(value: Any) -> str:
+    """Return a value as Go writes JSON: sorted, and what HTML would take amiss escaped."""
+    if isinstance(value, float) and value.is_integer():
+        value = int(value)
+    text = orjson.dumps(value, option=orjson.OPT_SORT_KEYS).decode()
+    for plain_sign, escaped in _ESCAPED:
+        text = text.replace(plain_sign, escaped)
+    return text
+
 
 def plain(value: Any) -> str:
     """Return a value as Go's `%v` shows it: `map[a:1 b:[x y]]`."""

@@ -54,7 +54,7 @@ def track_update(
         subresource: What is written to; empty for the object itself.
         now: When.
     """
-    before = _owners_before(old, new, subresource=subresource)
+    before = _owners_before(old, new, kind=kind, subresource=subresource)
     if before is None or (not before and old is not None):
         return with_owners(new, {})  # an object that is not tracked stays so until it is applied
     owners = updated(
@@ -125,12 +125,14 @@ def without_owners(obj: KubeObject) -> KubeObject:
     return {**obj, "metadata": {k: v for k, v in metadata.items() if k != "managedFields"}}
 
 
-def _owners_before(old: KubeObject | None, new: KubeObject, *, subresource: str) -> Owners | None:
+def _owners_before(
+    old: KubeObject | None, new: KubeObject, *, kind: Kind, subresource: str
+) -> Owners | None:
     """Return the owners that the write starts from; None if the caller asks to forget them."""
     stored, sent = entries_of(old), entries_of(new)
     if subresource or sent is stored or sent == stored:
         return stored_owners(stored)
-    if is_reset(sent):
+    if is_reset(sent, kind=kind):
         return None if old is not None else {}
     return sent_owners(sent) or stored_owners(stored)
 

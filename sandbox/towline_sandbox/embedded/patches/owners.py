@@ -9,6 +9,7 @@ from typing import Any, NamedTuple
 import orjson
 
 from towline_api.resources import KubeObject
+from towline_sandbox.embedded.model.kinds import Kind
 from towline_sandbox.embedded.patches.field_sets import NOTHING, FieldSet, parse
 
 
@@ -106,9 +107,9 @@ def sent_owners(entries: object) -> Owners | None:
     return _read(entries, trusted=False)
 
 
-def is_reset(entries: object) -> bool:
-    """Whether a caller asks to forget all owners: an empty list, or one with an empty entry."""
-    return isinstance(entries, list) and (not entries or entries == [{}])
+def is_reset(entries: object, *, kind: Kind) -> bool:
+    """Whether a caller asks to forget all owners: one empty entry, or (of built-in kinds) none."""
+    return entries == [{}] or (entries == [] and not kind.custom)
 
 
 def written(owners: Iterable[Owner]) -> list[KubeObject]:

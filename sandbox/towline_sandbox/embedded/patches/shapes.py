@@ -77,12 +77,15 @@ class MapShape:
         others: Shape of the values under all other names; None if there must not be any.
         always: Fields that are there even if nobody wrote them, and what they then are: structs
             and plain values of the Go types behind built-in kinds.
+        nulls_count: Whether `null` is a value. In built-in kinds it is not: it is how a list or map
+            that is empty shows.
     """
 
     atomic: bool
     fields: Mapping[str, "Shape"]
     others: "Shape | None"
     always: Mapping[str, Any]
+    nulls_count: bool = True
 
     def below(self, name: str) -> "Shape":
         """Return the shape of a field; an undeclared one is taken for what it looks like."""
@@ -161,17 +164,9 @@ class Shape:
         fields = {name: self._child(schema) for name, schema in properties.items()}
         if self._is_resource or self._schema.embeds_resource:
             fields.update(_resource_fields())
-        always = (
-            {
-                name: schema.node["default"]
-                for name, schema in properties.items()
-                if _is_zero(schema)
-            }
-            if self._built_in
-            else {}
-        )
+        always = _always_there(self._schema) if self._built_in else {}
         atomic = self._node.get("x-kubernetes-map-type") == "atomic"
-        return MapShape(atomic, fields, self._others(), always)
+        return MapShape(atomic, fields, self._others(), always, nulls_count=not self._built_in)
 
     def _others(self) -> "Shape | None":
         if "additionalProperties" not in self._node:
@@ -230,10 +225,21 @@ def _list_ownership(node: Node) -> tuple[bool, tuple[str, ...]]:
     return True, ()
 
 
-def _is_zero(schema: Schema) -> bool:
-    """Whether the field has a value in Go before anybody sets it."""
-    default = schema.node.get("default")
-    return default in ("", 0) if schema.type != "object" else default == {}
+def _always_there(schema: Schema) -> dict[str, Any]:
+    """Return the fields that a Go struct has before anybody sets them, as JSON shows them then.
+
+    That is seen by their defaults in the schema (`{}` for a struct, zero for a scalar), and by
+    lists and maps being required: theirs is `null`.
+    """
+    found: dict[str, Any] = {}
+    for name, field in schema.properties.items():
+        default = field.node.get("default")
+        if default is None:
+            if name in schema.required and field.type in ("array", "object"):
+                found[name] = None
+        elif default == {} if field.type == "object" else default in ("", 0):
+            found[name] = default
+    return found
 
 
 def _resource_fields() -> dict[str, Shape]:
