@@ -185,7 +185,7 @@ def unsupported_media_type(accepted: Sequence[str]) -> ApiFailure:
 
 def invalid(resource: Resource, name: str, causes: Sequence[Cause]) -> ApiFailure:
     """The object breaks rules of its kind; every broken one is named."""
-    sentences = [f"{cause.field}: {cause.message}" for cause in causes]
+    sentences = list(dict.fromkeys(f"{cause.field}: {cause.message}" for cause in causes))
     told = sentences[0] if len(sentences) == 1 else f"[{', '.join(sentences)}]"
     details = {
         "name": name,
@@ -232,7 +232,7 @@ def too_large_resource_version(wanted: int, current: int) -> ApiFailure:
     return ApiFailure(
         504,
         "Timeout",
-        f"Too large resource version: {wanted}, current: {current}",
+        f"Timeout: Too large resource version: {wanted}, current: {current}",
         details={
             "causes": [
                 {"reason": "ResourceVersionTooLarge", "message": "Too large resource version"}

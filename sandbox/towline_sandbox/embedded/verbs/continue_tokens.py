@@ -9,6 +9,7 @@ import orjson
 
 from towline_sandbox.embedded.model.failures import bad_request
 
+_INVALID = "invalid continue token: continue key is not valid"
 _VERSION = "meta.k8s.io/v1"
 LATEST = -1
 """Revision of a token that goes on with whatever is there by then."""
@@ -43,23 +44,18 @@ def parse_token(token: str) -> Place:
         padded = token + "=" * (-len(token) % 4)
         told = orjson.loads(base64.b64decode(padded, altchars=b"-_", validate=True))
     except (binascii.Error, ValueError) as error:
-        raise bad_request(f"continue key is not valid: {error}") from None
+        raise bad_request(f"{_INVALID}: {error}") from None
     if not isinstance(told, dict) or told.get("v") != _VERSION:
         found = told.get("v", "") if isinstance(told, dict) else ""
-        raise bad_request(
-            f"continue key is not valid: server does not recognize this encoded version {found}"
-        )
+        raise bad_request(f"{_INVALID}: server does not recognize this encoded version {found}")
     revision, start = told.get("rv", 0), told.get("start", "")
     if not revision:
         raise bad_request(
-            "continue key is not valid: incorrect encoded start resourceVersion "
-            f"(version {_VERSION})"
+            f"{_INVALID}: incorrect encoded start resourceVersion (version {_VERSION})"
         )
     if not start:
-        raise bad_request(
-            f"continue key is not valid: encoded start key empty (version {_VERSION})"
-        )
+        raise bad_request(f"{_INVALID}: encoded start key empty (version {_VERSION})")
     rooted = f"/{start.lstrip('/')}"
     if posixpath.normpath(rooted) != rooted:
-        raise bad_request(f"continue key is not valid: {start}")
+        raise bad_request(f"{_INVALID}: {start}")
     return Place(revision, rooted[1:])

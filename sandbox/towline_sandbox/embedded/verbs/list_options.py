@@ -4,11 +4,10 @@ from dataclasses import dataclass
 
 from towline_sandbox.embedded.model.calls import Call
 from towline_sandbox.embedded.model.failures import ApiFailure, Cause, bad_request
+from towline_sandbox.embedded.verbs.query_options import as_boolean, as_integer, invalid_options
 
 EXACT = "Exact"
 NOT_OLDER_THAN = "NotOlderThan"
-_TRUE = ("1", "t", "T", "true", "TRUE", "True")
-_FALSE = ("0", "f", "F", "false", "FALSE", "False")
 
 
 @dataclass(frozen=True, slots=True)
@@ -44,15 +43,15 @@ def list_options(call: Call) -> ListOptions:
     options = ListOptions(
         resource_version=query.get("resourceVersion", ""),
         match=query.get("resourceVersionMatch", ""),
-        limit=_integer(query.get("limit", "")) or 0,
+        limit=as_integer(query.get("limit", "")) or 0,
         token=query.get("continue", ""),
-        timeout_seconds=_integer(query.get("timeoutSeconds", "")),
-        bookmarks=_boolean(query.get("allowWatchBookmarks", "")) or False,
-        initial_events=_boolean(query.get("sendInitialEvents", "")),
+        timeout_seconds=as_integer(query.get("timeoutSeconds", "")),
+        bookmarks=as_boolean(query.get("allowWatchBookmarks", "")) or False,
+        initial_events=as_boolean(query.get("sendInitialEvents", "")),
     )
     causes = _watch_causes(options) if call.verb == "watch" else _list_causes(options)
     if causes:
-        raise _invalid_options(causes)
+        raise invalid_options("ListOptions", causes)
     return options
 
 
@@ -60,35 +59,30 @@ def revision_of(resource_version: str) -> int:
     """Return a resource version as a number; 0 if none was given.
 
     Raises:
-        ApiFailure: It is no resource version.
+        ApiFailure: It is no resource version; a list says that in other words.
     """
     if resource_version.isascii() and resource_version.isdigit():
         return int(resource_version)
     if not resource_version:
         return 0
-    raise _invalid_options(
-        [
-            Cause(
-                "FieldValueInvalid",
-                f'Invalid value: "{resource_version}": strconv.ParseUint: parsing '
-                f'"{resource_version}": invalid syntax',
-                "resourceVersion",
-            )
-        ]
-    )
+    # An oversight of Kubernetes that clients can see: no reason, and the server takes the blame.
+    raise ApiFailure(500, "", _no_version(resource_version))
 
 
-def _integer(text: str) -> int | None:
-    if not text:
-        return None
+def listed_revision_of(resource_version: str) -> int:
+    """Do as `revision_of`, in the words of a list."""
     try:
-        return int(text)
-    except ValueError:
-        raise bad_request(f'strconv.ParseInt: parsing "{text}": invalid syntax') from None
+        return revision_of(resource_version)
+    except ApiFailure:
+        told = _no_version(resource_version)
+        raise bad_request(f"invalid resource version: {told}") from None
 
 
-def _boolean(text: str) -> bool | None:
-    return None if not text else text not in _FALSE
+def _no_version(text: str) -> str:
+    return (
+        f'resourceVersion: Invalid value: "{text}": strconv.ParseUint: parsing "{text}": '
+        "invalid syntax"
+    )
 
 
 def _list_causes(options: ListOptions) -> list[Cause]:
@@ -157,19 +151,4 @@ def _unsupported(value: str, supported: str) -> Cause:
         "FieldValueNotSupported",
         f'Unsupported value: "{value}": supported values: {supported}',
         "resourceVersionMatch",
-    )
-
-
-def _invalid_options(causes: list[Cause]) -> ApiFailure:
-    sentences = [f"{cause.field}: {cause.message}" for cause in causes]
-    told = sentences[0] if len(sentences) == 1 else f"[{', '.join(sentences)}]"
-    return ApiFailure(
-        422,
-        "Invalid",
-        f'ListOptions.meta.k8s.io "" is invalid: {told}',
-        details={
-            "group": "meta.k8s.io",
-            "kind": "ListOptions",
-            "causes": [cause.as_object() for cause in causes],
-        },
     )

@@ -17,6 +17,7 @@ from towline_sandbox.embedded.verbs.list_options import (
     EXACT,
     ListOptions,
     list_options,
+    listed_revision_of,
     revision_of,
 )
 from towline_sandbox.embedded.verbs.selection import Selection, selection_of
@@ -30,6 +31,23 @@ _TOO_OLD = (
     "first chunk was returned and now may show up in the list."
 )
 _TOO_OLD_EXACT = "The resourceVersion for the provided list is too old."
+
+
+class ExpiredToken(ApiFailure):
+    """A list cannot be continued as it was begun.
+
+    Args:
+        message: The refusal, for people.
+        token: Where to go on with what is there now.
+    """
+
+    def __init__(self, message: str, *, token: str) -> None:
+        super().__init__(410, "Expired", message)
+        self.token = token
+
+    def status(self) -> KubeObject:
+        """Return the refusal as a Status object, with the token that can be used instead."""
+        return {**super().status(), "metadata": {"continue": self.token}}
 
 
 async def get(store: Store, call: Call) -> KubeObject:
@@ -59,7 +77,9 @@ async def list_objects(store: Store, call: Call) -> KubeObject:
     objects = _objects_at(store, call, revision, namespace=namespace, place=place, options=options)
     metadata, objects = _page(objects, selection, options, revision, place)
     items = await as_served(call.kind, objects)
-    if not call.kind.custom:
+    if call.kind.custom:
+        metadata.setdefault("continue", "")
+    else:
         items = [_as_item(item) for item in items]
     return {
         "kind": call.kind.list_kind,
@@ -77,8 +97,10 @@ def check_reached(store: Store, revision: int) -> None:
 
 def _place(store: Store, options: ListOptions) -> Place:
     if options.token:
-        return parse_token(options.token)
-    asked = revision_of(options.resource_version)
+        place = parse_token(options.token)
+        check_reached(store, place.revision)
+        return place
+    asked = listed_revision_of(options.resource_version)
     check_reached(store, asked)
     is_exact = options.match == EXACT or (options.limit > 0 and asked > 0 and not options.match)
     return Place(asked if is_exact else store.revision, "")
@@ -102,9 +124,8 @@ def _objects_at(
 def _forgotten(place: Place, options: ListOptions) -> ApiFailure:
     if not options.token:
         return expired(_TOO_OLD_EXACT)
-    failure = expired(_TOO_OLD)
-    failure.continue_token = token_for(Place(LATEST, place.start))  # type: ignore[attr-defined]
-    return failure
+    # The rest can still be had, as it is now.
+    return ExpiredToken(_TOO_OLD, token=token_for(Place(LATEST, place.start)))
 
 
 def _page(
@@ -117,7 +138,7 @@ def _page(
     """Return a List's metadata and its objects."""
     metadata: KubeObject = {"resourceVersion": str(revision)}
     first = bisect_left(objects, place.start, key=_path) if place.start else 0
-    if not options.limit:
+    if options.limit <= 0:
         kept = objects[first:] if first else objects
         return metadata, kept if selection.is_everything else list(filter(selection.matches, kept))
     found: list[KubeObject] = []

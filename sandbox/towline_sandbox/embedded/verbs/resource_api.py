@@ -8,7 +8,6 @@ from towline_sandbox.embedded.model.calls import Call
 from towline_sandbox.embedded.model.kinds import Catalog
 from towline_sandbox.embedded.storage.store import Store
 from towline_sandbox.embedded.verbs.deleting import Deleted, Deleter
-from towline_sandbox.embedded.verbs.machinery import Machinery
 from towline_sandbox.embedded.verbs.reading import get, list_objects
 from towline_sandbox.embedded.verbs.watching import WatchEvent, watch
 from towline_sandbox.embedded.verbs.writing import Admission, Writer, Written
@@ -24,7 +23,6 @@ class ResourceApi:
         catalog: The kinds there are.
         admission: Has a say in every write.
         now: The clock.
-        machinery: Decoding, patching, field ownership.
     """
 
     def __init__(
@@ -34,13 +32,11 @@ class ResourceApi:
         catalog: Catalog,
         admission: Admission,
         now: Callable[[], datetime],
-        machinery: Machinery | None = None,
     ) -> None:
         self._store = store
         self._catalog = catalog
         self._now = now
-        machinery = machinery or Machinery()
-        self._writer = Writer(store=store, machinery=machinery, admission=admission)
+        self._writer = Writer(store=store, admission=admission)
         self._deleter = Deleter(store=store, admission=admission)
 
     async def get(self, call: Call) -> KubeObject:

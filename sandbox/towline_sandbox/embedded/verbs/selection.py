@@ -82,14 +82,17 @@ def selection_of(call: Call) -> Selection:
         raise bad_request(str(error)) from None
     for term in fields:
         if not _is_selectable(call.kind, term.field):
-            raise bad_request(
-                f'Unable to find "{call.kind.resource.api_version}, '
-                f'Resource={call.kind.resource.plural}" that match label selector '
-                f'"{call.query.get("labelSelector", "")}", field selector '
-                f'"{call.query.get("fieldSelector", "")}": field label not supported: {term.field}'
-            )
+            raise bad_request(_not_selectable(call.kind, term.field))
     return Selection(call.kind, labels, fields)
 
 
 def _is_selectable(kind: Kind, field: str) -> bool:
     return field in (_NAME, _NAMESPACE) or field in kind.traits.selectable
+
+
+def _not_selectable(kind: Kind, field: str) -> str:
+    if kind.custom or kind.traits.selectable:
+        if kind.resource.plural == "jobs":
+            return f'field label "{field}" not supported for {kind.resource.kind}'
+        return f"field label not supported: {field}"
+    return f'"{field}" is not a known field selector: only "{_NAME}", "{_NAMESPACE}"'

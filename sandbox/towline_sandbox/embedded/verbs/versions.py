@@ -3,7 +3,7 @@
 from collections.abc import Sequence
 
 from towline_api.resources import KubeObject
-from towline_sandbox.embedded.model.kinds import GroupVersion, Kind
+from towline_sandbox.embedded.model.kinds import Kind
 
 
 async def as_served(kind: Kind, objects: Sequence[KubeObject]) -> list[KubeObject]:
@@ -13,8 +13,7 @@ async def as_served(kind: Kind, objects: Sequence[KubeObject]) -> list[KubeObjec
 
 async def as_stored(kind: Kind, obj: KubeObject) -> KubeObject:
     """Return an object of the kind in the version that is stored."""
-    group_version = GroupVersion(kind.resource.group, kind.storage_version)
-    return (await _in_version(kind, [obj], str(group_version)))[0]
+    return (await _in_version(kind, [obj], str(kind.stored_as)))[0]
 
 
 async def _in_version(

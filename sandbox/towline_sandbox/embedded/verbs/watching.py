@@ -18,7 +18,10 @@ from towline_sandbox.embedded.verbs.versions import as_served
 
 INITIAL_EVENTS_END = "k8s.io/initial-events-end"
 BOOKMARK_SECONDS = 60.0
+LAST_BOOKMARK_SECONDS = 2.0
+"""Before the end of a watch: with a bookmark at the end, the next watch misses nothing."""
 DEFAULT_SECONDS = 1800
+"""How long a watch lasts that does not say; Kubernetes takes twice as long by chance."""
 
 
 class EventType(StrEnum):
@@ -45,62 +48,65 @@ class WatchEvent:
 
 
 async def watch(store: Store, call: Call) -> AsyncIterator[WatchEvent]:
-    """Start a watch and return its events.
+    """Return the events of a watch; it begins when the first is asked for.
 
     Raises:
-        ApiFailure: The selectors or options make no sense. A resource version that is too old is
-            told by an event, as Kubernetes does.
+        ApiFailure: The selectors or options make no sense. A resource version that is too old, or
+            still to come, is told by an event, as Kubernetes does.
     """
     options = list_options(call)
     selection = selection_of(call)
     since = revision_of(options.resource_version)
-    if options.initial_events:
-        check_reached(store, since)
-    begins_with_all = options.initial_events or (options.initial_events is None and not since)
-    if options.initial_events is False and not since:
-        since = store.revision
-    begun = store.revision if begins_with_all else since
-    namespace = call.namespace or selection.namespace
-    key = call.kind.storage_key
-    try:
-        subscription = store.watch(key, since=begun, namespace=namespace, name=selection.name)
-    except ApiFailure as failure:
-        return _only(WatchEvent(EventType.ERROR, failure.status()))
-    first = store.objects(key, namespace=namespace) if begins_with_all else []
-    return _events(store, call, subscription, selection, options, first)
-
-
-async def _only(event: WatchEvent) -> AsyncIterator[WatchEvent]:
-    yield event
+    return _events(store, call, selection, options, since=since)
 
 
 async def _events(
+    store: Store, call: Call, selection: Selection, options: ListOptions, *, since: int
+) -> AsyncIterator[WatchEvent]:
+    begins_with_all = options.initial_events or (options.initial_events is None and not since)
+    begun = store.revision if begins_with_all or not since else since
+    namespace = call.namespace or selection.namespace
+    key = call.kind.storage_key
+    try:
+        if options.initial_events:
+            check_reached(store, since)
+        subscription = store.watch(key, since=begun, namespace=namespace, name=selection.name)
+    except ApiFailure as failure:
+        yield WatchEvent(EventType.ERROR, failure.status())
+        return
+    try:
+        first = store.objects(key, namespace=namespace) if begins_with_all else []
+        for obj in await as_served(call.kind, list(filter(selection.matches, first))):
+            yield WatchEvent(EventType.ADDED, obj)
+        if options.initial_events and options.bookmarks:
+            yield _bookmark(call, begun, annotations={INITIAL_EVENTS_END: "true"})
+        async for event in _following(store, call, subscription, selection, options):
+            yield event
+    finally:
+        subscription.close()
+
+
+async def _following(
     store: Store,
     call: Call,
     subscription: Subscription,
     selection: Selection,
     options: ListOptions,
-    first: list[KubeObject],
 ) -> AsyncIterator[WatchEvent]:
-    try:
-        for obj in await as_served(call.kind, list(filter(selection.matches, first))):
-            yield WatchEvent(EventType.ADDED, obj)
-        if options.initial_events and options.bookmarks:
-            yield _bookmark(call, subscription.since, annotations={INITIAL_EVENTS_END: "true"})
-        loop = asyncio.get_running_loop()
-        end = loop.time() + (options.timeout_seconds or DEFAULT_SECONDS)
-        next_bookmark = loop.time() + BOOKMARK_SECONDS
-        while subscription.is_open and loop.time() < end:
-            until = min(end, next_bookmark) if options.bookmarks else end
-            for change in await subscription.changes(within=until - loop.time()):
-                event = _seen_through(selection, change)
-                if event is not None:
-                    yield WatchEvent(event.type, (await as_served(call.kind, [event.object]))[0])
-            if options.bookmarks and loop.time() >= next_bookmark:
-                next_bookmark = loop.time() + BOOKMARK_SECONDS
-                yield _bookmark(call, store.revision)
-    finally:
-        subscription.close()
+    clock = asyncio.get_running_loop().time
+    end = clock() + (options.timeout_seconds or DEFAULT_SECONDS)
+    bookmark_at = min(clock() + BOOKMARK_SECONDS, end - LAST_BOOKMARK_SECONDS)
+    while subscription.is_open and clock() < end:
+        until = min(end, bookmark_at) if options.bookmarks else end
+        for change in await subscription.changes(within=until - clock()):
+            event = _seen_through(selection, change)
+            if event is not None:
+                yield WatchEvent(event.type, (await as_served(call.kind, [event.object]))[0])
+        if options.bookmarks and clock() >= bookmark_at:
+            yield _bookmark(call, store.revision)
+            is_last = bookmark_at >= end - LAST_BOOKMARK_SECONDS
+            next_at = min(clock() + BOOKMARK_SECONDS, end - LAST_BOOKMARK_SECONDS)
+            bookmark_at = end if is_last else next_at
 
 
 def _seen_through(selection: Selection, change: Change) -> WatchEvent | None:

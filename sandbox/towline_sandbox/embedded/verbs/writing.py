@@ -2,41 +2,51 @@
 
 import random
 from collections.abc import Awaitable, Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
+
+import orjson
 
 from towline_api.resources import KubeObject
 from towline_sandbox.embedded.model.calls import Call
 from towline_sandbox.embedded.model.failures import (
     ApiFailure,
-    Cause,
     already_exists,
-    bad_request,
-    conflict,
     invalid,
     modified,
     not_found,
 )
+from towline_sandbox.embedded.patches import apply_patch, server_side_apply
+from towline_sandbox.embedded.patches.managed_fields import track_update
+from towline_sandbox.embedded.patches.media_types import APPLY
+from towline_sandbox.embedded.patches.reading import parse_apply
 from towline_sandbox.embedded.storage.store import AlreadyThere, ChangedMeanwhile, Store
-from towline_sandbox.embedded.verbs.copying import copy_of
-from towline_sandbox.embedded.verbs.machinery import Machinery
+from towline_sandbox.embedded.verbs.incoming import check_place, read_body, read_patched
+from towline_sandbox.embedded.verbs.metadata_rules import broken_when_changed, broken_when_new
+from towline_sandbox.embedded.verbs.namespace_lifecycle import check_namespace_takes
 from towline_sandbox.embedded.verbs.object_metadata import (
     count_generation,
     generated_name,
+    in_order,
+    is_finished,
     keep_stamps,
     stamp_new,
 )
+from towline_sandbox.embedded.verbs.outlines import outline, outline_new
+from towline_sandbox.embedded.verbs.query_options import as_boolean
+from towline_sandbox.embedded.verbs.version_checks import (
+    check_same_object,
+    check_same_version,
+)
 from towline_sandbox.embedded.verbs.versions import as_served, as_stored
+from towline_sandbox.embedded.verbs.write_options import check_write_options
 
 Admission = Callable[[Call, KubeObject | None, KubeObject | None], Awaitable[None]]
 """Refuses a write by raising, or changes the new object in place. Gets the call, the new object
 (None if one goes) and the stored one (None if one comes)."""
 
 ATTEMPTS = 64
-"""How often a write is begun anew because another came in between; Kubernetes gives patches 5, but
-there is somebody else's disk to wait for there."""
+"""How often a write is begun anew because another one came in between while it waited."""
 _NAME_ATTEMPTS = 8
-_STATUS_LIKE = ("status", "approval")
-APPLY = "application/apply-patch+yaml"
 
 
 @dataclass(frozen=True, slots=True)
@@ -52,8 +62,9 @@ class Written:
     created: bool
 
 
-Changing = Callable[[KubeObject | None], KubeObject]
-"""Makes what the caller wants out of the object in the caller's version. May be called again."""
+Change = Callable[[KubeObject | None], KubeObject]
+"""Makes what the caller wants, with whose the fields are, out of the stored object in the caller's
+version; None if there is none. Called again if another write comes in between."""
 
 
 class Writer:
@@ -61,72 +72,100 @@ class Writer:
 
     Args:
         store: Where objects are.
-        machinery: Decoding, patching, field ownership.
         admission: Has a say in every write.
     """
 
-    def __init__(self, *, store: Store, machinery: Machinery, admission: Admission) -> None:
+    def __init__(self, *, store: Store, admission: Admission) -> None:
         self._store = store
-        self._machinery = machinery
         self._admission = admission
         self._chance = random.SystemRandom()
 
     async def create(self, call: Call, body: KubeObject) -> KubeObject:
         """Store a new object."""
-        wanted = self._decoded(call, body)
-        _check_kind(call, wanted)
-        metadata = wanted.setdefault("metadata", {})
-        _check_namespace(call, metadata)
-        is_named = bool(metadata.get("name"))
-        attempts = 1 if is_named or not metadata.get("generateName") else _NAME_ATTEMPTS
+        check_write_options(call)
+        attempts = _NAME_ATTEMPTS
         while True:
-            attempts -= 1
+            wanted = read_body(call, body)
+            metadata = wanted["metadata"]
+            check_place(call, metadata)
+            is_named = bool(metadata.get("name")) or not metadata.get("generateName")
             try:
-                return await self._created(call, copy_of(wanted))
+                return await self._created(call, _tracked(call, wanted, None))
             except ApiFailure as failure:
-                if failure.reason != "AlreadyExists" or not attempts:
+                attempts -= 1
+                if failure.reason != "AlreadyExists" or is_named:
+                    raise
+                if not attempts:
+                    failure.message += (
+                        ", the server was not able to generate a unique name for the object"
+                    )
                     raise
 
     async def update(self, call: Call, body: KubeObject) -> Written:
         """Replace an object with another state of it, or create it where the kind allows that."""
-        wanted = self._decoded(call, body)
-        _check_kind(call, wanted)
-        metadata = wanted.setdefault("metadata", {})
-        _check_name(call, metadata)
-        traits = call.kind.traits
-        return await self._write(
-            call,
-            lambda _current: copy_of(wanted),
-            may_create=traits.may_create_by_update and not call.subresource,
-        )
+        check_write_options(call)
+        first = read_body(call, body)
+        check_place(call, first["metadata"])
+        unused = [first]
 
-    async def patch(self, call: Call, content_type: str, patch: bytes) -> Written:
-        """Change an object as a patch says; applying creates it."""
-        if content_type.startswith("application/apply-patch"):
-            raise bad_request("apply is not there yet")
+        def change(old: KubeObject | None) -> KubeObject:
+            wanted = unused.pop() if unused else _read_again(call, body)
+            uid = "" if old is None else old["metadata"]["uid"]
+            check_same_object(call, wanted["metadata"], uid=uid)
+            return _tracked(call, wanted, old)
 
-        def patched(current: KubeObject | None) -> KubeObject:
-            if current is None:
+        may_create = call.kind.traits.may_create_by_update and not call.subresource
+        return await self._write(call, change, may_create=may_create)
+
+    async def patch(self, call: Call, media_type: str, patch: bytes) -> Written:
+        """Change an object as a patch says; applying creates it if it is not there."""
+        if media_type == APPLY:
+            return await self._apply(call, patch)
+        check_write_options(call)
+
+        def change(old: KubeObject | None) -> KubeObject:
+            if old is None:
                 raise not_found(call.kind.resource, call.target)
-            result = self._machinery.apply_patch(
-                copy_of(current), patch, media_type=content_type, kind=call.kind
+            patched = apply_patch(old, patch, media_type=media_type, kind=call.kind)
+            wanted = read_patched(call, patched)
+            check_place(call, wanted["metadata"])
+            return _tracked(call, wanted, old)
+
+        return await self._write(call, change, may_create=False)
+
+    async def _apply(self, call: Call, patch: bytes) -> Written:
+        check_write_options(call, is_apply=True)
+        applied = parse_apply(patch)
+
+        def change(old: KubeObject | None) -> KubeObject:
+            merged = server_side_apply.apply(
+                old,
+                applied,
+                kind=call.kind,
+                manager=call.field_manager,
+                force=as_boolean(call.query.get("force", "")) or False,
+                subresource=call.subresource,
+                now=call.now,
             )
-            return self._decoded(call, result)
+            wanted = read_patched(call, merged)
+            check_place(call, wanted["metadata"])
+            return wanted
 
-        return await self._write(call, patched, may_create=False)
+        return await self._write(call, change, may_create=not call.subresource)
 
-    async def _write(self, call: Call, changing: Changing, *, may_create: bool) -> Written:
+    async def _write(self, call: Call, change: Change, *, may_create: bool) -> Written:
+        key = call.kind.storage_key
         for _ in range(ATTEMPTS):
-            stored = self._store.find(
-                call.kind.storage_key, namespace=call.namespace, name=call.target
-            )
-            if stored is None and not may_create:
-                raise not_found(call.kind.resource, call.target)
+            stored = self._store.find(key, namespace=call.namespace, name=call.target)
             try:
-                if stored is None:
-                    new = changing(None)
-                    return Written(await self._created(call, new), created=True)
-                return await self._updated(call, changing, stored)
+                if stored is not None:
+                    return await self._updated(call, change, stored)
+                if not may_create:
+                    raise not_found(call.kind.resource, call.target)
+                wanted = change(None)
+                wanted["metadata"].pop("resourceVersion", None)
+                as_create = replace(call, verb="create")
+                return Written(await self._created(as_create, wanted), created=True)
             except ChangedMeanwhile:
                 continue
         raise modified(call.kind.resource, call.target)
@@ -135,160 +174,93 @@ class Writer:
         kind, metadata = call.kind, obj["metadata"]
         if not metadata.get("name") and metadata.get("generateName"):
             metadata["name"] = generated_name(metadata["generateName"], chance=self._chance)
-        if metadata.pop("resourceVersion", None):
-            raise ApiFailure(500, "", "resourceVersion should not be set on objects to be created")
-        stamp_new(obj, namespace=call.namespace, now=call.now)
-        if kind.has_status:
-            obj.pop("status", None)
-        count_generation(obj, old=None, kind=kind)
+        name = metadata.get("name", "")
+        check_namespace_takes(self._store, call, name=name)
+        named_version = metadata.pop("resourceVersion", "")
+        stamp_new(obj, now=call.now)
+        outline_new(call, obj)
         kind.traits.fill(call, obj, None)
-        obj = self._machinery.track_update(
-            None, obj, kind=kind, manager=call.field_manager, subresource="", now=call.now
-        )
+        count_generation(obj, old=None, kind=kind)
         await self._admission(call, obj, None)
-        _check(call, obj, None)
-        name = metadata["name"]
-        to_store = await as_stored(kind, obj)
+        causes = broken_when_new(metadata, kind=kind) + list(kind.traits.check(call, obj, None))
+        if causes:
+            raise invalid(kind.resource, name, causes)
+        to_store = await as_stored(kind, in_order(obj, kind=kind))
+        there = self._store.find(kind.storage_key, namespace=call.namespace, name=name)
+        if there is not None:
+            raise _already_there(call, name, there)
         if call.dry_run:
-            if self._store.find(kind.storage_key, namespace=call.namespace, name=name):
-                raise already_exists(kind.resource, name)
-            return obj
+            return in_order(obj, kind=kind)
+        if named_version.isdigit() and int(named_version):
+            raise ApiFailure(500, "", "resourceVersion should not be set on objects to be created")
         try:
             stored = self._store.create(kind.storage_key, to_store)
         except AlreadyThere:
             raise already_exists(kind.resource, name) from None
         return (await as_served(kind, [stored]))[0]
 
-    async def _updated(self, call: Call, changing: Changing, stored: KubeObject) -> Written:
-        kind = call.kind
+    async def _updated(self, call: Call, change: Change, stored: KubeObject) -> Written:
+        kind, version = call.kind, stored["metadata"]["resourceVersion"]
         old = (await as_served(kind, [stored]))[0]
-        new = changing(old)
-        _check_uid(call, new, old)
-        _check_version(call, new, old)
-        new = _confined(call, new, old)
-        keep_stamps(new, old=old)
+        new = change(old)
+        check_same_version(call, new["metadata"], version=version)
+        new = outline(call, new, old=old)
+        metadata = new["metadata"]
+        keep_stamps(metadata, before=old["metadata"])
         kind.traits.fill(call, new, old)
         if not call.subresource:
             count_generation(new, old=old, kind=kind)
-        new = self._machinery.track_update(
-            old,
-            new,
-            kind=kind,
-            manager=call.field_manager,
-            subresource=call.subresource,
-            now=call.now,
-        )
         await self._admission(call, new, old)
-        _check(call, new, old)
-        if new == old or call.dry_run:
+        causes = broken_when_changed(metadata, old["metadata"])
+        causes += kind.traits.check(call, new, old)
+        if causes:
+            raise invalid(kind.resource, call.target, causes)
+        if is_finished(new, old):
+            if not call.dry_run:
+                self._store.delete(
+                    kind.storage_key,
+                    namespace=call.namespace,
+                    name=call.target,
+                    expected_revision=version,
+                )
+            return Written(new, created=False)
+        new = in_order(new, kind=kind)
+        if call.dry_run or _is_same(new, old):
             return Written(new, created=False)
         to_store = await as_stored(kind, new)
-        revision = stored["metadata"]["resourceVersion"]
-        if _is_finished(to_store, old):
-            self._store.delete(
-                kind.storage_key,
-                namespace=call.namespace,
-                name=call.target,
-                expected_revision=revision,
-            )
-            return Written(new, created=False)
-        replaced = self._store.replace(kind.storage_key, to_store, expected_revision=revision)
+        replaced = self._store.replace(kind.storage_key, to_store, expected_revision=version)
         return Written((await as_served(kind, [replaced]))[0], created=False)
 
-    def _decoded(self, call: Call, body: KubeObject) -> KubeObject:
-        return self._machinery.decode(
-            body, kind=call.kind, field_validation=call.field_validation, warnings=call.warnings
-        )
 
-
-def _check_kind(call: Call, obj: KubeObject) -> None:
-    expected, found = call.kind.resource.api_version, obj.get("apiVersion")
-    if found and found != expected:
-        raise bad_request(
-            f"the API version in the data ({found}) does not match the expected API version "
-            f"({expected})"
-        )
-    obj["apiVersion"], obj["kind"] = expected, call.kind.resource.kind
-
-
-def _check_namespace(call: Call, metadata: KubeObject) -> None:
-    if call.namespace is None:
-        return
-    if metadata.setdefault("namespace", call.namespace) != call.namespace:
-        raise bad_request(
-            "the namespace of the provided object does not match the namespace sent on the request"
-        )
-
-
-def _check_name(call: Call, metadata: KubeObject) -> None:
-    name = metadata.setdefault("name", call.name)
-    if name != call.name:
-        raise bad_request(
-            f"the name of the object ({name}) does not match the name on the URL ({call.name})"
-        )
-    _check_namespace(call, metadata)
-
-
-def _check_uid(call: Call, new: KubeObject, old: KubeObject) -> None:
-    uid, found = new["metadata"].get("uid"), old["metadata"]["uid"]
-    if uid and uid != found:
-        raise conflict(
-            call.kind.resource,
-            call.target,
-            f"Precondition failed: UID in precondition: {uid}, UID in object meta: {found}",
-        )
-
-
-def _check_version(call: Call, new: KubeObject, old: KubeObject) -> None:
-    expected = old["metadata"]["resourceVersion"]
-    found = new["metadata"].get("resourceVersion")
-    if not found and call.kind.custom:
-        raise invalid(
-            call.kind.resource,
-            call.target,
-            [
-                Cause(
-                    "FieldValueInvalid",
-                    "Invalid value: 0: must be specified for an update",
-                    "metadata.resourceVersion",
-                )
-            ],
-        )
-    if found and found != expected:
-        raise modified(call.kind.resource, call.target)
-    new["metadata"]["resourceVersion"] = expected
-
-
-def _confined(call: Call, new: KubeObject, old: KubeObject) -> KubeObject:
-    """Return the old object with what this path of the API may change taken from the new one."""
-    if call.subresource in _STATUS_LIKE:
-        confined = copy_of(old)
-        if "status" in new:
-            confined["status"] = new["status"]
-        else:
-            confined.pop("status", None)
-        if not call.kind.custom:
-            confined["metadata"] = new["metadata"]
-        return confined
-    if call.kind.has_status:
-        if "status" in old:
-            new["status"] = copy_of(old["status"])
-        else:
-            new.pop("status", None)
-    return new
-
-
-def _check(call: Call, new: KubeObject, old: KubeObject | None) -> None:
-    name = new["metadata"].get("name", "")
-    causes = list(call.kind.traits.check(call, new, old))
-    if causes:
-        raise invalid(call.kind.resource, name, causes)
-
-
-def _is_finished(new: KubeObject, old: KubeObject) -> bool:
-    """Return whether the last that held a deleted object is gone."""
-    return (
-        "deletionTimestamp" in old["metadata"]
-        and not new["metadata"].get("finalizers")
-        and not old["metadata"].get("deletionGracePeriodSeconds")
+def _tracked(call: Call, wanted: KubeObject, old: KubeObject | None) -> KubeObject:
+    return track_update(
+        old,
+        wanted,
+        kind=call.kind,
+        manager=call.field_manager,
+        subresource=call.subresource,
+        now=call.now,
     )
+
+
+def _read_again(call: Call, body: KubeObject) -> KubeObject:
+    # Whatever there is to warn of has been said.
+    wanted = read_body(replace(call, warnings=[]), body)
+    check_place(call, wanted["metadata"])
+    return wanted
+
+
+def _already_there(call: Call, name: str, there: KubeObject) -> ApiFailure:
+    failure = already_exists(call.kind.resource, name)
+    if "deletionTimestamp" in there["metadata"]:
+        failure.message = f"object is being deleted: {failure.message}"
+    return failure
+
+
+def _is_same(new: KubeObject, old: KubeObject) -> bool:
+    # Python takes True for 1; JSON does not.
+    return new == old and _bytes(new) == _bytes(old)
+
+
+def _bytes(obj: KubeObject) -> bytes:
+    return orjson.dumps(obj, option=orjson.OPT_SORT_KEYS)

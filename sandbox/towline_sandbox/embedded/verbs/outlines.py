@@ -1,0 +1,45 @@
+"""Which part of an object each path of the API may change."""
+
+from towline_api.resources import KubeObject
+from towline_sandbox.embedded.model.calls import Call
+from towline_sandbox.embedded.model.kinds import StorageKey
+from towline_sandbox.embedded.verbs.copying import copy_of
+
+_KEEP_STATUS_WHEN_NEW = frozenset({StorageKey("", "nodes"), StorageKey("", "services")})
+
+
+def outline_new(call: Call, obj: KubeObject) -> None:
+    """Take from a new object what only the status path may write."""
+    if call.kind.has_status and call.kind.storage_key not in _KEEP_STATUS_WHEN_NEW:
+        obj.pop("status", None)
+
+
+def outline(call: Call, new: KubeObject, *, old: KubeObject) -> KubeObject:
+    """Return the new object with everything as it was that this path does not reach.
+
+    Status paths of built-in kinds reach metadata, those of custom kinds nothing but the status and
+    who owns it. The other subresources are told apart by what the kind's traits fill in.
+    """
+    if call.subresource == "finalize":
+        return _with(old, new, "spec", metadata=True)
+    if call.subresource:
+        return _with(old, new, "status", metadata=not call.kind.custom)
+    if call.kind.has_status:
+        if "status" in old:
+            new["status"] = copy_of(old["status"])
+        else:
+            new.pop("status", None)
+    return new
+
+
+def _with(old: KubeObject, new: KubeObject, part: str, *, metadata: bool) -> KubeObject:
+    merged = copy_of(old)
+    if part in new:
+        merged[part] = new[part]
+    else:
+        merged.pop(part, None)
+    if metadata:
+        merged["metadata"] = new["metadata"]
+    elif "managedFields" in new["metadata"]:
+        merged["metadata"]["managedFields"] = new["metadata"]["managedFields"]
+    return merged
