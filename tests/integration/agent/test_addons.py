@@ -25,7 +25,7 @@ from towline_certs.identities import AddonIdentity
 from towline_kube.client import Client
 from towline_kube.errors import Forbidden
 from towline_kube.kubeconfig import parse_kubeconfig
-from towline_sandbox.kube_plane import KubePlane
+from towline_sandbox.plane import ControlPlane
 
 ADDON = "helloworld"
 SECRET = f"{ADDON}-hub-kubeconfig"
@@ -33,7 +33,7 @@ SECRET = f"{ADDON}-hub-kubeconfig"
 
 @pytest_asyncio.fixture
 async def played(
-    hub_plane: KubePlane, spoke_plane: KubePlane, cluster_name: str
+    hub_plane: ControlPlane, spoke_plane: ControlPlane, cluster_name: str
 ) -> AsyncIterator[PlayedHub]:
     async with play_hub(hub_plane, spoke_plane, cluster_name) as played:
         await played.make_namespace(played.cluster)
@@ -71,7 +71,7 @@ async def addon_client(played: PlayedHub, tmp_path: Any) -> AsyncIterator[Client
 
 
 async def test_an_add_on_gets_its_credential_as_ocm_shapes_it(
-    played: PlayedHub, hub_plane: KubePlane, spoke_plane: KubePlane, tmp_path: Any
+    played: PlayedHub, hub_plane: ControlPlane, spoke_plane: ControlPlane, tmp_path: Any
 ) -> None:
     """Any add-on made for OCM finds its Secret as it expects it, and may do what is granted."""
     await played.install(ADDON, namespace=played.cluster)
@@ -108,7 +108,7 @@ async def test_an_add_on_gets_its_credential_as_ocm_shapes_it(
 
 
 async def test_a_changed_registration_leaves_no_gap(
-    played: PlayedHub, hub_plane: KubePlane, spoke_plane: KubePlane
+    played: PlayedHub, hub_plane: ControlPlane, spoke_plane: ControlPlane
 ) -> None:
     """The old credential serves until the new one is earned, in a new namespace as well."""
     where, elsewhere = played.cluster, f"{played.cluster}-b"
@@ -143,7 +143,7 @@ async def test_a_changed_registration_leaves_no_gap(
 
 
 async def test_what_is_gone_leaves_nothing_behind_even_if_the_agent_was_down(
-    played: PlayedHub, hub_plane: KubePlane, spoke_plane: KubePlane
+    played: PlayedHub, hub_plane: ControlPlane, spoke_plane: ControlPlane
 ) -> None:
     """Credentials of add-ons that were removed meanwhile are not forgotten on the cluster."""
     where = played.cluster
@@ -167,7 +167,7 @@ async def test_what_is_gone_leaves_nothing_behind_even_if_the_agent_was_down(
 
 
 async def test_while_an_add_on_is_being_deleted_nothing_is_touched(
-    played: PlayedHub, hub_plane: KubePlane, spoke_plane: KubePlane
+    played: PlayedHub, hub_plane: ControlPlane, spoke_plane: ControlPlane
 ) -> None:
     """Whoever cleans up after it may need its credential and its configuration."""
     where = played.cluster
@@ -196,7 +196,7 @@ async def test_while_an_add_on_is_being_deleted_nothing_is_touched(
 
 
 async def test_an_add_on_s_lease_becomes_its_availability(
-    played: PlayedHub, hub_plane: KubePlane, spoke_plane: KubePlane
+    played: PlayedHub, hub_plane: ControlPlane, spoke_plane: ControlPlane
 ) -> None:
     """An add-on with a process of its own is as alive as its Lease, whoever renews it."""
     where = played.cluster
@@ -227,7 +227,7 @@ async def test_an_add_on_s_lease_becomes_its_availability(
 
 
 async def test_the_agent_renews_the_lease_of_an_add_on_it_configures_and_no_other(
-    played: PlayedHub, hub_plane: KubePlane, spoke_plane: KubePlane
+    played: PlayedHub, hub_plane: ControlPlane, spoke_plane: ControlPlane
 ) -> None:
     """A Lease that a process renews is never renewed for it: that would hide its death."""
     where = played.cluster

@@ -12,14 +12,14 @@ from towline_api.resources import (
     MANAGED_CLUSTER_ADDONS,
     SECRETS,
 )
-from towline_sandbox.kube_plane import KubePlane
+from towline_sandbox.plane import ControlPlane
 
 ADDON = "helloworld"
 
 
 @pytest_asyncio.fixture
 async def played(
-    hub_plane: KubePlane, spoke_plane: KubePlane, cluster_name: str
+    hub_plane: ControlPlane, spoke_plane: ControlPlane, cluster_name: str
 ) -> AsyncIterator[PlayedHub]:
     async with play_hub(hub_plane, spoke_plane, cluster_name) as played:
         await played.make_namespace(played.cluster)
@@ -34,7 +34,7 @@ async def copied(played: PlayedHub, name: str, data: dict[str, str] | None) -> N
 
 
 async def test_configuration_is_applied_changed_and_pruned(
-    played: PlayedHub, hub_plane: KubePlane, spoke_plane: KubePlane
+    played: PlayedHub, hub_plane: ControlPlane, spoke_plane: ControlPlane
 ) -> None:
     """The whole of it: earned credential, copies, a change, a key that goes, a copy that goes."""
     await played.put("settings", {"colour": "blue", "size": "big"})
@@ -55,7 +55,7 @@ async def test_configuration_is_applied_changed_and_pruned(
 
 
 async def test_drift_on_the_managed_cluster_is_put_right(
-    played: PlayedHub, hub_plane: KubePlane, spoke_plane: KubePlane
+    played: PlayedHub, hub_plane: ControlPlane, spoke_plane: ControlPlane
 ) -> None:
     """Edited, emptied or deleted: the copy comes back, and what others made stays theirs."""
     where = played.cluster
@@ -80,7 +80,7 @@ async def test_drift_on_the_managed_cluster_is_put_right(
 
 
 async def test_a_foreign_object_of_the_same_name_is_reported_and_left_alone(
-    played: PlayedHub, hub_plane: KubePlane, spoke_plane: KubePlane
+    played: PlayedHub, hub_plane: ControlPlane, spoke_plane: ControlPlane
 ) -> None:
     """Nobody's ConfigMap is overwritten because the hub has one of that name."""
     where = played.cluster
@@ -100,7 +100,7 @@ async def test_a_foreign_object_of_the_same_name_is_reported_and_left_alone(
 
 
 async def test_variables_are_applied_when_the_hub_desires_them_and_reported(
-    played: PlayedHub, hub_plane: KubePlane, spoke_plane: KubePlane
+    played: PlayedHub, hub_plane: ControlPlane, spoke_plane: ControlPlane
 ) -> None:
     """A roll-out in steps works: an edit waits for its turn, and its very hash is reported."""
     name = f"{ADDON}-deployment-config"
@@ -124,7 +124,7 @@ async def test_variables_are_applied_when_the_hub_desires_them_and_reported(
 
 
 async def test_a_wrong_field_is_named_and_the_last_good_configuration_stays(
-    played: PlayedHub, hub_plane: KubePlane, spoke_plane: KubePlane
+    played: PlayedHub, hub_plane: ControlPlane, spoke_plane: ControlPlane
 ) -> None:
     """The API lets names through that no ConfigMap can hold."""
     name = f"{ADDON}-deployment-config"
@@ -142,7 +142,7 @@ async def test_a_wrong_field_is_named_and_the_last_good_configuration_stays(
 
 
 async def test_a_missing_namespace_is_made_where_that_is_permitted(
-    played: PlayedHub, hub_plane: KubePlane, spoke_plane: KubePlane
+    played: PlayedHub, hub_plane: ControlPlane, spoke_plane: ControlPlane
 ) -> None:
     """With rights everywhere, credential and configuration wait for nobody's hands."""
     where = f"{played.cluster}-new"
@@ -157,7 +157,7 @@ async def test_a_missing_namespace_is_made_where_that_is_permitted(
 
 
 async def test_two_add_ons_in_one_namespace_share_a_copy(
-    played: PlayedHub, hub_plane: KubePlane, spoke_plane: KubePlane
+    played: PlayedHub, hub_plane: ControlPlane, spoke_plane: ControlPlane
 ) -> None:
     """An unlabelled ConfigMap is for both; when one add-on goes the other still has it."""
     where = played.cluster
@@ -181,7 +181,7 @@ async def test_two_add_ons_in_one_namespace_share_a_copy(
 
 
 async def test_at_rest_nothing_is_written(
-    played: PlayedHub, hub_plane: KubePlane, spoke_plane: KubePlane
+    played: PlayedHub, hub_plane: ControlPlane, spoke_plane: ControlPlane
 ) -> None:
     """A second agent that finds everything in place sends no write but the lease's."""
     await played.put("settings", {"a": "1"})

@@ -15,7 +15,7 @@ from towline_agent.credential_status import CredentialState
 from towline_agent.daemon import run
 from towline_api.errors import ConfigError
 from towline_api.resources import NAMESPACES, SECRETS, KubeObject
-from towline_sandbox.kube_plane import KubePlane
+from towline_sandbox.plane import ControlPlane
 
 
 def warnings(caplog: pytest.LogCaptureFixture, *words: str) -> list[str]:
@@ -45,8 +45,8 @@ def replaced(text: str, pairs: Iterable[tuple[str, str]]) -> str:
 
 async def test_a_wrong_authority_is_said_once_and_mended_by_the_file(
     hub: JoinHub,
-    hub_plane: KubePlane,
-    spoke_plane: KubePlane,
+    hub_plane: ControlPlane,
+    spoke_plane: ControlPlane,
     tmp_path: Path,
     caplog: pytest.LogCaptureFixture,
 ) -> None:
@@ -65,8 +65,8 @@ async def test_a_wrong_authority_is_said_once_and_mended_by_the_file(
 
 async def test_an_unreachable_hub_is_said_once_and_another_one_is_joined(
     hub: JoinHub,
-    hub_plane: KubePlane,
-    spoke_plane: KubePlane,
+    hub_plane: ControlPlane,
+    spoke_plane: ControlPlane,
     tmp_path: Path,
     caplog: pytest.LogCaptureFixture,
 ) -> None:
@@ -87,8 +87,8 @@ async def test_an_unreachable_hub_is_said_once_and_another_one_is_joined(
 
 async def test_an_ended_bootstrap_token_is_named_and_replaced_by_the_file(
     hub: JoinHub,
-    hub_plane: KubePlane,
-    spoke_plane: KubePlane,
+    hub_plane: ControlPlane,
+    spoke_plane: ControlPlane,
     tmp_path: Path,
     caplog: pytest.LogCaptureFixture,
 ) -> None:
@@ -109,8 +109,8 @@ async def test_an_ended_bootstrap_token_is_named_and_replaced_by_the_file(
 @pytest.mark.parametrize("text", ["", "{", "kind: Config", "\x00"])
 async def test_a_broken_kubeconfig_at_the_first_start_ends_the_program_with_one_line(
     hub: JoinHub,
-    hub_plane: KubePlane,
-    spoke_plane: KubePlane,
+    hub_plane: ControlPlane,
+    spoke_plane: ControlPlane,
     tmp_path: Path,
     caplog: pytest.LogCaptureFixture,
     text: str,
@@ -126,8 +126,8 @@ async def test_a_broken_kubeconfig_at_the_first_start_ends_the_program_with_one_
 
 async def test_a_kubeconfig_broken_later_changes_nothing(
     hub: JoinHub,
-    hub_plane: KubePlane,
-    spoke_plane: KubePlane,
+    hub_plane: ControlPlane,
+    spoke_plane: ControlPlane,
     tmp_path: Path,
     caplog: pytest.LogCaptureFixture,
 ) -> None:
@@ -146,7 +146,7 @@ async def test_a_kubeconfig_broken_later_changes_nothing(
 
 
 async def test_a_deleted_bootstrap_kubeconfig_is_not_needed_once_joined(
-    hub: JoinHub, hub_plane: KubePlane, spoke_plane: KubePlane, tmp_path: Path
+    hub: JoinHub, hub_plane: ControlPlane, spoke_plane: ControlPlane, tmp_path: Path
 ) -> None:
     """Careful operators remove it."""
     settings = await agent_settings(hub, hub_plane, spoke_plane, folder=tmp_path)
@@ -165,8 +165,8 @@ async def test_a_deleted_bootstrap_kubeconfig_is_not_needed_once_joined(
 
 async def test_an_edited_secret_is_put_right_without_asking_the_hub(
     hub: JoinHub,
-    hub_plane: KubePlane,
-    spoke_plane: KubePlane,
+    hub_plane: ControlPlane,
+    spoke_plane: ControlPlane,
     tmp_path: Path,
     caplog: pytest.LogCaptureFixture,
 ) -> None:
@@ -191,8 +191,8 @@ async def test_an_edited_secret_is_put_right_without_asking_the_hub(
 
 async def test_a_secret_edited_while_nobody_looked_is_earned_again(
     hub: JoinHub,
-    hub_plane: KubePlane,
-    spoke_plane: KubePlane,
+    hub_plane: ControlPlane,
+    spoke_plane: ControlPlane,
     tmp_path: Path,
     caplog: pytest.LogCaptureFixture,
 ) -> None:
@@ -213,8 +213,8 @@ async def test_a_secret_edited_while_nobody_looked_is_earned_again(
 @pytest.mark.parametrize("when", ["before", "after"])
 async def test_a_missing_namespace_is_said_and_waited_for(
     hub: JoinHub,
-    hub_plane: KubePlane,
-    spoke_plane: KubePlane,
+    hub_plane: ControlPlane,
+    spoke_plane: ControlPlane,
     tmp_path: Path,
     caplog: pytest.LogCaptureFixture,
     when: str,

@@ -19,7 +19,7 @@ from towline_api.names import KUBE_CLIENT_SIGNER
 from towline_api.resources import CONFIG_MAPS, LEASES, SECRETS, KubeObject
 from towline_certs.credentials import from_secret_data
 from towline_certs.identities import AddonIdentity
-from towline_sandbox.kube_plane import KubePlane
+from towline_sandbox.plane import ControlPlane
 
 ADDON = "helloworld"
 EXAMPLE = Path(__file__).parents[3] / "examples" / "helloworld" / "helloworld.py"
@@ -31,7 +31,7 @@ def elsewhere(options: AddonOptions) -> AddonOptions:
 
 @pytest_asyncio.fixture
 async def played(
-    hub_plane: KubePlane, spoke_plane: KubePlane, cluster_name: str
+    hub_plane: ControlPlane, spoke_plane: ControlPlane, cluster_name: str
 ) -> AsyncIterator[PlayedHub]:
     """A hub whose agent keeps the add-on's credential and leaves the rest to the program."""
     async with play_hub(hub_plane, spoke_plane, cluster_name) as played:
@@ -64,7 +64,7 @@ class Mount:
 
 @pytest_asyncio.fixture
 async def settings(
-    played: PlayedHub, spoke_plane: KubePlane, tmp_path: Path
+    played: PlayedHub, spoke_plane: ControlPlane, tmp_path: Path
 ) -> Callable[[], AddonSettings]:
     user = f"{played.cluster}-program"
     rules = [
@@ -81,7 +81,7 @@ async def settings(
 
 @asynccontextmanager
 async def mounted(
-    played: PlayedHub, hub_plane: KubePlane, spoke_plane: KubePlane, folder: Path
+    played: PlayedHub, hub_plane: ControlPlane, spoke_plane: ControlPlane, folder: Path
 ) -> AsyncIterator[Mount]:
     """Keep the credential with an agent, and mount it."""
     async with agent_for(
@@ -100,8 +100,8 @@ async def credential(played: PlayedHub) -> dict[str, bytes]:
 
 async def test_the_example_runs_behind_an_agent(
     played: PlayedHub,
-    hub_plane: KubePlane,
-    spoke_plane: KubePlane,
+    hub_plane: ControlPlane,
+    spoke_plane: ControlPlane,
     settings: Callable[[], AddonSettings],
     tmp_path: Path,
 ) -> None:
@@ -131,8 +131,8 @@ async def test_the_example_runs_behind_an_agent(
 
 async def test_code_that_fails_is_retried_and_harms_nothing_else(
     played: PlayedHub,
-    hub_plane: KubePlane,
-    spoke_plane: KubePlane,
+    hub_plane: ControlPlane,
+    spoke_plane: ControlPlane,
     settings: Callable[[], AddonSettings],
     tmp_path: Path,
 ) -> None:
@@ -170,8 +170,8 @@ async def test_code_that_fails_is_retried_and_harms_nothing_else(
 
 async def test_health_decides_on_the_lease(
     played: PlayedHub,
-    hub_plane: KubePlane,
-    spoke_plane: KubePlane,
+    hub_plane: ControlPlane,
+    spoke_plane: ControlPlane,
     settings: Callable[[], AddonSettings],
     tmp_path: Path,
 ) -> None:
@@ -191,8 +191,8 @@ async def test_health_decides_on_the_lease(
 
 async def test_what_an_earlier_process_applied_is_removed_if_nobody_applies_it_again(
     played: PlayedHub,
-    hub_plane: KubePlane,
-    spoke_plane: KubePlane,
+    hub_plane: ControlPlane,
+    spoke_plane: ControlPlane,
     settings: Callable[[], AddonSettings],
     tmp_path: Path,
 ) -> None:
@@ -223,8 +223,8 @@ async def test_what_an_earlier_process_applied_is_removed_if_nobody_applies_it_a
 
 async def test_a_rotated_credential_is_taken_over_live(
     played: PlayedHub,
-    hub_plane: KubePlane,
-    spoke_plane: KubePlane,
+    hub_plane: ControlPlane,
+    spoke_plane: ControlPlane,
     settings: Callable[[], AddonSettings],
     tmp_path: Path,
 ) -> None:
@@ -262,8 +262,8 @@ async def test_a_rotated_credential_is_taken_over_live(
 
 async def test_a_body_s_own_error_arrives_as_it_is(
     played: PlayedHub,
-    hub_plane: KubePlane,
-    spoke_plane: KubePlane,
+    hub_plane: ControlPlane,
+    spoke_plane: ControlPlane,
     settings: Callable[[], AddonSettings],
     tmp_path: Path,
 ) -> None:
@@ -274,7 +274,7 @@ async def test_a_body_s_own_error_arrives_as_it_is(
 
 
 async def test_a_program_with_a_bootstrap_kubeconfig_is_its_cluster_s_whole_agent(
-    hub: JoinHub, hub_plane: KubePlane, spoke_plane: KubePlane, tmp_path: Path
+    hub: JoinHub, hub_plane: ControlPlane, spoke_plane: ControlPlane, tmp_path: Path
 ) -> None:
     """The same code needs no other agent: it joins, earns both credentials, and works."""
     where = hub.cluster

@@ -20,14 +20,14 @@ from towline_certs.credentials import from_secret_data
 from towline_kube.client import Client
 from towline_kube.errors import Forbidden
 from towline_kube.kubeconfig import parse_kubeconfig
-from towline_sandbox.kube_plane import KubePlane
+from towline_sandbox.plane import ControlPlane
 
 MOST_HUB_CALLS = 20
 """Of a join with the watches it opens, add-ons included. It takes 16; a lost race adds a few."""
 
 
 async def test_a_cluster_joins_and_says_how_it_is(
-    hub: JoinHub, hub_plane: KubePlane, spoke_plane: KubePlane, tmp_path: Path
+    hub: JoinHub, hub_plane: ControlPlane, spoke_plane: ControlPlane, tmp_path: Path
 ) -> None:
     """From nothing to joined, available and beating, with one request and few calls."""
     settings = await agent_settings(hub, hub_plane, spoke_plane, folder=tmp_path)
@@ -50,7 +50,7 @@ async def test_a_cluster_joins_and_says_how_it_is(
 
 
 async def test_the_stored_kubeconfig_opens_the_hub_as_ocm_expects(
-    hub: JoinHub, hub_plane: KubePlane, spoke_plane: KubePlane, tmp_path: Path
+    hub: JoinHub, hub_plane: ControlPlane, spoke_plane: ControlPlane, tmp_path: Path
 ) -> None:
     """Other programs mount this Secret as a directory and point kubectl or client-go at it."""
     settings = await agent_settings(hub, hub_plane, spoke_plane, folder=tmp_path)
@@ -77,7 +77,7 @@ async def test_the_stored_kubeconfig_opens_the_hub_as_ocm_expects(
 
 
 async def test_the_agent_may_do_no_more_at_home_than_it_needs(
-    hub: JoinHub, hub_plane: KubePlane, spoke_plane: KubePlane, tmp_path: Path
+    hub: JoinHub, hub_plane: ControlPlane, spoke_plane: ControlPlane, tmp_path: Path
 ) -> None:
     """Whoever steals the agent's token finds no other Secret, no workload, no node to change."""
     settings = await agent_settings(hub, hub_plane, spoke_plane, folder=tmp_path)
@@ -102,7 +102,7 @@ async def test_the_agent_may_do_no_more_at_home_than_it_needs(
 
 
 async def test_it_waits_patiently_for_approval_and_acceptance(
-    hub: JoinHub, hub_plane: KubePlane, spoke_plane: KubePlane, tmp_path: Path
+    hub: JoinHub, hub_plane: ControlPlane, spoke_plane: ControlPlane, tmp_path: Path
 ) -> None:
     """A person decides, in either order and in their own time; waiting costs the hub nothing."""
     hub.approves = hub.accepts = False
@@ -123,7 +123,7 @@ async def test_it_waits_patiently_for_approval_and_acceptance(
 
 
 async def test_acceptance_can_be_taken_back_and_given_again(
-    hub: JoinHub, hub_plane: KubePlane, spoke_plane: KubePlane, tmp_path: Path
+    hub: JoinHub, hub_plane: ControlPlane, spoke_plane: ControlPlane, tmp_path: Path
 ) -> None:
     """The beat stops with the acceptance and begins again with it; nothing restarts."""
     settings = await agent_settings(hub, hub_plane, spoke_plane, folder=tmp_path)
@@ -146,7 +146,7 @@ async def test_acceptance_can_be_taken_back_and_given_again(
 
 
 async def test_a_restart_asks_for_nothing_and_writes_no_status(
-    hub: JoinHub, hub_plane: KubePlane, spoke_plane: KubePlane, tmp_path: Path
+    hub: JoinHub, hub_plane: ControlPlane, spoke_plane: ControlPlane, tmp_path: Path
 ) -> None:
     """Restarting a fleet must be cheap: one beat each, no request, no status write."""
     settings = await agent_settings(hub, hub_plane, spoke_plane, folder=tmp_path)
@@ -170,7 +170,7 @@ async def test_a_restart_asks_for_nothing_and_writes_no_status(
 
 
 async def test_without_a_name_it_makes_one_up_and_keeps_it(
-    hub: JoinHub, hub_plane: KubePlane, spoke_plane: KubePlane, tmp_path: Path
+    hub: JoinHub, hub_plane: ControlPlane, spoke_plane: ControlPlane, tmp_path: Path
 ) -> None:
     """A restart before the first certificate must not make a second cluster on the hub."""
     settings = await agent_settings(

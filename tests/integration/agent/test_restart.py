@@ -14,7 +14,7 @@ from support.joining import JoinHub, agent_settings, running_agent
 from support.waiting import until
 from towline_agent.settings import AgentSettings
 from towline_kube.client import Call
-from towline_sandbox.kube_plane import KubePlane
+from towline_sandbox.plane import ControlPlane
 
 
 class Killed(BaseException):
@@ -61,7 +61,7 @@ STAGES: dict[str, tuple[bool, bool, Callable[[JoinHub], Awaitable[object]]]] = {
 
 @pytest.mark.parametrize("stage", STAGES)
 async def test_the_process_is_killed_at_each_stage(
-    hub: JoinHub, hub_plane: KubePlane, spoke_plane: KubePlane, tmp_path: Path, stage: str
+    hub: JoinHub, hub_plane: ControlPlane, spoke_plane: ControlPlane, tmp_path: Path, stage: str
 ) -> None:
     """SIGKILL, as by an out-of-memory node: the same request goes on, and the join ends well."""
     hub.approves, hub.accepts, reached = STAGES[stage]
@@ -94,7 +94,7 @@ async def test_the_process_is_killed_at_each_stage(
 
 @pytest.mark.timeout(300)
 async def test_the_agent_is_killed_after_every_single_call(
-    hub: JoinHub, hub_plane: KubePlane, spoke_plane: KubePlane, tmp_path: Path
+    hub: JoinHub, hub_plane: ControlPlane, spoke_plane: ControlPlane, tmp_path: Path
 ) -> None:
     """Every answer it ever gets may be its last; never a second pending request, always joined."""
     prefix = hub.cluster

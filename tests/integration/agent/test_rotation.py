@@ -11,7 +11,7 @@ from support.joining import agent_settings, join_hub, running_agent
 from support.waiting import eventually
 from towline_api.resources import MANAGED_CLUSTERS
 from towline_kube.client import Call
-from towline_sandbox.kube_plane import KubePlane
+from towline_sandbox.plane import ControlPlane
 
 LIFETIME = timedelta(seconds=30)
 """Of each certificate: renewed after three quarters, which leaves seven seconds to do it in."""
@@ -21,8 +21,8 @@ EVERY = 0.01
 
 @pytest.mark.timeout(240)
 async def test_three_rotations_under_load_lose_no_call(
-    make_plane: Callable[..., Awaitable[KubePlane]],
-    spoke_plane: KubePlane,
+    make_plane: Callable[..., Awaitable[ControlPlane]],
+    spoke_plane: ControlPlane,
     cluster_name: str,
     tmp_path: Path,
 ) -> None:

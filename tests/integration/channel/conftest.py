@@ -20,7 +20,7 @@ from towline_api.rbac_subjects import user_subject
 from towline_api.resources import CLUSTER_ROLE_BINDINGS, CLUSTER_ROLES
 from towline_hub.permissions import hub_permissions
 from towline_kube.client import Client
-from towline_sandbox.kube_plane import KubePlane
+from towline_sandbox.plane import ControlPlane
 
 HUB_USER = "towline-hub-of-the-channel"
 _RBAC = {kind.kind: kind for kind in (CLUSTER_ROLES, CLUSTER_ROLE_BINDINGS)}
@@ -35,7 +35,7 @@ def hub_flags() -> tuple[str, ...]:
 
 
 @pytest_asyncio.fixture(scope="module", loop_scope="session")
-async def hub_kubeconfig(hub_plane: KubePlane, tmp_path_factory: pytest.TempPathFactory) -> Path:
+async def hub_kubeconfig(hub_plane: ControlPlane, tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A kubeconfig of the hub's own identity, which holds what it ships with and no more."""
     async with admin_client(hub_plane) as admin:
         for thing in hub_permissions(user_subject(HUB_USER), installs_crds=True):
@@ -65,7 +65,7 @@ async def hub(hub_kubeconfig: Path, hub_flags: tuple[str, ...]) -> AsyncIterator
 
 
 @pytest_asyncio.fixture
-async def admin(hub_plane: KubePlane) -> AsyncIterator[Client]:
+async def admin(hub_plane: ControlPlane) -> AsyncIterator[Client]:
     """The hub's administrator, who looks on and plays the operator."""
     async with admin_client(hub_plane) as client:
         yield client
@@ -73,7 +73,7 @@ async def admin(hub_plane: KubePlane) -> AsyncIterator[Client]:
 
 @asynccontextmanager
 async def corners(
-    hub_plane: KubePlane, spoke_plane: KubePlane, *, folder: Path
+    hub_plane: ControlPlane, spoke_plane: ControlPlane, *, folder: Path
 ) -> AsyncIterator[MakeCorner]:
     """Make clusters, each with an agent that is not started yet; end the agents afterwards."""
     async with AsyncExitStack() as stack:
@@ -99,7 +99,7 @@ async def corners(
 
 @pytest_asyncio.fixture
 async def make_corner(
-    hub_plane: KubePlane, spoke_plane: KubePlane, hub: Program, tmp_path: Path
+    hub_plane: ControlPlane, spoke_plane: ControlPlane, hub: Program, tmp_path: Path
 ) -> AsyncIterator[MakeCorner]:
     """Make clusters for one test."""
     async with corners(hub_plane, spoke_plane, folder=tmp_path) as make:

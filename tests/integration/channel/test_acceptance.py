@@ -23,7 +23,7 @@ from towline_api.resources import (
 )
 from towline_kube.client import Client
 from towline_kube.errors import Forbidden
-from towline_sandbox.kube_plane import KubePlane
+from towline_sandbox.plane import ControlPlane
 
 AT_ONCE = timedelta(seconds=5)
 """One pass of the hub and one of the API server's authorizer, on a busy machine."""
@@ -36,7 +36,7 @@ def hub_flags() -> tuple[str, ...]:
 
 
 @pytest.fixture
-def operator_kubeconfig(hub_plane: KubePlane, tmp_path: Path) -> Path:
+def operator_kubeconfig(hub_plane: ControlPlane, tmp_path: Path) -> Path:
     """The kubeconfig of the hub's operator, for commands."""
     path = tmp_path / "operator.kubeconfig"
     path.write_text(hub_plane.admin_kubeconfig())

@@ -17,7 +17,7 @@ from towline_api.conditions import is_true
 from towline_api.crds import crds
 from towline_api.metadata import name_of
 from towline_api.resources import CUSTOM_RESOURCE_DEFINITIONS
-from towline_sandbox.kube_plane import KubePlane
+from towline_sandbox.plane import ControlPlane
 from towline_sandbox.ports import reserve_port
 
 KUBECTL = shutil.which("kubectl")
@@ -69,7 +69,7 @@ async def test_the_printed_crds_are_taken_by_kubectl_with_strict_validation(
 
 
 async def test_a_cluster_nobody_knows_is_one_line_with_what_to_look_at(
-    hub_plane: KubePlane, tmp_path: Path
+    hub_plane: ControlPlane, tmp_path: Path
 ) -> None:
     """The likeliest mistake of all: a misspelt name."""
     kubeconfig = tmp_path / "admin.kubeconfig"
@@ -110,7 +110,7 @@ async def test_a_kubeconfig_that_cannot_be_used_is_one_line_that_names_the_file(
 
 @pytest.mark.parametrize("words", [("status",), ("accept", "c1")], ids=" ".join)
 async def test_a_hub_that_cannot_be_reached_is_one_line_that_names_it(
-    words: tuple[str, ...], hub_plane: KubePlane, tmp_path: Path
+    words: tuple[str, ...], hub_plane: ControlPlane, tmp_path: Path
 ) -> None:
     """A wrong port, a stopped hub: the address says which."""
     with reserve_port() as nobody_listens:
@@ -123,7 +123,7 @@ async def test_a_hub_that_cannot_be_reached_is_one_line_that_names_it(
 
 
 async def test_a_hub_of_another_authority_is_one_line_that_says_so(
-    hub_plane: KubePlane, spoke_plane: KubePlane, tmp_path: Path
+    hub_plane: ControlPlane, spoke_plane: ControlPlane, tmp_path: Path
 ) -> None:
     """A wrong CA is no network trouble, and must not be told as such."""
     kubeconfig = tmp_path / "wrong-ca.kubeconfig"
@@ -134,7 +134,7 @@ async def test_a_hub_of_another_authority_is_one_line_that_says_so(
 
 
 async def test_a_person_without_the_right_is_told_which_is_missing(
-    hub_plane: KubePlane, tmp_path: Path
+    hub_plane: ControlPlane, tmp_path: Path
 ) -> None:
     """What to ask the administrator for."""
     kubeconfig = tmp_path / "nobody.kubeconfig"

@@ -41,7 +41,7 @@ from towline_api.resources import (
 from towline_certs import Subject, build_request, generate_key
 from towline_kube.client import Client
 from towline_kube.errors import Forbidden
-from towline_sandbox.kube_plane import KubePlane
+from towline_sandbox.plane import ControlPlane
 
 Grant = tuple[str, str, str, str]
 """API group, resource, name (empty for every object), verb."""
@@ -141,8 +141,8 @@ class Pair:
 
 @pytest_asyncio.fixture(scope="module", loop_scope="session")
 async def joined(
-    hub_plane: KubePlane,
-    spoke_plane: KubePlane,
+    hub_plane: ControlPlane,
+    spoke_plane: ControlPlane,
     hub: Program,
     tmp_path_factory: pytest.TempPathFactory,
 ) -> AsyncIterator[Pair]:
@@ -167,7 +167,7 @@ async def joined(
 
 @pytest_asyncio.fixture
 async def pair(
-    joined: Pair, admin: Client, hub_plane: KubePlane, spoke_plane: KubePlane
+    joined: Pair, admin: Client, hub_plane: ControlPlane, spoke_plane: ControlPlane
 ) -> AsyncIterator[Pair]:
     """The two clusters, for one test."""
     async with admin_client(spoke_plane) as spoke:
@@ -179,7 +179,7 @@ async def pair(
 
 
 async def test_every_identity_holds_exactly_what_it_was_granted(
-    pair: Pair, admin: Client, hub_plane: KubePlane
+    pair: Pair, admin: Client, hub_plane: ControlPlane
 ) -> None:
     """The whole list of rules, compared as a set: one right more or less is found."""
     one, two = pair.one, pair.two
@@ -438,7 +438,7 @@ async def test_kubectl_with_the_addons_credential_reads_its_configuration_and_no
 
 @needs_kubectl
 async def test_the_forbidden_calls_are_calls_that_somebody_may_make(
-    pair: Pair, hub_plane: KubePlane, tmp_path: Path
+    pair: Pair, hub_plane: ControlPlane, tmp_path: Path
 ) -> None:
     """A misspelt call would be refused to everybody, and prove nothing: none is."""
     own, other = pair.one.cluster, pair.two.cluster
@@ -572,7 +572,7 @@ async def test_the_hub_cannot_make_itself_more_than_it_is(pair: Pair, hub_kubeco
 
 
 async def test_the_agent_holds_exactly_what_it_needs_on_its_managed_cluster(
-    pair: Pair, spoke_plane: KubePlane
+    pair: Pair, spoke_plane: ControlPlane
 ) -> None:
     """A hub that falls, or a thief in the agent's pod, gets two Secrets and some ConfigMaps."""
     own = pair.one
@@ -603,7 +603,7 @@ async def test_the_agent_holds_exactly_what_it_needs_on_its_managed_cluster(
 
 
 async def test_the_holder_of_a_bootstrap_token_may_ask_and_look_and_nothing_else(
-    pair: Pair, hub_plane: KubePlane
+    pair: Pair, hub_plane: ControlPlane
 ) -> None:
     """Bootstrap tokens are copied into many hands."""
     async with client_of(await hub_plane.bootstrap_kubeconfig()) as client:

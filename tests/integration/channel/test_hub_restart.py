@@ -12,6 +12,7 @@ import pytest_asyncio
 
 from integration.channel.corner import Corner, watched_requests
 from integration.channel.programs import Program
+from support.planes import Flavor, open_plane
 from support.planes_plugin import record_plane
 from support.waiting import until
 from towline_api.condition_types import HUB_ACCEPTED
@@ -28,8 +29,7 @@ from towline_api.resources import (
     Resource,
 )
 from towline_kube.client import Client
-from towline_sandbox.binaries import Binaries
-from towline_sandbox.kube_plane import KubePlane
+from towline_sandbox.plane import ControlPlane
 
 QUIET = timedelta(seconds=4)
 """Longer than any of the hub's short waits."""
@@ -41,10 +41,13 @@ _REQUESTS = re.compile(
 _LABEL = re.compile(r'(\w+)="([^"]*)"')
 
 
+pytestmark = pytest.mark.planes("kube", because="it reads the real server's metrics")
+
+
 @pytest_asyncio.fixture(scope="module", loop_scope="session")
-async def hub_plane(request: pytest.FixtureRequest, binaries: Binaries) -> AsyncIterator[KubePlane]:
+async def hub_plane(request: pytest.FixtureRequest, flavor: Flavor) -> AsyncIterator[ControlPlane]:
     """A plane for this module alone: what other tests left behind makes a hub write in its time."""
-    async with KubePlane("restarts", binaries=binaries) as plane:
+    async with open_plane(flavor, "restarts") as plane:
         record_plane(request.config, plane)
         yield plane
 

@@ -21,6 +21,7 @@ from towline_api.resources import (
 )
 from towline_hub.accept import accept_cluster
 from towline_sandbox.kube_plane import KubePlane
+from towline_sandbox.plane import ControlPlane
 
 CLUSTERS_ONLY = {
     "apiGroups": [MANAGED_CLUSTERS.group],
@@ -34,9 +35,13 @@ REQUESTS_TOO = {
 }
 
 
+pytestmark = pytest.mark.planes("kube", because="it pauses the process that signs certificates")
+
+
 @pytest.fixture
-def signer(hub_plane: KubePlane) -> int:
+def signer(hub_plane: ControlPlane) -> int:
     """The process that signs what was approved on the hub."""
+    assert isinstance(hub_plane, KubePlane)
     running = hub_plane._running
     assert running is not None
     pid = child_running(running.group.supervisor_pid, "kube-controller-manager")

@@ -21,7 +21,7 @@ from towline_hub.permissions import hub_permissions
 from towline_hub.settings import HubSettings
 from towline_kube.client import Call, Client
 from towline_kube.kubeconfig import parse_kubeconfig
-from towline_sandbox.kube_plane import KubePlane
+from towline_sandbox.plane import ControlPlane
 
 HUB_USER = "towline-hub-under-test"
 
@@ -43,7 +43,7 @@ class RunningHub:
 
 
 async def hub_settings(
-    plane: KubePlane, admin: Client, folder: Path, **changes: Any
+    plane: ControlPlane, admin: Client, folder: Path, **changes: Any
 ) -> HubSettings:
     """Grant the hub under test what it ships with, and return settings for it."""
     for obj in hub_permissions(user_subject(HUB_USER), installs_crds=True):
@@ -60,7 +60,7 @@ RunHub = Callable[..., AbstractAsyncContextManager[RunningHub]]
 
 
 @pytest_asyncio.fixture
-async def admin(hub_plane: KubePlane) -> AsyncIterator[Client]:
+async def admin(hub_plane: ControlPlane) -> AsyncIterator[Client]:
     """The hub cluster's administrator, who looks on and plays the operator."""
     connection = parse_kubeconfig(hub_plane.admin_kubeconfig(), source="admin")
     async with Client(connection, field_manager="test-admin") as client:
@@ -68,7 +68,7 @@ async def admin(hub_plane: KubePlane) -> AsyncIterator[Client]:
 
 
 @pytest.fixture
-def run_hub(hub_plane: KubePlane, admin: Client, tmp_path: Path) -> RunHub:
+def run_hub(hub_plane: ControlPlane, admin: Client, tmp_path: Path) -> RunHub:
     """Run a hub for a block of the test, which gets in once the hub is at work."""
 
     @asynccontextmanager
@@ -95,7 +95,7 @@ def run_hub(hub_plane: KubePlane, admin: Client, tmp_path: Path) -> RunHub:
 
 
 @pytest_asyncio.fixture
-async def bootstrap(hub_plane: KubePlane, admin: Client) -> AsyncIterator[Client]:
+async def bootstrap(hub_plane: ControlPlane, admin: Client) -> AsyncIterator[Client]:
     """The holder of a bootstrap token."""
     connection = parse_kubeconfig(await hub_plane.bootstrap_kubeconfig(), source="bootstrap")
     async with Client(connection, field_manager="test-bootstrap") as client:
@@ -103,12 +103,12 @@ async def bootstrap(hub_plane: KubePlane, admin: Client) -> AsyncIterator[Client
 
 
 @pytest.fixture
-def spoke(hub_plane: KubePlane, cluster_name: str, bootstrap: Client) -> Spoke:
+def spoke(hub_plane: ControlPlane, cluster_name: str, bootstrap: Client) -> Spoke:
     """A managed cluster's agent that nobody knows yet."""
     return Spoke(hub_plane, cluster_name, bootstrap)
 
 
 @pytest.fixture
-def other_spoke(hub_plane: KubePlane, bootstrap: Client) -> Spoke:
+def other_spoke(hub_plane: ControlPlane, bootstrap: Client) -> Spoke:
     """Another cluster's agent."""
     return Spoke(hub_plane, f"c-{secrets.token_hex(4)}", bootstrap)

@@ -33,7 +33,7 @@ from towline_kube.client import Client
 from towline_kube.connection import Connection
 from towline_kube.errors import Conflict
 from towline_kube.kubeconfig import parse_kubeconfig
-from towline_sandbox.kube_plane import KubePlane
+from towline_sandbox.plane import ControlPlane
 
 T = TypeVar("T")
 
@@ -119,7 +119,7 @@ def csr_body(
 class Spoke:
     """One managed cluster's agent: its key, its identity, its way to the hub."""
 
-    plane: KubePlane
+    plane: ControlPlane
     cluster: str
     bootstrap: Client
     agent: str = "agent1"

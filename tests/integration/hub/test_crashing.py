@@ -15,7 +15,7 @@ from towline_api.resources import LEASES, MANAGED_CLUSTERS, ROLE_BINDINGS
 from towline_hub import daemon, rbac
 from towline_hub.object_writer import holds
 from towline_kube.client import Call, Client
-from towline_sandbox.kube_plane import KubePlane
+from towline_sandbox.plane import ControlPlane
 
 READS = ("get", "list", "watch")
 WRITES_OF_A_JOIN = 11
@@ -25,7 +25,7 @@ WRITES_OF_A_JOIN = 11
 async def test_a_join_survives_the_hubs_death(
     spoke: Spoke,
     admin: Client,
-    hub_plane: KubePlane,
+    hub_plane: ControlPlane,
     run_hub: RunHub,
     tmp_path: Path,
     survived: int,

@@ -29,7 +29,7 @@ from towline_hub.settings import HubSettings
 from towline_kube.client import Client
 from towline_kube.clock import SYSTEM_CLOCK
 from towline_kube.kubeconfig import parse_kubeconfig
-from towline_sandbox.kube_plane import KubePlane
+from towline_sandbox.plane import ControlPlane
 
 WRITES_PER_JOIN = 10
 """Besides the Event: accept, hold, approve, tell; a namespace, a role, three bindings, a lease."""
@@ -65,7 +65,7 @@ async def test_a_missing_kubeconfig_is_one_clear_line(tmp_path: Path) -> None:
 
 
 async def test_an_unreachable_hub_cluster_is_said(
-    hub_plane: KubePlane, tmp_path: Path, unused_tcp_port: int
+    hub_plane: ControlPlane, tmp_path: Path, unused_tcp_port: int
 ) -> None:
     """The service manager starts the hub again; the line says what it could not reach."""
     path = tmp_path / "kubeconfig"
@@ -76,7 +76,7 @@ async def test_an_unreachable_hub_cluster_is_said(
 
 
 async def test_another_authority_is_never_trusted(
-    hub_plane: KubePlane, spoke_plane: KubePlane, tmp_path: Path
+    hub_plane: ControlPlane, spoke_plane: ControlPlane, tmp_path: Path
 ) -> None:
     """A hub that fell back to any other trust could be led anywhere."""
     wrong = hub_plane.admin_kubeconfig().replace(_authority(hub_plane), _authority(spoke_plane))
@@ -86,7 +86,7 @@ async def test_another_authority_is_never_trusted(
         await _run(path)
 
 
-def _authority(plane: KubePlane) -> str:
+def _authority(plane: ControlPlane) -> str:
     for line in plane.admin_kubeconfig().splitlines():
         if "certificate-authority-data:" in line:
             return line.split(":", 1)[1].strip()
@@ -145,7 +145,7 @@ async def test_crds_of_others_are_left_alone(make_plane: MakePlane, tmp_path: Pa
         assert all(holds(crd, live) for crd, live in zip(hub_crds()[1:], others, strict=True))
 
 
-async def _permit(plane: KubePlane, *, installs_crds: bool) -> None:
+async def _permit(plane: ControlPlane, *, installs_crds: bool) -> None:
     kinds: dict[str, Resource] = {r.kind: r for r in (CLUSTER_ROLES, CLUSTER_ROLE_BINDINGS)}
     connection = parse_kubeconfig(plane.admin_kubeconfig(), source="admin")
     async with Client(connection, field_manager="test-admin") as admin:
@@ -187,7 +187,7 @@ async def test_the_hub_was_given_no_more_than_it_asked_for(admin: Client, run_hu
 
 
 def test_the_commands_print_what_they_did(
-    hub_plane: KubePlane, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+    hub_plane: ControlPlane, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     """`towline status` in both forms, and `towline accept` of a cluster nobody knows."""
     path = tmp_path / "kubeconfig"
@@ -201,7 +201,7 @@ def test_the_commands_print_what_they_did(
         commands.accept(["nobody-knows", "--kubeconfig", str(path)])
 
 
-def _install_crds(plane: KubePlane) -> None:
+def _install_crds(plane: ControlPlane) -> None:
     async def install() -> None:
         connection = parse_kubeconfig(plane.admin_kubeconfig(), source="admin")
         async with Client(connection, field_manager=daemon.FIELD_MANAGER) as client:

@@ -18,14 +18,14 @@ from towline_kube.kubeconfig import parse_kubeconfig
 from towline_kube.list_watch import ListWatcher
 from towline_kube.reflector import WATCH_BACKOFF
 from towline_kube.store import Change
-from towline_sandbox.kube_plane import KubePlane
+from towline_sandbox.plane import ControlPlane
 
 SOON = 20.0
 """Seconds that the first list may take on a busy machine."""
 
 
 @pytest.fixture
-async def client(hub_plane: KubePlane) -> AsyncIterator[Client]:
+async def client(hub_plane: ControlPlane) -> AsyncIterator[Client]:
     connection = parse_kubeconfig(hub_plane.admin_kubeconfig(), source="admin")
     async with Client(connection, field_manager="towline-tests") as client:
         yield client
@@ -85,7 +85,7 @@ async def test_a_cache_follows_the_server(client: Client, cluster_name: str) -> 
 
 
 async def test_a_cache_waits_for_its_permission(
-    hub_plane: KubePlane, client: Client, cluster_name: str
+    hub_plane: ControlPlane, client: Client, cluster_name: str
 ) -> None:
     """Refused before it is accepted, an agent goes on asking; the owner can see why it waits."""
     kubeconfig = await hub_plane.kubeconfig_for(cluster_name)

@@ -1,0 +1,94 @@
+"""The kinds of control plane that tests run on, and which of them a run has."""
+
+import importlib.util
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from datetime import timedelta
+from enum import StrEnum
+
+import pytest
+
+from support.planes_plugin import record_missing
+from towline_sandbox.binaries import BinariesMissing, find_binaries
+from towline_sandbox.kube_plane import KubePlane
+from towline_sandbox.plane import ControlPlane
+
+_EMBEDDED_MODULE = "towline_sandbox.embedded.plane"
+
+
+class Flavor(StrEnum):
+    """What a plane is made of."""
+
+    EMBEDDED = "embedded"
+    KUBE = "kube"
+
+
+def find_missing(flavor: Flavor) -> str | None:
+    """Return why a plane of this flavor cannot be had on this machine; None if it can."""
+    match flavor:
+        case Flavor.EMBEDDED:
+            if importlib.util.find_spec(_EMBEDDED_MODULE) is None:
+                return f"there is no {_EMBEDDED_MODULE}"
+        case Flavor.KUBE:
+            try:
+                find_binaries()
+            except BinariesMissing as missing:
+                return missing.reason
+    return None
+
+
+@asynccontextmanager
+async def open_plane(
+    flavor: Flavor, name: str, *, certificate_lifetime: timedelta | None = None
+) -> AsyncIterator[ControlPlane]:
+    """Start a plane of this flavor."""
+    match flavor:
+        case Flavor.EMBEDDED:
+            from towline_sandbox.embedded.plane import EmbeddedPlane
+
+            plane: ControlPlane = EmbeddedPlane(name, certificate_lifetime=certificate_lifetime)
+        case Flavor.KUBE:
+            plane = KubePlane(name, certificate_lifetime=certificate_lifetime)
+    async with plane:
+        yield plane
+
+
+def flavors(config: pytest.Config) -> list[Flavor]:
+    """Return the flavors to run on: those asked for with `--plane`, or all that can be had.
+
+    Raises:
+        pytest.UsageError: One that was asked for cannot be had.
+    """
+    wanted = [Flavor(name) for name in config.getoption("--plane") or ()]
+    found = []
+    for flavor in Flavor:
+        missing = find_missing(flavor)
+        if missing is None and (not wanted or flavor in wanted):
+            found.append(flavor)
+        elif missing is not None and flavor in wanted:
+            raise pytest.UsageError(f"--plane {flavor}: {missing}")
+        elif missing is not None:
+            record_missing(config, reason=f"{flavor}: {missing}")
+    return found
+
+
+def parametrize_planes(metafunc: pytest.Metafunc) -> None:
+    """Run a test that asks for `flavor` once for each plane, all tests of a plane together.
+
+    The marker `planes("kube", because=...)` keeps a test to the planes it names.
+    """
+    if "flavor" not in metafunc.fixturenames:
+        return
+    marker = metafunc.definition.get_closest_marker("planes")
+    only = None if marker is None else {Flavor(name) for name in marker.args}
+    marks = {Flavor.KUBE: (pytest.mark.kube,)}
+    metafunc.parametrize(
+        "flavor",
+        [
+            pytest.param(flavor, id=str(flavor), marks=marks.get(flavor, ()))
+            for flavor in flavors(metafunc.config)
+            if only is None or flavor in only
+        ],
+        indirect=True,
+        scope="session",
+    )
