@@ -10,6 +10,7 @@ Trees are shared and never changed. What an operation leaves as it was is the sa
 import json
 from functools import lru_cache
 from typing import Any, TypeAlias
+
 from towline_sandbox.embedded.patches.go_words import json_text
 
 FieldSet: TypeAlias = dict[str, "FieldSet"]
