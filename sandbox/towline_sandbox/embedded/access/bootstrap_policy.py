@@ -20,7 +20,10 @@ from towline_api.resources import (
 POLICY_FILE = Path(__file__).parent / "data" / "bootstrap_policy.json"
 """Written by `collect_policy`."""
 
-_LABEL = "kubernetes.io/bootstrapping"
+LABEL = "kubernetes.io/bootstrapping"
+LABEL_VALUE = "rbac-defaults"
+"""What all of them carry."""
+
 _AGGREGATE = "rbac.authorization.k8s.io/aggregate-to-"
 _CORE = "core"
 _GROUP = CLUSTER_ROLES.group
@@ -133,7 +136,7 @@ def _object(resource: Resource, name: str) -> KubeObject:
         "apiVersion": resource.api_version,
         "metadata": {
             "name": name,
-            "labels": {_LABEL: "rbac-defaults"},
+            "labels": {LABEL: LABEL_VALUE},
             "annotations": {"rbac.authorization.kubernetes.io/autoupdate": "true"},
         },
     }

@@ -12,7 +12,12 @@ import aiohttp
 from towline_api.resources import CLUSTER_ROLE_BINDINGS, CLUSTER_ROLES, ROLES, KubeObject, Resource
 from towline_kube.kubeconfig import parse_kubeconfig
 from towline_kube.tls import ssl_context
-from towline_sandbox.embedded.access.bootstrap_policy import POLICY_FILE, compact
+from towline_sandbox.embedded.access.bootstrap_policy import (
+    LABEL,
+    LABEL_VALUE,
+    POLICY_FILE,
+    compact,
+)
 from towline_sandbox.kube_plane import KubePlane
 from towline_sandbox.own_api import OwnApi
 
@@ -24,7 +29,7 @@ _OF_PROGRAMS = re.compile(
 
 
 async def collect(api: OwnApi) -> KubeObject:
-    """Ask a server that has just started what it starts with."""
+    """Ask a server what it started with."""
     roles = [*await _list(api, CLUSTER_ROLES), *await _list(api, ROLES)]
     return compact(iter(roles), iter(await _list(api, CLUSTER_ROLE_BINDINGS)))
 
@@ -40,9 +45,10 @@ def _on_one_line(match: re.Match[str]) -> str:
 
 
 async def _list(api: OwnApi, resource: Resource) -> list[KubeObject]:
-    answer = await api.call("GET", resource.path())
+    path = f"{resource.path()}?labelSelector={LABEL}%3D{LABEL_VALUE}"
+    answer = await api.call("GET", path)
     if answer is None or answer.status != 200:
-        raise RuntimeError(f"GET {resource.path()}: {answer}")
+        raise RuntimeError(f"GET {path}: {answer}")
     return [
         item
         for item in answer.body["items"]

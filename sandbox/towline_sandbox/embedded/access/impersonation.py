@@ -28,8 +28,8 @@ _NODE_PREFIX = "system:node:"
 _NODES_GROUP = "system:nodes"
 _NODE_NAME = "authentication.kubernetes.io/node-name"
 _EXTRA_PREFIX = "impersonate-extra-"
-_LABEL = r"[a-z0-9]([-a-z0-9]*[a-z0-9])?"
-_SUBDOMAIN = re.compile(rf"{_LABEL}(\.{_LABEL})*")
+_LABEL = r"[a-z0-9](?:[-a-z0-9]*[a-z0-9])?"
+_SUBDOMAIN = re.compile(rf"{_LABEL}(?:\.{_LABEL})*")
 _ACCOUNT = re.compile(rf"system:serviceaccount:({_LABEL}):({_LABEL}(?:\.{_LABEL})*)")
 # From so many on, a right to all of them is looked for first.
 _MANY = 4

@@ -10,18 +10,21 @@ from towline_sandbox.embedded.access.rules import EVERYTHING, Rule, find_missing
 PODS = Rule(verbs=("get", "list"), groups=("",), resources=("pods", "pods/log"))
 
 _some = st.sampled_from
-_few = {"min_size": 1, "max_size": 2, "unique": True}
-_verbs = st.lists(_some(["get", "list", "*"]), **_few).map(tuple)
+
+
+def _few(*values: str, at_least: int = 1) -> st.SearchStrategy[tuple[str, ...]]:
+    return st.lists(_some(values), min_size=at_least, max_size=2, unique=True).map(tuple)
+
+
+_verbs = _few("get", "list", "*")
 _resource_rules = st.builds(
     Rule,
     verbs=_verbs,
-    groups=st.lists(_some(["", "apps", "*"]), **_few).map(tuple),
-    resources=st.lists(_some(["pods", "pods/log", "*/log", "*"]), **_few).map(tuple),
-    names=st.lists(_some(["a", "b"]), max_size=2, unique=True).map(tuple),
+    groups=_few("", "apps", "*"),
+    resources=_few("pods", "pods/log", "*/log", "*"),
+    names=_few("a", "b", at_least=0),
 )
-_url_rules = st.builds(
-    Rule, verbs=_verbs, urls=st.lists(_some(["/a", "/a/*", "/a/b", "*"]), **_few).map(tuple)
-)
+_url_rules = st.builds(Rule, verbs=_verbs, urls=_few("/a", "/a/*", "/a/b", "*"))
 _rules = st.lists(_resource_rules | _url_rules, max_size=3)
 _attributes = st.builds(
     Attributes,
