@@ -35,7 +35,7 @@ class ApiFailure(Exception):  # noqa: N818  # it is an answer to a call, not an 
 
     Args:
         code: HTTP status.
-        reason: Kubernetes' word for the refusal, for example `NotFound`.
+        reason: Kubernetes' word for the refusal, for example `NotFound`; empty where it has none.
         message: The refusal, for people.
         details: `details` of the Status; left out when None, while Kubernetes shows some empty.
         retry_after_seconds: When to try again; becomes the header `Retry-After` as well.
@@ -68,8 +68,9 @@ class ApiFailure(Exception):  # noqa: N818  # it is an answer to a call, not an 
             "metadata": {},
             "status": "Failure",
             "message": self.message,
-            "reason": self.reason,
         }
+        if self.reason:
+            answer["reason"] = self.reason
         if self._has_details or self.details:
             answer["details"] = self.details
         answer["code"] = self.code

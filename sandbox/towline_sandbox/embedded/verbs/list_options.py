@@ -131,8 +131,9 @@ def _watch_causes(options: ListOptions) -> list[Cause]:
             )
         if options.match != NOT_OLDER_THAN:
             causes.append(_unsupported(options.match, f'"{NOT_OLDER_THAN}"'))
-        if options.token:
-            causes.append(_forbidden_with_continue())
+    # A watch that begins with what is there has this match whether it says so or not.
+    if options.token and (options.match or options.resource_version in ("", "0")):
+        causes.append(_forbidden_with_continue())
     return causes
 
 

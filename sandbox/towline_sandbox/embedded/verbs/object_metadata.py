@@ -32,7 +32,13 @@ _TYPE = frozenset({"apiVersion", "kind"})
 _FIRST = _TYPE | {"metadata"}
 _NEVER_COUNTED = frozenset({"apiVersion", "kind", "metadata"})
 _NOT_COUNTED = _NEVER_COUNTED | {"status"}
-_STAMPED = ("creationTimestamp", "deletionTimestamp", "deletionGracePeriodSeconds", "selfLink")
+_STAMPED = (
+    "uid",
+    "creationTimestamp",
+    "deletionTimestamp",
+    "deletionGracePeriodSeconds",
+    "selfLink",
+)
 
 
 def generated_name(base: str, *, chance: random.Random) -> str:
@@ -42,8 +48,11 @@ def generated_name(base: str, *, chance: random.Random) -> str:
 
 
 def in_order(obj: KubeObject, *, kind: Kind) -> KubeObject:
-    """Return an object with its fields in the order that Kubernetes writes them."""
-    metadata = obj["metadata"]
+    """Return an object with its fields in the order that Kubernetes writes them.
+
+    There is room for its resource version, should it have none yet.
+    """
+    metadata = {"resourceVersion": "", **obj["metadata"]}
     if kind.custom:
         rest = {key: obj[key] for key in sorted(obj) if key not in _TYPE}
         ordered = {key: metadata[key] for key in sorted(metadata)}
@@ -57,11 +66,15 @@ def in_order(obj: KubeObject, *, kind: Kind) -> KubeObject:
     }
 
 
-def stamp_new(obj: KubeObject, *, now: datetime) -> None:
-    """Make an object one that has just come to be."""
-    metadata = obj["metadata"]
+def drop_stamps(metadata: KubeObject) -> None:
+    """Forget what a new object says about a life it cannot have had yet."""
     for key in _STAMPED:
         metadata.pop(key, None)
+
+
+def stamp_new(metadata: KubeObject, *, now: datetime) -> None:
+    """Make an object one that has just come to be."""
+    drop_stamps(metadata)
     metadata["uid"] = str(uuid.uuid4())
     metadata["creationTimestamp"] = format_time(now)
 

@@ -1,6 +1,7 @@
 """Watching: what is there, then every change."""
 
 import asyncio
+import math
 from collections.abc import AsyncIterator
 from dataclasses import dataclass
 from enum import StrEnum
@@ -96,6 +97,8 @@ async def _following(
     clock = asyncio.get_running_loop().time
     end = clock() + (options.timeout_seconds or DEFAULT_SECONDS)
     bookmark_at = min(clock() + BOOKMARK_SECONDS, end - LAST_BOOKMARK_SECONDS)
+    if bookmark_at < clock():
+        bookmark_at = math.inf
     while subscription.is_open and clock() < end:
         until = min(end, bookmark_at) if options.bookmarks else end
         for change in await subscription.changes(within=until - clock()):
@@ -106,7 +109,7 @@ async def _following(
             yield _bookmark(call, store.revision)
             is_last = bookmark_at >= end - LAST_BOOKMARK_SECONDS
             next_at = min(clock() + BOOKMARK_SECONDS, end - LAST_BOOKMARK_SECONDS)
-            bookmark_at = end if is_last else next_at
+            bookmark_at = math.inf if is_last else next_at
 
 
 def _seen_through(selection: Selection, change: Change) -> WatchEvent | None:

@@ -4,7 +4,7 @@ import orjson
 
 from towline_api.resources import KubeObject
 from towline_sandbox.embedded.model.calls import Call
-from towline_sandbox.embedded.model.failures import Cause
+from towline_sandbox.embedded.model.failures import Cause, bad_request
 from towline_sandbox.embedded.verbs.query_options import as_boolean, as_integer, invalid_options
 
 _LONGEST_MANAGER = 128
@@ -48,6 +48,12 @@ def delete_options(call: Call, body: KubeObject) -> KubeObject:
     Raises:
         ApiFailure: They make no sense.
     """
+    kind = body.get("kind") or "DeleteOptions"
+    if kind != "DeleteOptions":
+        raise bad_request(
+            f'no kind "{kind}" is registered for version "{body.get("apiVersion", "")}" in scheme '
+            '"pkg/runtime/scheme.go:111"'
+        )
     options = dict(body) if body else _from_query(call)
     causes = []
     policy = options.get("propagationPolicy")

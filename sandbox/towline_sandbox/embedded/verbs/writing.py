@@ -25,6 +25,7 @@ from towline_sandbox.embedded.verbs.metadata_rules import broken_when_changed, b
 from towline_sandbox.embedded.verbs.namespace_lifecycle import check_namespace_takes
 from towline_sandbox.embedded.verbs.object_metadata import (
     count_generation,
+    drop_stamps,
     generated_name,
     in_order,
     is_finished,
@@ -88,6 +89,7 @@ class Writer:
             wanted = read_body(call, body)
             metadata = wanted["metadata"]
             check_place(call, metadata)
+            drop_stamps(metadata)
             is_named = bool(metadata.get("name")) or not metadata.get("generateName")
             try:
                 return await self._created(call, _tracked(call, wanted, None))
@@ -177,7 +179,7 @@ class Writer:
         name = metadata.get("name", "")
         check_namespace_takes(self._store, call, name=name)
         named_version = metadata.pop("resourceVersion", "")
-        stamp_new(obj, now=call.now)
+        stamp_new(metadata, now=call.now)
         outline_new(call, obj)
         kind.traits.fill(call, obj, None)
         count_generation(obj, old=None, kind=kind)
@@ -190,7 +192,9 @@ class Writer:
         if there is not None:
             raise _already_there(call, name, there)
         if call.dry_run:
-            return in_order(obj, kind=kind)
+            obj = in_order(obj, kind=kind)
+            del obj["metadata"]["resourceVersion"]
+            return obj
         if named_version.isdigit() and int(named_version):
             raise ApiFailure(500, "", "resourceVersion should not be set on objects to be created")
         try:
