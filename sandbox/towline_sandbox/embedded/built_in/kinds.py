@@ -1,10 +1,15 @@
 """The built-in kinds, put together from what was collected and from how they behave."""
 
+from dataclasses import replace
+
 from towline_api.resources import KubeObject, Resource
 from towline_sandbox.embedded.built_in import event_conversion
 from towline_sandbox.embedded.built_in.data_files import definitions, kind_entries
+from towline_sandbox.embedded.built_in.reader_tree import empty_fields
 from towline_sandbox.embedded.built_in.traits import traits_of
-from towline_sandbox.embedded.model.kinds import GroupVersion, Kind, Subresource
+from towline_sandbox.embedded.built_in.traits.composing import fill_all
+from towline_sandbox.embedded.model.calls import Call
+from towline_sandbox.embedded.model.kinds import Fill, GroupVersion, Kind, Subresource, Traits
 from towline_sandbox.embedded.model.schema import Schema
 
 
@@ -27,10 +32,28 @@ def _kind(entry: KubeObject) -> Kind:
         subresources={sub["name"]: _subresource(sub) for sub in entry["subresources"]},
         short_names=tuple(entry.get("shortNames", ())),
         categories=tuple(entry.get("categories", ())),
-        traits=traits_of(resource.group, resource.plural),
+        traits=_traits(entry),
         convert=event_conversion.convert if resource.plural == "events" else None,
         stored_group="" if resource.plural == "events" else None,
     )
+
+
+def _traits(entry: KubeObject) -> Traits:
+    traits = traits_of(entry["group"], entry["plural"])
+    has_status = any(sub["name"] == "status" for sub in entry["subresources"])
+    if not has_status or traits.comes_with_status:
+        return traits
+    return replace(traits, fill=fill_all(_born_without_status(entry["definition"]), traits.fill))
+
+
+def _born_without_status(definition: str) -> Fill:
+    """A status that nobody set is no less there: its fields say nothing."""
+
+    def fill(_call: Call, new: KubeObject, _old: KubeObject | None) -> None:
+        if "status" not in new:
+            new.update(empty_fields(definition, "status"))
+
+    return fill
 
 
 def _subresource(entry: KubeObject) -> Subresource:

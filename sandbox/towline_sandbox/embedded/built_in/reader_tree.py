@@ -46,6 +46,12 @@ def reader_of(definition: str) -> Reader:
     return _Structs.reader(definition)
 
 
+def empty_fields(definition: str, *names: str) -> dict[str, Any]:
+    """Return those of the named fields that are written even if there is nothing in them."""
+    written = _Structs.reader(definition).written
+    return {name: about.empty for name, about in written if name in names}
+
+
 def _schema_union(definition: str) -> Reader | None:
     # In a CRD's schema, some words take a schema or something simpler.
     match definition.removeprefix(f"{_CRD}."):
@@ -96,6 +102,7 @@ def _field(name: str, node: Node, in_go: str) -> Field:
     return Field(
         reader=reader,
         path=f"{embedded}.{name}" if embedded else name,
+        is_pointer=is_pointer,
         keeps_empty=is_pointer or written,
         written_empty=written and "omitzero" not in options and bool(in_go),
     )

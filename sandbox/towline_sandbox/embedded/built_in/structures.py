@@ -36,14 +36,21 @@ class Field:
     Args:
         reader: Reads its value.
         path: What complaints about it call it; more than its name where Go embeds a struct.
-        keeps_empty: Whether a value that is the same as none is kept (in Go: a pointer).
-        written_empty: Whether it is written even if there is nothing.
+        is_pointer: Whether Go can tell a value that says nothing from none at all; both are kept.
+        keeps_empty: Whether a value that says nothing is kept.
+        written_empty: Whether it is written even if there is none.
     """
 
     reader: Reader
     path: str
+    is_pointer: bool
     keeps_empty: bool
     written_empty: bool
+
+    @property
+    def empty(self) -> Any:
+        """What is written where there is nothing."""
+        return None if self.is_pointer else self.reader.empty
 
 
 @dataclass(slots=True)
@@ -59,17 +66,17 @@ class Struct:
     name: str
     go_type: str
     fields: dict[str, Field] = field(default_factory=dict)
-    written: tuple[tuple[str, Reader], ...] = ()
+    written: tuple[tuple[str, Field], ...] = ()
 
     @property
     def empty(self) -> Any:
         """A struct is never nothing: its fields are."""
-        return {name: reader.empty for name, reader in self.written}
+        return {name: about.empty for name, about in self.written}
 
     def complete(self, fields: Mapping[str, Field]) -> None:
         """Say which fields it has."""
         self.fields = dict(fields)
-        self.written = tuple((name, f.reader) for name, f in fields.items() if f.written_empty)
+        self.written = tuple((name, f) for name, f in fields.items() if f.written_empty)
 
     def read(self, value: Any, place: Place | None, reading: Reading) -> Any:
         """Return the fields that are known and say something."""
@@ -90,9 +97,9 @@ class Struct:
                 raise
             if read or about.keeps_empty:
                 found[name] = read
-        for name, reader in self.written:
+        for name, about in self.written:
             if name not in found:
-                found[name] = reader.empty
+                found[name] = about.empty
         return found
 
 

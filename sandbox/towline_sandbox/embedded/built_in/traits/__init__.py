@@ -6,7 +6,9 @@ from towline_sandbox.embedded.built_in.traits import (
     events,
     leases,
     namespaces,
+    pods,
     rbac,
+    workloads,
 )
 from towline_sandbox.embedded.model.kinds import StorageKey, Traits
 
@@ -16,7 +18,9 @@ _TRAITS = {
     **events.TRAITS,
     **leases.TRAITS,
     **namespaces.TRAITS,
+    **pods.TRAITS,
     **rbac.TRAITS,
+    **workloads.TRAITS,
 }
 
 
