@@ -11,6 +11,7 @@ from towline_sandbox.embedded.built_in.traits.composing import fill_all
 from towline_sandbox.embedded.model.calls import Call
 from towline_sandbox.embedded.model.kinds import Fill, GroupVersion, Kind, Subresource, Traits
 from towline_sandbox.embedded.model.schema import Schema
+from towline_sandbox.embedded.views.columns import columns_for
 
 
 def kinds() -> tuple[Kind, ...]:
@@ -33,6 +34,7 @@ def _kind(entry: KubeObject) -> Kind:
         short_names=tuple(entry.get("shortNames", ())),
         categories=tuple(entry.get("categories", ())),
         traits=_traits(entry),
+        columns=columns_for(resource.kind, resource.group),
         convert=event_conversion.convert if resource.plural == "events" else None,
         stored_group="" if resource.plural == "events" else None,
     )
