@@ -144,7 +144,8 @@ def _wrong_kind(call: Call, body: KubeObject) -> ApiFailure:
 
 
 def _bad_patch(patched: KubeObject, why: str) -> ApiFailure:
-    text = orjson.dumps(patched).decode()
+    ordered = {key: patched[key] for key in sorted(patched)}
+    text = orjson.dumps(ordered).decode()
     told = f"Invalid value: {orjson.dumps(text).decode()}: {why}"
     return ApiFailure(
         422,

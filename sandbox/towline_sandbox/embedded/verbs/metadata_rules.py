@@ -6,6 +6,7 @@ from typing import Any
 import orjson
 
 from towline_api.resources import KubeObject
+from towline_sandbox.embedded.built_in.name_rules import dns_subdomain
 from towline_sandbox.embedded.model.failures import Cause
 from towline_sandbox.embedded.model.kinds import Kind
 from towline_sandbox.embedded.verbs.label_syntax import problems_of_key, problems_of_value
@@ -29,28 +30,31 @@ def broken_when_new(metadata: KubeObject, *, kind: Kind) -> list[Cause]:
     return [*_names(metadata, kind), *_namespace(metadata, kind), *_contents(metadata)]
 
 
-def broken_when_changed(metadata: KubeObject, before: KubeObject) -> list[Cause]:
-    """Return the rules that changed metadata breaks."""
-    found = list(_contents(metadata))
+def broken_when_changed(metadata: KubeObject, before: KubeObject, *, kind: Kind) -> list[Cause]:
+    """Return the rules that changed metadata breaks.
+
+    For custom kinds Kubernetes looks several times, and tells each time what it finds.
+    """
+    contents = list(_contents(metadata))
+    changes = [*_changes(metadata, before), *contents]
+    return [*contents, *changes, *changes] if kind.custom else list(dict.fromkeys(changes))
+
+
+def _changes(metadata: KubeObject, before: KubeObject) -> Iterator[Cause]:
     if "deletionTimestamp" in before:
         known = before.get("finalizers") or ()
         added = sorted({name for name in metadata.get("finalizers") or () if name not in known})
         if added:
             told = ", ".join(_json(name) for name in added)
-            found.append(
-                Cause(
-                    "FieldValueForbidden",
-                    "Forbidden: no new finalizers can be added if the object is being deleted, "
-                    f"found new finalizers []string{{{told}}}",
-                    "metadata.finalizers",
-                )
+            yield Cause(
+                "FieldValueForbidden",
+                "Forbidden: no new finalizers can be added if the object is being deleted, "
+                f"found new finalizers []string{{{told}}}",
+                "metadata.finalizers",
             )
-    found += [
-        _invalid(f"metadata.{key}", metadata.get(key, ""), "field is immutable")
-        for key in _UNCHANGEABLE
-        if metadata.get(key) != before.get(key)
-    ]
-    return found
+    for key in _UNCHANGEABLE:
+        if metadata.get(key) != before.get(key):
+            yield _invalid(f"metadata.{key}", metadata.get(key, ""), "field is immutable")
 
 
 def _names(metadata: KubeObject, kind: Kind) -> Iterator[Cause]:
@@ -69,7 +73,7 @@ def _names(metadata: KubeObject, kind: Kind) -> Iterator[Cause]:
 
 
 def _name_problems(name: str, kind: Kind) -> list[str]:
-    found = list(kind.traits.check_name(name))
+    found = list(dns_subdomain(name) if kind.custom else kind.traits.check_name(name))
     if found:
         return found
     if name in (".", ".."):

@@ -20,6 +20,8 @@ def outline(call: Call, new: KubeObject, *, old: KubeObject) -> KubeObject:
     Status paths of built-in kinds reach metadata, those of custom kinds nothing but the status and
     who owns it. The other subresources are told apart by what the kind's traits fill in.
     """
+    if call.subresource == "scale":
+        return new
     if call.subresource == "finalize":
         return _with(old, new, "spec", metadata=True)
     if call.subresource:

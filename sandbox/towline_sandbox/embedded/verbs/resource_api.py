@@ -9,6 +9,7 @@ from towline_sandbox.embedded.model.kinds import Catalog
 from towline_sandbox.embedded.storage.store import Store
 from towline_sandbox.embedded.verbs.deleting import Deleted, Deleter
 from towline_sandbox.embedded.verbs.reading import get, list_objects
+from towline_sandbox.embedded.verbs.scaling import SCALE, Scaler
 from towline_sandbox.embedded.verbs.watching import WatchEvent, watch
 from towline_sandbox.embedded.verbs.writing import Admission, Writer, Written
 
@@ -37,10 +38,13 @@ class ResourceApi:
         self._catalog = catalog
         self._now = now
         self._writer = Writer(store=store, admission=admission)
+        self._scaler = Scaler(store=store, writer=self._writer)
         self._deleter = Deleter(store=store, admission=admission)
 
     async def get(self, call: Call) -> KubeObject:
         """Return the object that a call names."""
+        if call.subresource == SCALE:
+            return await self._scaler.get(call)
         return await get(self._store, call)
 
     async def list(self, call: Call) -> KubeObject:
@@ -57,11 +61,16 @@ class ResourceApi:
 
     async def update(self, call: Call, body: KubeObject) -> Written:
         """Store another state of an object."""
+        if call.subresource == SCALE:
+            return await self._scaler.update(call, body)
         return await self._writer.update(call, body)
 
     async def patch(self, call: Call, content_type: str, patch: bytes) -> Written:
         """Change an object as a patch of this media type says."""
-        return await self._writer.patch(call, content_type, patch)
+        media_type = content_type.partition(";")[0].strip()
+        if call.subresource == SCALE:
+            return await self._scaler.patch(call, media_type, patch)
+        return await self._writer.patch(call, media_type, patch)
 
     async def delete(self, call: Call, options: KubeObject) -> Deleted:
         """Delete an object; `options` are DeleteOptions."""

@@ -48,6 +48,8 @@ Admission = Callable[[Call, KubeObject | None, KubeObject | None], Awaitable[Non
 ATTEMPTS = 64
 """How often a write is begun anew because another one came in between while it waited."""
 _NAME_ATTEMPTS = 8
+_COUNTED_PATHS = ("", "scale")
+"""Paths of the API that lead to what `generation` counts."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -117,7 +119,7 @@ class Writer:
             return _tracked(call, wanted, old)
 
         may_create = call.kind.traits.may_create_by_update and not call.subresource
-        return await self._write(call, change, may_create=may_create)
+        return await self.write(call, change, may_create=may_create)
 
     async def patch(self, call: Call, media_type: str, patch: bytes) -> Written:
         """Change an object as a patch says; applying creates it if it is not there."""
@@ -133,7 +135,7 @@ class Writer:
             check_place(call, wanted["metadata"])
             return _tracked(call, wanted, old)
 
-        return await self._write(call, change, may_create=False)
+        return await self.write(call, change, may_create=False)
 
     async def _apply(self, call: Call, patch: bytes) -> Written:
         check_write_options(call, is_apply=True)
@@ -153,9 +155,19 @@ class Writer:
             check_place(call, wanted["metadata"])
             return wanted
 
-        return await self._write(call, change, may_create=not call.subresource)
+        return await self.write(call, change, may_create=not call.subresource)
 
-    async def _write(self, call: Call, change: Change, *, may_create: bool) -> Written:
+    async def write(self, call: Call, change: Change, *, may_create: bool) -> Written:
+        """Store what a change makes of an object.
+
+        Args:
+            call: Names the object.
+            change: Makes what the caller wants.
+            may_create: Whether the object is created if it is not there.
+
+        Raises:
+            ApiFailure: It is not to be.
+        """
         key = call.kind.storage_key
         for _ in range(ATTEMPTS):
             stored = self._store.find(key, namespace=call.namespace, name=call.target)
@@ -212,10 +224,10 @@ class Writer:
         metadata = new["metadata"]
         keep_stamps(metadata, before=old["metadata"])
         kind.traits.fill(call, new, old)
-        if not call.subresource:
+        if call.subresource in _COUNTED_PATHS:
             count_generation(new, old=old, kind=kind)
         await self._admission(call, new, old)
-        causes = broken_when_changed(metadata, old["metadata"])
+        causes = broken_when_changed(metadata, old["metadata"], kind=kind)
         causes += kind.traits.check(call, new, old)
         if causes:
             raise invalid(kind.resource, call.target, causes)
