@@ -1,5 +1,6 @@
 """Watches: every change once, in order, from where the caller was."""
 
+import asyncio
 import json
 
 import pytest
@@ -168,18 +169,33 @@ async def test_a_watch_ends_when_it_is_told_to(api: Api, leases: str) -> None:
         assert told(await watch.rest()) == [("ADDED", "a")]
 
 
-async def test_bookmarks_come_before_the_end(api: Api, leases: str) -> None:
-    """A last one tells how far the watch had come, so that it can go on from there."""
+async def test_bookmarks_tell_how_far_a_watch_has_come(api: Api, leases: str) -> None:
+    """So that it can go on from there although nothing happened to what it selects."""
     start = await version_of(api, leases)
     made = await create(api, leases, "a")
-    query = {"resourceVersion": start, "timeoutSeconds": 3, "allowWatchBookmarks": True}
-    async with api.watch(leases, **query) as watch:
-        events = await watch.until_bookmark()
-    assert told(events[:1]) == [("ADDED", "a")]
-    mark = events[-1]["object"]
+
+    async def first_bookmark(seconds: int) -> list[KubeObject]:
+        query = {"resourceVersion": start, "allowWatchBookmarks": True}
+        async with api.watch(leases, **query, timeoutSeconds=seconds) as watch:
+            events = await watch.rest(until="BOOKMARK")
+        assert told(events[:1]) == [("ADDED", "a")]
+        return events[1:]
+
+    # The real server means to send one two seconds before the end, but goes by a coarse clock and
+    # may miss its moment: of several watches, some are told.
+    marks: list[KubeObject] = []
+    async with asyncio.TaskGroup() as group:
+        watches = [group.create_task(first_bookmark(seconds)) for seconds in range(3, 10)]
+        for watch in asyncio.as_completed(watches):
+            marks = await watch
+            if marks:
+                break
+        for task in watches:
+            task.cancel()
+    mark = marks[0]["object"]
     assert (mark["kind"], mark["apiVersion"]) == ("Lease", "coordination.k8s.io/v1")
+    assert set(mark["metadata"]) == {"resourceVersion"}
     assert int(mark["metadata"]["resourceVersion"]) >= int(made["metadata"]["resourceVersion"])
-    assert "name" not in mark["metadata"]
 
 
 async def test_a_deletion_through_a_finalizer_is_told_in_two(api: Api, leases: str) -> None:

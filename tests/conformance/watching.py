@@ -48,12 +48,14 @@ class Watch:
         """Return that many events."""
         return [await self.next() for _ in range(count)]
 
-    async def rest(self) -> list[KubeObject]:
-        """Return all events until the server ends the watch by itself."""
+    async def rest(self, *, until: str | None = None) -> list[KubeObject]:
+        """Return all events until the server ends the watch by itself, or one of this type came."""
         events: list[KubeObject] = []
         async with asyncio.timeout(_LIMIT_SECONDS):
             while line := await self._response.content.readline():
                 events.append(json.loads(line))
+                if events[-1]["type"] == until:
+                    break
         return events
 
     async def until_bookmark(self) -> list[KubeObject]:
