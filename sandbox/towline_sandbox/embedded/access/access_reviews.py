@@ -1,6 +1,5 @@
 """Access reviews: questions to authorization that are asked as objects."""
 
-import json
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, replace
 from typing import Any
@@ -13,9 +12,10 @@ from towline_sandbox.embedded.access.review_selectors import (
     problems_of_selectors,
 )
 from towline_sandbox.embedded.access.rules import Rule
-from towline_sandbox.embedded.access.wording import joined, quoted
+from towline_sandbox.embedded.access.wording import joined
 from towline_sandbox.embedded.model.calls import Call, User
 from towline_sandbox.embedded.model.failures import Cause, bad_request, invalid
+from towline_sandbox.embedded.model.wording import invalid_value
 
 _METADATA_ORDER = (
     "name", "generateName", "namespace", "selfLink", "uid", "resourceVersion", "generation",
@@ -149,7 +149,7 @@ def _check_spec(review: KubeObject) -> Iterator[Cause]:
     spec = review.get("spec") or {}
     path = spec.get("nonResourceAttributes")
     if (spec.get("resourceAttributes") is None) == (path is None):
-        yield _invalid(
+        yield invalid_value(
             "spec",
             _internal(path),
             "exactly one of nonResourceAttributes or resourceAttributes must be specified",
@@ -159,7 +159,7 @@ def _check_spec(review: KubeObject) -> Iterator[Cause]:
 def _check_subject(review: KubeObject) -> Iterator[Cause]:
     spec = review.get("spec") or {}
     if not spec.get("user") and not spec.get("groups"):
-        yield _invalid("spec.user", '""', "at least one of user or group must be specified")
+        yield invalid_value("spec.user", "", "at least one of user or group must be specified")
 
 
 def _check_selectors(review: KubeObject) -> Iterator[Cause]:
@@ -172,36 +172,29 @@ def _check_metadata(review: KubeObject, *, but: str = "") -> Iterator[Cause]:
     if metadata.keys() - {"managedFields", but}:
         told = {key: metadata[key] for key in _METADATA_ORDER if key in metadata}
         besides = f" except for {but}" if but else ""
-        yield _invalid(
-            "metadata", json.dumps(told, separators=(",", ":")), f"must be empty{besides}"
-        )
+        yield invalid_value("metadata", told, f"must be empty{besides}")
 
 
 def _check_local(review: KubeObject, *, namespace: str) -> Iterator[Cause]:
     spec = review.get("spec") or {}
     wanted, path = spec.get("resourceAttributes"), spec.get("nonResourceAttributes")
     if wanted is not None and wanted.get("namespace", "") != namespace:
-        yield _invalid(
+        yield invalid_value(
             "spec.resourceAttributes.namespace",
-            quoted(wanted.get("namespace", "")),
+            wanted.get("namespace", ""),
             "must match metadata.namespace",
         )
     if path is not None:
-        yield _invalid(
+        yield invalid_value(
             "spec.nonResourceAttributes", _internal(path), "disallowed on this kind of request"
         )
 
 
-def _invalid(field: str, value: str, message: str) -> Cause:
-    return Cause("FieldValueInvalid", f"Invalid value: {value}: {message}", field)
-
-
-def _internal(path: Mapping[str, Any] | None) -> str:
+def _internal(path: Mapping[str, Any] | None) -> Mapping[str, Any] | None:
     # Messages show the server's own form of it, in which fields begin with capitals.
     if path is None:
-        return "null"
-    form = {"Path": path.get("path", ""), "Verb": path.get("verb", "")}
-    return json.dumps(form, separators=(",", ":"))
+        return None
+    return {"Path": path.get("path", ""), "Verb": path.get("verb", "")}
 
 
 def _subject_of(spec: KubeObject) -> User:

@@ -3,8 +3,8 @@
 from collections.abc import Callable, Iterator
 
 from towline_api.resources import KubeObject
-from towline_sandbox.embedded.access.wording import quoted
 from towline_sandbox.embedded.model.failures import Cause
+from towline_sandbox.embedded.model.wording import forbidden_field, invalid_value, required
 from towline_sandbox.embedded.verbs.field_selectors import parse_field_selector
 from towline_sandbox.embedded.verbs.label_selectors import InvalidSelector, parse_label_selector
 from towline_sandbox.embedded.verbs.label_syntax import problems_of_key, problems_of_value
@@ -23,11 +23,11 @@ def problems_of_selectors(attributes: KubeObject) -> Iterator[Cause]:
         path = f"{_PATH}.{field}"
         text, requirements = selector.get("rawSelector"), selector.get("requirements")
         if text and requirements:
-            yield _invalid(
+            yield invalid_value(
                 f"{path}.rawSelector", text, "may not specified at the same time as requirements"
             )
         if not text and not requirements:
-            yield _required(
+            yield required(
                 f"{path}.requirements",
                 f"when {path} is specified, requirements or rawSelector is required",
             )
@@ -69,7 +69,7 @@ def _understands_label(requirement: KubeObject) -> bool:
 
 def _check_field(requirement: KubeObject, path: str) -> Iterator[Cause]:
     if not requirement.get("key"):
-        yield _required(f"{path}.key", "must be specified")
+        yield required(f"{path}.key", "must be specified")
     yield from _check_operator(requirement, path)
 
 
@@ -77,25 +77,17 @@ def _check_label(requirement: KubeObject, path: str) -> Iterator[Cause]:
     yield from _check_operator(requirement, path)
     key = requirement.get("key", "")
     for problem in problems_of_key(key):
-        yield _invalid(f"{path}.key", key, problem)
+        yield invalid_value(f"{path}.key", key, problem)
     for index, value in enumerate(requirement.get("values") or ()):
         for problem in problems_of_value(value):
-            yield _invalid(f"{path}.values[{index}]", value, problem)
+            yield invalid_value(f"{path}.values[{index}]", value, problem)
 
 
 def _check_operator(requirement: KubeObject, path: str) -> Iterator[Cause]:
     # Operators of a Kubernetes to come are let through, as there.
     operator, values = requirement.get("operator"), requirement.get("values")
     if operator in _NEED_VALUES and not values:
-        yield _required(f"{path}.values", "must be specified when `operator` is 'In' or 'NotIn'")
+        yield required(f"{path}.values", "must be specified when `operator` is 'In' or 'NotIn'")
     if operator in _NEED_NO_VALUES and values:
-        message = "may not be specified when `operator` is 'Exists' or 'DoesNotExist'"
-        yield Cause("FieldValueForbidden", f"Forbidden: {message}", f"{path}.values")
-
-
-def _required(field: str, message: str) -> Cause:
-    return Cause("FieldValueRequired", f"Required value: {message}", field)
-
-
-def _invalid(field: str, value: str, message: str) -> Cause:
-    return Cause("FieldValueInvalid", f"Invalid value: {quoted(value)}: {message}", field)
+        told = "may not be specified when `operator` is 'Exists' or 'DoesNotExist'"
+        yield forbidden_field(f"{path}.values", told)

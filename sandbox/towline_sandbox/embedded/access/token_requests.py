@@ -1,6 +1,5 @@
 """TokenRequests: a service account's token, asked for by a POST to its `token` subresource."""
 
-import json
 from collections.abc import Callable
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
@@ -18,7 +17,6 @@ from towline_sandbox.embedded.access.account_tokens import ISSUER, AccountTokens
 from towline_sandbox.embedded.access.wording import quoted
 from towline_sandbox.embedded.model.calls import Call
 from towline_sandbox.embedded.model.failures import (
-    Cause,
     bad_request,
     conflict,
     invalid,
@@ -26,6 +24,7 @@ from towline_sandbox.embedded.model.failures import (
     not_implemented,
 )
 from towline_sandbox.embedded.model.kinds import StorageKey
+from towline_sandbox.embedded.model.wording import invalid_value
 from towline_sandbox.embedded.storage.store import Store
 
 _TOKEN_REQUEST = Resource(
@@ -68,9 +67,8 @@ class TokenRequests:
                 "request"
             )
         if metadata.get("name") not in (None, "", name):
-            said = f"Invalid value: {quoted(metadata['name'])}"
-            message = f"{said}: must match the service account name if specified"
-            cause = Cause("FieldValueInvalid", message, "metadata.name")
+            told = "must match the service account name if specified"
+            cause = invalid_value("metadata.name", metadata["name"], told)
             raise invalid(_TOKEN_REQUEST, name, [cause])
         account = self._find(SERVICE_ACCOUNTS, name, namespace=namespace)
         uid = account["metadata"]["uid"]
@@ -172,20 +170,17 @@ def _with_defaults(spec: KubeObject) -> KubeObject:
 
 
 def _check_spec(spec: KubeObject) -> None:
-    seconds, attestations = spec["expirationSeconds"], spec.get("attestations")
-    if attestations:
-        field, value = "attestations", json.dumps(attestations, separators=(",", ":"))
-        message = "attestations may only be specified with a webhook bound object reference"
-    elif seconds < _SHORTEST_SECONDS:
-        field, value = "expirationSeconds", str(seconds)
-        message = "may not specify a duration less than 10 minutes"
-    elif seconds > _LONGEST_SECONDS:
-        field, value = "expirationSeconds", str(seconds)
-        message = "may not specify a duration larger than 2^32 seconds"
+    field = "expirationSeconds"
+    if spec.get("attestations"):
+        field = "attestations"
+        told = "attestations may only be specified with a webhook bound object reference"
+    elif spec[field] < _SHORTEST_SECONDS:
+        told = "may not specify a duration less than 10 minutes"
+    elif spec[field] > _LONGEST_SECONDS:
+        told = "may not specify a duration larger than 2^32 seconds"
     else:
         return
-    cause = Cause("FieldValueInvalid", f"Invalid value: {value}: {message}", f"spec.{field}")
-    raise invalid(_TOKEN_REQUEST, "", [cause])
+    raise invalid(_TOKEN_REQUEST, "", [invalid_value(f"spec.{field}", spec[field], told)])
 
 
 def _split(api_version: str) -> tuple[str, str]:

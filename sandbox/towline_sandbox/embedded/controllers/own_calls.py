@@ -1,12 +1,16 @@
 """The calls that controllers make: through the API's own verbs, without a connection."""
 
 from collections.abc import Callable
+from dataclasses import replace
 from datetime import datetime
+
+import orjson
 
 from towline_api.resources import KubeObject, Resource
 from towline_sandbox.embedded.model.calls import SYSTEM, Call, User
 from towline_sandbox.embedded.model.failures import ApiFailure, path_not_found
 from towline_sandbox.embedded.model.kinds import Catalog, GroupVersion
+from towline_sandbox.embedded.patches.media_types import APPLY
 from towline_sandbox.embedded.verbs.resource_api import ResourceApi
 
 CONTROLLER_MANAGER = "kube-controller-manager"
@@ -72,6 +76,15 @@ class OwnCalls:
             "update", resource, metadata["name"], metadata.get("namespace"), subresource
         )
         return (await self._api.update(call, obj)).object
+
+    async def apply(self, resource: Resource, intent: KubeObject) -> KubeObject:
+        """Have an object hold what is intended, whoever else's it was, and return it."""
+        metadata = intent["metadata"]
+        call = replace(
+            self._call("patch", resource, metadata["name"], metadata.get("namespace")),
+            query={"fieldManager": self._manager, "force": "true"},
+        )
+        return (await self._api.patch(call, APPLY, orjson.dumps(intent))).object
 
     async def delete(
         self,

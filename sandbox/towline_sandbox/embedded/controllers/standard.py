@@ -10,6 +10,7 @@ from towline_sandbox.embedded.controllers.namespace_termination import Namespace
 from towline_sandbox.embedded.controllers.own_calls import OwnCalls
 from towline_sandbox.embedded.controllers.request_cleaning import RequestCleaner
 from towline_sandbox.embedded.controllers.request_signer import RequestSigner
+from towline_sandbox.embedded.controllers.role_aggregation import MANAGER, RoleAggregation
 from towline_sandbox.embedded.controllers.running import Controllers
 from towline_sandbox.embedded.controllers.signing_rules import LONGEST_LIFETIME
 from towline_sandbox.embedded.controllers.token_cleaner import TokenCleaner
@@ -58,5 +59,6 @@ def standard_controllers(
             NamespaceTermination(store, catalog=catalog, calls=calls, now=now),
             GarbageCollector(store, catalog=catalog, calls=calls),
             TokenCleaner(store, calls=calls, now=now),
+            RoleAggregation(store, calls=OwnCalls(api, catalog=catalog, now=now, manager=MANAGER)),
         ),
     )
