@@ -49,6 +49,14 @@ class Collection:
     definitions: dict[str, Node]
 
 
+async def collect_from(kubeconfig: str) -> Collection:
+    """Ask the server of a kubeconfig about every kind of `SERVED`."""
+    connection = parse_kubeconfig(kubeconfig, source="collect")
+    connector = aiohttp.TCPConnector(ssl=ssl_context(connection))
+    async with aiohttp.ClientSession(connector=connector) as session:
+        return await collect(OwnApi(session, server=connection.server))
+
+
 async def collect(api: OwnApi) -> Collection:
     """Ask a server about every kind of `SERVED`."""
     kinds: list[KubeObject] = []
@@ -184,10 +192,7 @@ def as_text(data: object) -> str:
 async def main(module_cache: Path) -> None:
     """Collect from a plane started for this, and write the files."""
     async with KubePlane("collect") as plane:
-        connection = parse_kubeconfig(plane.admin_kubeconfig(), source="collect")
-        connector = aiohttp.TCPConnector(ssl=ssl_context(connection))
-        async with aiohttp.ClientSession(connector=connector) as session:
-            collected = await collect(OwnApi(session, server=connection.server))
+        collected = await collect_from(plane.admin_kubeconfig())
         version = plane.version.replace("v1.", "v0.", 1)
     fields = go_types(collected.definitions, GoSources(module_cache, version))
     KINDS.write_text(as_text(collected.kinds), encoding="utf-8")
