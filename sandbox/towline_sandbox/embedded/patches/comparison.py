@@ -72,7 +72,7 @@ _SAME: _Found = (None, None)
 
 def _compare(old: Any, new: Any, shape: Shape) -> _Found:
     """Return the removed and the written fields of a value, as nodes; None for none."""
-    if old is new or (type(old) is type(new) and old == new):
+    if old is new or (type(old) is type(new) and old == new and _really(old, new, shape)):
         return _SAME
     if new is ABSENT:
         return _compare_as(form_of(old, shape), old, new, shape)
@@ -82,6 +82,11 @@ def _compare(old: Any, new: Any, shape: Shape) -> _Found:
         return found
     before = _compare_as(other, old, new, shape)
     return _together(found[0], before[0]), _together(found[1], before[1])
+
+
+def _really(old: Any, new: Any, shape: Shape) -> bool:
+    """Whether two values are equal that Python takes to be."""
+    return shape.is_typed or is_same(old, new)
 
 
 def _compare_as(form: Form, old: Any, new: Any, shape: Shape) -> _Found:

@@ -1,13 +1,10 @@
 """Laying what a manager applies over what is stored."""
 
 from collections.abc import Iterator
-from typing import Any, Final
+from typing import Any
 
 from towline_sandbox.embedded.patches.comparison import ABSENT, Form, form_of
 from towline_sandbox.embedded.patches.shapes import ListShape, MapShape, NoStep, Shape
-
-_GONE: Final = ABSENT
-"""What is left of two values that amount to nothing."""
 
 
 def merge(live: Any, applied: Any, *, shape: Shape) -> Any:
@@ -16,8 +13,8 @@ def merge(live: Any, applied: Any, *, shape: Shape) -> Any:
     Where both say something the applied value holds. Lists of items that can be told apart are
     merged item by item, in the order of the applied list if it says anything about it.
     """
-    if applied is ABSENT:
-        applied, live = live, ABSENT
+    if live is ABSENT or applied is ABSENT:
+        return live if applied is ABSENT else applied
     match form_of(applied, shape):
         case Form.MAP if shape.map is not None:
             return _merge_maps(live, applied, shape.map)
@@ -32,12 +29,10 @@ def _merge_maps(live: Any, applied: Any, shape: MapShape) -> Any:
     after = applied if isinstance(applied, dict) else {}
     if shape.atomic or not (before or after):
         return applied
-    merged = {}
-    for name in {**before, **after}:
-        value = merge(before.get(name, ABSENT), after.get(name, ABSENT), shape=shape.below(name))
-        if value is not _GONE:
-            merged[name] = value
-    return merged or _GONE
+    return {
+        name: merge(before.get(name, ABSENT), after.get(name, ABSENT), shape=shape.below(name))
+        for name in {**before, **after}
+    }
 
 
 def _merge_lists(live: Any, applied: Any, shape: ListShape) -> Any:
@@ -46,10 +41,9 @@ def _merge_lists(live: Any, applied: Any, shape: ListShape) -> Any:
     if shape.atomic or not (before or after):
         return applied
     old, new = _steps(before, shape), _steps(after, shape)
-    merged = [
+    return [
         merge(left, right, shape=shape.items) for left, right in _pairs(before, old, after, new)
     ]
-    return [item for item in merged if item is not _GONE] or _GONE
 
 
 def _steps(items: list[Any], shape: ListShape) -> list[str]:

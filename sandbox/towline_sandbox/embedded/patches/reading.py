@@ -46,7 +46,7 @@ def parse_apply(patch: bytes) -> KubeObject:
 
 def _parse_yaml(patch: bytes) -> object:
     try:
-        return yaml.load(patch, Loader=_PlainLoader)  # noqa: S506  # a SafeLoader underneath
+        return yaml.load(patch, Loader=PlainLoader)  # noqa: S506  # a SafeLoader underneath
     except yaml.YAMLError as error:
         raise bad_request(f"error encoding patch: yaml: {_yaml_words(error)}") from None
 
@@ -57,11 +57,11 @@ def _yaml_words(error: yaml.YAMLError) -> str:
     return f"line {mark.line + 1}: {words}" if mark is not None and mark.line else words
 
 
-class _PlainLoader(yaml.SafeLoader):
+class PlainLoader(yaml.SafeLoader):
     """Reads what JSON can hold: dates stay text, as in Kubernetes."""
 
 
-_PlainLoader.yaml_implicit_resolvers = {
+PlainLoader.yaml_implicit_resolvers = {
     first: [(tag, pattern) for tag, pattern in resolvers if tag != "tag:yaml.org,2002:timestamp"]
     for first, resolvers in yaml.SafeLoader.yaml_implicit_resolvers.items()
 }

@@ -168,6 +168,18 @@ class Shape:
         atomic = self._node.get("x-kubernetes-map-type") == "atomic"
         return MapShape(atomic, fields, self._others(), always, nulls_count=not self._built_in)
 
+    @cached_property
+    def is_typed(self) -> bool:
+        """Whether there is nothing in it that may be a boolean now and a number later."""
+        if self._built_in:
+            return True  # what is of the wrong type is not decoded
+        if self.map is not None and self.list is not None:
+            return False
+        if self.map is not None:
+            below = [*self.map.fields.values(), *([self.map.others] if self.map.others else [])]
+            return all(shape.is_typed for shape in below)
+        return self.list is None or self.list.items.is_typed
+
     def _others(self) -> "Shape | None":
         if "additionalProperties" not in self._node:
             return DEDUCED if self._open or not self._schema.properties else None
