@@ -6,7 +6,7 @@ from fractions import Fraction
 _PATTERN = "^([+-]?[0-9.]+)([eEinumkKMGTP]*[-+]?[0-9]*)$"
 _PARTS = re.compile(_PATTERN)
 _NUMBER = re.compile(r"[+-]?(\d+(\.\d*)?|\.\d+)")
-_EXPONENT = re.compile(r"[eE]([+-]?\d+)")
+_EXPONENT = re.compile(r"[eE]([+-]?\d{1,3})")  # more digits than that mean nothing in a cluster
 
 _DECIMAL = {"n": -9, "u": -6, "m": -3, "": 0, "k": 3, "M": 6, "G": 9, "T": 12, "P": 15, "E": 18}
 _BINARY = {"Ki": 1, "Mi": 2, "Gi": 3, "Ti": 4, "Pi": 5, "Ei": 6}

@@ -95,8 +95,10 @@ class Struct:
             except MisfitError as misfit:
                 misfit.inside(self.name, about.path)
                 raise
-            if read or about.keeps_empty:
+            if read or about.is_pointer:
                 found[name] = read
+            elif about.keeps_empty:
+                found[name] = about.empty  # an empty list that cannot be left out becomes null
         for name, about in self.written:
             if name not in found:
                 found[name] = about.empty
