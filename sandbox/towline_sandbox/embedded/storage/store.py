@@ -64,15 +64,14 @@ class Store:
         if revision >= self.last_change(key):
             return self.objects(key, namespace=namespace)
         if not self.remembers(key, revision):
-            raise self._too_old(revision)
+            raise self._too_old(key, revision)
         past = self._collections[key].objects_at(revision)
         prefix = f"{namespace}/" if namespace else ""
         return [past[path] for path in sorted(past) if path.startswith(prefix)]
 
     def remembers(self, key: StorageKey, revision: int) -> bool:
         """Return whether all changes after this revision are known."""
-        collection = self._collections.get(key)
-        return revision >= (self._forgotten if collection is None else collection.forgotten)
+        return revision >= self._floor(key)
 
     def last_change(self, key: StorageKey) -> int:
         """Return the revision of the latest change to these objects; 0 if there was none."""
@@ -146,7 +145,7 @@ class Store:
             ApiFailure: The revision is forgotten.
         """
         if not self.remembers(key, since):
-            raise self._too_old(since)
+            raise self._too_old(key, since)
         subscription = self._subscribe((key, namespace, name), since=since)
         collection = self._collections.get(key)
         if collection is not None:
@@ -220,8 +219,13 @@ class Store:
         self._subscriptions.setdefault(place, {})[subscription] = None
         return subscription
 
-    def _too_old(self, revision: int) -> ApiFailure:
-        return expired(f"too old resource version: {revision} ({self.revision})")
+    def _floor(self, key: StorageKey) -> int:
+        """Return the latest revision whose change is forgotten."""
+        collection = self._collections.get(key)
+        return self._forgotten if collection is None else collection.forgotten
+
+    def _too_old(self, key: StorageKey, revision: int) -> ApiFailure:
+        return expired(f"too old resource version: {revision} ({self._floor(key)})")
 
 
 def _path(obj: KubeObject) -> str:

@@ -7,6 +7,8 @@ from enum import StrEnum
 from functools import lru_cache
 from typing import NamedTuple
 
+import orjson
+
 from towline_sandbox.embedded.verbs.label_syntax import problems_of_key, problems_of_value
 
 
@@ -164,7 +166,7 @@ class _Parser:
         if type_ != "word":
             raise InvalidSelector(f"found '{key}', expected: identifier")
         if problems := problems_of_key(key):
-            raise InvalidSelector(f'<nil>: Invalid value: "{key}": {"; ".join(problems)}')
+            raise InvalidSelector(f"<nil>: Invalid value: {_json(key)}: {'; '.join(problems)}")
         if is_absence:
             return Requirement(key, Operator.ABSENT)
         if self._next.type in ("end", ","):
@@ -185,7 +187,7 @@ class _Parser:
         ordered = sorted(values)
         if operator in (Operator.GREATER, Operator.LESS):
             problems += [
-                f'values[{index}]: Invalid value: "{value}": '
+                f"values[{index}]: Invalid value: {_json(value)}: "
                 "for 'Gt', 'Lt' operators, the value must be an integer"
                 for index, value in enumerate(ordered)
                 if _INTEGER.fullmatch(value) is None
@@ -193,7 +195,7 @@ class _Parser:
         for index, value in enumerate(ordered):
             if found := problems_of_value(value):
                 problems.append(
-                    f'values[{index}][{key}]: Invalid value: "{value}": {"; ".join(found)}'
+                    f"values[{index}][{key}]: Invalid value: {_json(value)}: {'; '.join(found)}"
                 )
         if problems:
             raise InvalidSelector(_together(problems))
@@ -244,3 +246,7 @@ class _Parser:
 
 def _together(problems: Sequence[str]) -> str:
     return problems[0] if len(problems) == 1 else f"[{', '.join(problems)}]"
+
+
+def _json(text: str) -> str:
+    return orjson.dumps(text).decode()

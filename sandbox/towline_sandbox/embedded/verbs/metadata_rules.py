@@ -13,6 +13,14 @@ from towline_sandbox.embedded.verbs.label_syntax import problems_of_key, problem
 
 ORPHAN = "orphan"
 FOREGROUND = "foregroundDeletion"
+_STANDARD_FINALIZERS = ("kubernetes", ORPHAN, FOREGROUND)
+_TAKE_PLAIN_FINALIZERS = (
+    "admissionregistration.k8s.io",
+    "apiextensions.k8s.io",
+    "apiregistration.k8s.io",
+    "coordination.k8s.io",
+    "node.k8s.io",
+)
 _LARGEST_ANNOTATIONS = 256 * 1024
 _LONGEST_MANAGER = 128
 _UNCHANGEABLE = (
@@ -27,7 +35,12 @@ _UNCHANGEABLE = (
 
 def broken_when_new(metadata: KubeObject, *, kind: Kind) -> list[Cause]:
     """Return the rules that the metadata of an object about to be created breaks."""
-    return [*_names(metadata, kind), *_namespace(metadata, kind), *_contents(metadata)]
+    return [
+        *_names(metadata, kind),
+        *_namespace(metadata, kind),
+        *_contents(metadata),
+        *_plain_finalizers(metadata, kind),
+    ]
 
 
 def broken_when_changed(metadata: KubeObject, before: KubeObject, *, kind: Kind) -> list[Cause]:
@@ -36,7 +49,7 @@ def broken_when_changed(metadata: KubeObject, before: KubeObject, *, kind: Kind)
     For custom kinds Kubernetes looks several times, and tells each time what it finds.
     """
     contents = list(_contents(metadata))
-    changes = [*_changes(metadata, before), *contents]
+    changes = [*_changes(metadata, before), *contents, *_plain_finalizers(metadata, kind)]
     return [*contents, *changes, *changes] if kind.custom else list(dict.fromkeys(changes))
 
 
@@ -158,6 +171,18 @@ def _finalizers(finalizers: Sequence[str]) -> Iterator[Cause]:
             finalizers,
             f"finalizer {ORPHAN} and {FOREGROUND} cannot be both set",
         )
+
+
+def _plain_finalizers(metadata: KubeObject, kind: Kind) -> Iterator[Cause]:
+    if kind.custom or kind.resource.group in _TAKE_PLAIN_FINALIZERS:
+        return
+    for index, name in enumerate(metadata.get("finalizers") or ()):
+        if "/" not in name and name not in _STANDARD_FINALIZERS:
+            yield _invalid(
+                f"metadata.finalizers[{index}]",
+                name,
+                "name is neither a standard finalizer name nor is it fully qualified",
+            )
 
 
 def _managed(entry: KubeObject, path: str) -> Iterator[Cause]:

@@ -5,6 +5,18 @@ from towline_sandbox.embedded.model.calls import Call
 from towline_sandbox.embedded.model.kinds import StorageKey
 from towline_sandbox.embedded.verbs.copying import copy_of
 
+_ALL = ("labels", "annotations", "finalizers", "ownerReferences")
+_KEPT_BY_STATUS = {
+    StorageKey("", "pods"): ("ownerReferences",),
+    StorageKey("apps", "deployments"): ("labels",),
+    StorageKey("admissionregistration.k8s.io", "validatingadmissionpolicies"): _ALL,
+    StorageKey("flowcontrol.apiserver.k8s.io", "flowschemas"): _ALL,
+    StorageKey("flowcontrol.apiserver.k8s.io", "prioritylevelconfigurations"): _ALL,
+    StorageKey("networking.k8s.io", "servicecidrs"): _ALL,
+    StorageKey("resource.k8s.io", "resourceclaims"): _ALL,
+    StorageKey("storage.k8s.io", "volumeattachments"): _ALL,
+}
+"""Metadata that some status paths do not reach; most reach all of it."""
 _KEEP_STATUS_WHEN_NEW = frozenset({StorageKey("", "nodes"), StorageKey("", "services")})
 
 
@@ -25,6 +37,8 @@ def outline(call: Call, new: KubeObject, *, old: KubeObject) -> KubeObject:
     if call.subresource == "finalize":
         return _with(old, new, "spec", metadata=True)
     if call.subresource:
+        kept = _KEPT_BY_STATUS.get(call.kind.storage_key, ())
+        _keep(new["metadata"], kept, before=old["metadata"])
         return _with(old, new, "status", metadata=not call.kind.custom)
     if call.kind.has_status:
         if "status" in old:
@@ -45,3 +59,10 @@ def _with(old: KubeObject, new: KubeObject, part: str, *, metadata: bool) -> Kub
     elif "managedFields" in new["metadata"]:
         merged["metadata"]["managedFields"] = new["metadata"]["managedFields"]
     return merged
+
+
+def _keep(metadata: KubeObject, keys: tuple[str, ...], *, before: KubeObject) -> None:
+    for key in keys:
+        metadata.pop(key, None)
+        if key in before:
+            metadata[key] = copy_of(before[key])

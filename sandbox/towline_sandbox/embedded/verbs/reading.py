@@ -1,11 +1,13 @@
 """Getting one object and listing many."""
 
 from bisect import bisect_left
+from dataclasses import replace
 
 from towline_api.resources import KubeObject
 from towline_sandbox.embedded.model.calls import Call
 from towline_sandbox.embedded.model.failures import (
     ApiFailure,
+    bad_request,
     expired,
     not_found,
     too_large_resource_version,
@@ -72,9 +74,13 @@ async def list_objects(store: Store, call: Call) -> KubeObject:
     options = list_options(call)
     selection = selection_of(call)
     place = _place(store, options)
-    namespace = call.namespace or selection.namespace
     revision = store.revision if place.revision == LATEST else place.revision
-    objects = _objects_at(store, call, revision, namespace=namespace, place=place, options=options)
+    objects = _objects_at(store, call, revision, selection)
+    if objects is None:
+        raise _forgotten(place, options)
+    if selection.name is not None and len(objects) <= 1:
+        # One object needs no pages.
+        options = replace(options, limit=0)
     metadata, objects = _page(objects, selection, options, revision, place)
     items = await as_served(call.kind, objects)
     if call.kind.custom:
@@ -98,6 +104,8 @@ def check_reached(store: Store, revision: int) -> None:
 def _place(store: Store, options: ListOptions) -> Place:
     if options.token:
         place = parse_token(options.token)
+        if options.resource_version not in ("", "0"):
+            raise bad_request("specifying resource version is not allowed when using continue")
         check_reached(store, place.revision)
         return place
     asked = listed_revision_of(options.resource_version)
@@ -107,18 +115,21 @@ def _place(store: Store, options: ListOptions) -> Place:
 
 
 def _objects_at(
-    store: Store,
-    call: Call,
-    revision: int,
-    *,
-    namespace: str | None,
-    place: Place,
-    options: ListOptions,
-) -> list[KubeObject]:
-    key = call.kind.storage_key
-    if revision < store.last_change(key) and not store.remembers(key, revision):
-        raise _forgotten(place, options)
-    return store.objects_at(key, revision, namespace=namespace)
+    store: Store, call: Call, revision: int, selection: Selection
+) -> list[KubeObject] | None:
+    """Return at least the selected objects as they were; None if that is forgotten."""
+    key, name = call.kind.storage_key, selection.name
+    namespace = call.namespace or selection.namespace
+    is_current = revision >= store.last_change(key)
+    if not is_current and not store.remembers(key, revision):
+        return None
+    if name is None:
+        return store.objects_at(key, revision, namespace=namespace)
+    if is_current and (namespace or not call.kind.resource.namespaced):
+        found = store.find(key, namespace=namespace, name=name)
+        return [] if found is None else [found]
+    objects = store.objects_at(key, revision, namespace=namespace)
+    return [obj for obj in objects if obj["metadata"]["name"] == name]
 
 
 def _forgotten(place: Place, options: ListOptions) -> ApiFailure:
@@ -138,7 +149,8 @@ def _page(
     """Return a List's metadata and its objects."""
     metadata: KubeObject = {"resourceVersion": str(revision)}
     first = bisect_left(objects, place.start, key=_path) if place.start else 0
-    if options.limit <= 0:
+    if options.limit <= 0 or options.resource_version == "0":
+        # Whoever takes any state gets it from Kubernetes' cache, which knows no pages.
         kept = objects[first:] if first else objects
         return metadata, kept if selection.is_everything else list(filter(selection.matches, kept))
     found: list[KubeObject] = []
