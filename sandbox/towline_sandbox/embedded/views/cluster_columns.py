@@ -152,9 +152,14 @@ def _subjects(kind: str) -> Callable[[KubeObject], object]:
     return value
 
 
+def _role(binding: KubeObject) -> str:
+    role = find(binding, "roleRef", default={})
+    return f"{role.get('kind', '')}/{role.get('name', '')}"
+
+
 ROLE_BINDINGS = (
     NAME,
-    cell("Role", lambda each: "{kind}/{name}".format_map(each["roleRef"])),
+    cell("Role", _role),
     AGE,
     cell("Users", _subjects("User"), wide=True),
     cell("Groups", _subjects("Group"), wide=True),
