@@ -1,20 +1,12 @@
-"""TLS towards an API server: exactly the given authorities, and our key in no folder.
+"""TLS towards an API server: exactly the given authorities, and our key in no folder."""
 
-`SSLContext.load_cert_chain` takes file names only. The usual answer, a temporary file, leaves keys
-behind when a process is killed at the wrong moment. Here the "file" is a piece of memory with a
-descriptor, which ends with the process whatever happens.
-"""
-
-import contextlib
 import logging
-import os
 import ssl
-from collections.abc import Iterator
-from pathlib import Path
 
 from towline_api.errors import ConfigError
 from towline_kube.connection import Connection
 from towline_kube.key_pair import check_authorities, check_key_pair
+from towline_kube.memory_files import named_content
 
 log = logging.getLogger(__name__)
 
@@ -74,7 +66,7 @@ def _present(context: ssl.SSLContext, connection: Connection) -> None:
         missing = "certificate" if certificate is None else "key"
         raise ConfigError(f"{connection.source}: the client {missing} is missing")
     check_key_pair(certificate, key, where=connection.source)
-    with _private_file(certificate.rstrip() + b"\n" + key) as path:
+    with named_content(certificate.rstrip() + b"\n" + key) as path:
         try:
             # An empty password instead of none: none would make OpenSSL ask the terminal.
             context.load_cert_chain(path, password="")
@@ -83,27 +75,3 @@ def _present(context: ssl.SSLContext, connection: Connection) -> None:
             raise ConfigError(
                 f"{connection.source}: client certificate and key cannot be used: {reason}"
             ) from None
-
-
-@contextlib.contextmanager
-def _private_file(content: bytes) -> Iterator[str]:
-    """Give `content` a file name for as long as the block runs."""
-    if hasattr(os, "memfd_create") and Path("/proc/self/fd").is_dir():
-        descriptor = os.memfd_create("towline", os.MFD_CLOEXEC)
-        try:
-            os.write(descriptor, content)
-            yield f"/proc/self/fd/{descriptor}"
-        finally:
-            os.close(descriptor)
-        return
-    # Elsewhere (macOS): a file only we can read, in a folder only we can enter, gone at once.
-    folder = Path.home() / ".cache" / "towline" / "handover"
-    folder.mkdir(mode=0o700, parents=True, exist_ok=True)
-    folder.chmod(0o700)
-    path = folder / f"{os.getpid()}-{os.urandom(8).hex()}"
-    try:
-        with os.fdopen(os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600), "wb") as file:
-            file.write(content)
-        yield str(path)
-    finally:
-        path.unlink(missing_ok=True)

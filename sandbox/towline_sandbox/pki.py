@@ -11,7 +11,7 @@ from pathlib import Path
 
 from cryptography.hazmat.primitives.serialization import Encoding, PublicFormat
 
-from towline_certs.authority import SERVER_ONLY, create_authority
+from towline_certs.authority import SERVER_ONLY, Authority, create_authority
 from towline_certs.identities import Subject
 from towline_certs.keys import format_key, generate_key
 from towline_certs.requests import build_request
@@ -40,7 +40,7 @@ _MASTERS = ("system:masters",)
 
 @dataclass(frozen=True, slots=True)
 class ClientPair:
-    """A client certificate and its key, as PEM."""
+    """A client's (or the server's own) certificate and its key, as PEM."""
 
     certificate_pem: bytes
     key_pem: bytes = field(repr=False)
@@ -51,16 +51,17 @@ class PlanePki:
 
     Args:
         name: The plane's name; it stands in the authorities' names.
+        backdate: How far before now its authorities begin, for planes whose clock may be set back.
     """
 
-    def __init__(self, name: str) -> None:
+    def __init__(self, name: str, *, backdate: timedelta = _BACKDATE) -> None:
         now = datetime.now(UTC)
         self._serving, self._client = (
             create_authority(
                 f"towline sandbox {name}: {purpose}",
                 now=now,
                 lifetime=_AUTHORITY_LIFETIME,
-                backdate=_BACKDATE,
+                backdate=backdate,
             )
             for purpose in ("serving", "clients")
         )
@@ -75,6 +76,26 @@ class PlanePki:
     def serving_ca_pem(self) -> bytes:
         """Certificate of the authority that signs the API server's certificate."""
         return self._serving.certificate_pem
+
+    @property
+    def client_authority(self) -> Authority:
+        """The authority that signs everybody who calls."""
+        return self._client
+
+    def server_pair(self) -> ClientPair:
+        """Return a fresh key and certificate for the API server."""
+        key = generate_key()
+        certificate = self._serving.issue(
+            key.public_key(),
+            subject=Subject("kube-apiserver", frozenset()),
+            now=datetime.now(UTC),
+            lifetime=_COMPONENT_LIFETIME,
+            dns_names=_SERVER_NAMES,
+            ip_addresses=("127.0.0.1", "::1", _KUBERNETES_SERVICE_ADDRESS),
+            usages=SERVER_ONLY,
+            backdate=_BACKDATE,
+        )
+        return ClientPair(certificate, format_key(key))
 
     def client_pair(
         self, user: str, *, groups: Sequence[str] = (), lifetime: timedelta
@@ -96,21 +117,11 @@ class PlanePki:
 
     def write(self, folder: Path) -> None:
         """Write the files that `components` names into the private folder."""
-        server_key, service_account_key = generate_key(), generate_key()
-        server_certificate = self._serving.issue(
-            server_key.public_key(),
-            subject=Subject("kube-apiserver", frozenset()),
-            now=datetime.now(UTC),
-            lifetime=_COMPONENT_LIFETIME,
-            dns_names=_SERVER_NAMES,
-            ip_addresses=("127.0.0.1", "::1", _KUBERNETES_SERVICE_ADDRESS),
-            usages=SERVER_ONLY,
-            backdate=_BACKDATE,
-        )
+        server, service_account_key = self.server_pair(), generate_key()
         for name, content in {
             "serving-ca.crt": self._serving.certificate_pem,
-            "server.crt": server_certificate,
-            "server.key": format_key(server_key),
+            "server.crt": server.certificate_pem,
+            "server.key": server.key_pem,
             "client-ca.crt": self._client.certificate_pem,
             "client-ca.key": format_key(self._client.key),
             "admin.crt": self.admin.certificate_pem,

@@ -9,7 +9,8 @@ import pytest
 
 from support.pki import Pki
 from towline_api.errors import ConfigError
-from towline_kube import Connection, tls
+from towline_kube import Connection
+from towline_kube.memory_files import named_content
 from towline_kube.tls import ssl_context
 
 PKI, OTHER = Pki("one"), Pki("other")
@@ -70,7 +71,7 @@ def test_without_memory_files_the_key_is_in_a_private_place_for_a_moment(
     """MacOS has no memory files; there the file must be nobody else's, and gone at once."""
     monkeypatch.setenv("HOME", str(tmp_path))
     monkeypatch.delattr(os, "memfd_create")
-    with tls._private_file(b"key") as name:
+    with named_content(b"key") as name:
         file = Path(name)
         assert file.read_bytes() == b"key"
         assert file.stat().st_mode & 0o777 == 0o600

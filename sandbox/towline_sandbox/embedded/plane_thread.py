@@ -1,0 +1,182 @@
+"""The thread that an embedded plane lives in, with an event loop of its own."""
+
+import asyncio
+import logging
+import socket
+import threading
+from collections.abc import Callable, Coroutine
+from concurrent.futures import Future
+from datetime import timedelta
+from typing import Any, TypeVar
+
+from towline_api.resources import SECRETS, KubeObject
+from towline_certs.keys import generate_key
+from towline_sandbox.embedded.clocks import Clock
+from towline_sandbox.embedded.faults import Calls, Faults
+from towline_sandbox.embedded.serving.front import Front
+from towline_sandbox.embedded.serving.server import Identity, Server
+from towline_sandbox.embedded.serving.tls import server_context
+from towline_sandbox.pki import PlanePki
+from towline_sandbox.plane import PlaneError
+
+log = logging.getLogger(__name__)
+
+_T = TypeVar("_T")
+_HOST = "127.0.0.1"
+
+
+class PlaneThread:
+    """A server, its controllers and its port, in a thread.
+
+    Methods are called from other threads, and from callbacks of faults in this one.
+
+    Args:
+        name: Name of the plane.
+        pki: Its keys.
+        port: Where it listens; 0 for a port that is free.
+        faults: What goes wrong on purpose.
+        certificate_lifetime: The longest that it signs certificates for.
+    """
+
+    def __init__(
+        self,
+        name: str,
+        *,
+        pki: PlanePki,
+        port: int,
+        faults: Faults,
+        certificate_lifetime: timedelta | None,
+    ) -> None:
+        self.pki = pki
+        self._name = name
+        self._socket: socket.socket | None = _bound(port)
+        self.port: int = self._socket.getsockname()[1]
+        self._clock, self._signing_clock = Clock(), Clock()
+        self._loop = asyncio.new_event_loop()
+        self._stopping = asyncio.Event()
+        self._ready: Future[None] = Future()
+        self._ended: Future[None] = Future()
+        # A daemon: a program that forgets its plane is not to hang at its end.
+        self._thread = threading.Thread(target=self._live, name=f"plane-{name}", daemon=True)
+        account_key = generate_key()
+        self.server = Server(
+            Identity(pki.client_authority, pki.serving_ca_pem, account_key),
+            address=f"{_HOST}:{self.port}",
+            clock=self._clock,
+            signing_clock=self._signing_clock,
+            faults=faults,
+            certificate_lifetime=certificate_lifetime,
+        )
+        own = pki.server_pair()
+        self._front = Front(
+            self.server.pipeline,
+            context=server_context(
+                certificate_pem=own.certificate_pem,
+                key_pem=own.key_pem,
+                client_ca_pem=pki.client_authority.certificate_pem,
+            ),
+        )
+
+    def begin(self) -> "Future[None]":
+        """Start the thread; the future is done when the server serves."""
+        self._thread.start()
+        return self._ready
+
+    def end(self) -> "Future[None]":
+        """Stop everything; the future is done when the port is closed and the loop is empty."""
+        self._loop.call_soon_threadsafe(self._stopping.set)
+        return self._ended
+
+    def join(self) -> None:
+        """Wait for the thread, which has nothing to do any more."""
+        self._thread.join()
+
+    def create_secret(self, secret: KubeObject) -> "Future[KubeObject | None]":
+        """Store a Secret as the server itself."""
+        return self._submit(self.server.own_calls.create(SECRETS, secret))
+
+    def stop_serving(self) -> None:
+        """Close the port and all connections."""
+        self._submit(self._front.stop()).result()
+
+    def serve_again(self) -> None:
+        """Listen again, on the same port."""
+        self._submit(self._front.start(_bound(self.port))).result()
+
+    def compact(self) -> None:
+        """Forget all history."""
+        self._call(self.server.store.compact)
+
+    def cut_watches(self, *, resource: str | None, user_agent: str | None) -> int:
+        """Break the connections of watches; return how many there were."""
+        calls = Calls(resource=resource, user_agent=user_agent)
+        return self._call(lambda: self._front.cut_watches(calls))
+
+    def shift_clock(self, by: timedelta, *, signing: bool, serving: bool) -> None:
+        """Set clocks to the real time plus `by`."""
+        if serving:
+            self._clock.shift = by
+        if signing:
+            self._signing_clock.shift = by
+        self._call(self.server.controllers.look_again)
+
+    def _submit(self, work: Coroutine[Any, Any, _T]) -> "Future[_T]":
+        return asyncio.run_coroutine_threadsafe(work, self._loop)
+
+    def _call(self, function: Callable[[], _T]) -> _T:
+        if threading.current_thread() is self._thread:
+            return function()
+
+        async def called() -> _T:
+            return function()
+
+        return self._submit(called()).result()
+
+    def _live(self) -> None:
+        try:
+            with asyncio.Runner(loop_factory=lambda: self._loop) as runner:
+                runner.run(self._serve())
+        except BaseException as error:  # noqa: BLE001 - whoever waits is to hear of it
+            if not self._ready.done():
+                self._ready.set_exception(_not_started(self._name, error))
+            else:
+                log.error("plane died", extra={"object": self._name}, exc_info=error)
+        finally:
+            if self._socket is not None:
+                self._socket.close()
+            self._ended.set_result(None)
+
+    async def _serve(self) -> None:
+        async with asyncio.TaskGroup() as group:
+            await self.server.furnish()
+            running = [
+                group.create_task(self.server.controllers.run(), name="controllers"),
+                group.create_task(self.server.run_custom_kinds(), name="custom-kinds"),
+            ]
+            bound, self._socket = self._socket, None
+            assert bound is not None  # noqa: S101 - made in the constructor, used once
+            try:
+                await self._front.start(bound)
+                self._ready.set_result(None)
+                await self._stopping.wait()
+            finally:
+                await self._front.stop()
+                for task in running:
+                    task.cancel()
+
+
+def _bound(port: int) -> socket.socket:
+    found = socket.socket(socket.AF_INET, socket.SOCK_STREAM)
+    try:
+        found.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        found.bind((_HOST, port))
+    except BaseException:
+        found.close()
+        raise
+    return found
+
+
+def _not_started(name: str, error: BaseException) -> PlaneError:
+    failure = PlaneError(f"plane {name!r} could not be started: {error!r}")
+    failure.__cause__ = error
+    return failure
