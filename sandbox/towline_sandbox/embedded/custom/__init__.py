@@ -3,7 +3,12 @@
 from towline_sandbox.embedded.custom.conversion import WebhookCaller, WebhookUnreachable
 from towline_sandbox.embedded.custom.custom_kinds import CRD_KEY, CustomKinds
 from towline_sandbox.embedded.custom.decoding import decode
-from towline_sandbox.embedded.custom.definitions import CRD_TRAITS, check_crd, fill_crd
+from towline_sandbox.embedded.custom.definitions import (
+    CRD_TRAITS,
+    check_crd,
+    complete_crd,
+    fill_crd,
+)
 from towline_sandbox.embedded.custom.served import kinds_of
 
 __all__ = [
@@ -13,6 +18,7 @@ __all__ = [
     "WebhookCaller",
     "WebhookUnreachable",
     "check_crd",
+    "complete_crd",
     "decode",
     "fill_crd",
     "kinds_of",

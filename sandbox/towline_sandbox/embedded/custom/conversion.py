@@ -44,7 +44,7 @@ def webhook_conversion(crd: KubeObject, *, caller: WebhookCaller) -> Convert:
             raise internal_error(f"conversion webhook for {about} failed: {failure}") from failure
         try:
             return _converted(answer, objects, api_version=api_version, uid=uid)
-        except _BadAnswer as failure:
+        except _UnexpectedAnswerError as failure:
             raise _refused(about, str(failure)) from None
 
     return convert
@@ -54,7 +54,7 @@ def _refused(about: str, told: str) -> ApiFailure:
     return internal_error(f"conversion webhook for {about} failed: {told}")
 
 
-class _BadAnswer(Exception):
+class _UnexpectedAnswerError(Exception):
     """What a webhook answered is not what it was asked for."""
 
 
@@ -63,15 +63,19 @@ def _converted(
 ) -> list[KubeObject]:
     response = answer.get("response")
     if not isinstance(response, dict):
-        raise _BadAnswer("no response provided")
+        raise _UnexpectedAnswerError("no response provided")
     if response.get("uid") != uid:
-        raise _BadAnswer(f'expected response.uid="{uid}", got "{response.get("uid", "")}"')
+        raise _UnexpectedAnswerError(
+            f'expected response.uid="{uid}", got "{response.get("uid", "")}"'
+        )
     result = response.get("result") or {}
     if result.get("status") != "Success":
-        raise _BadAnswer(result.get("message") or "no reason given")
+        raise _UnexpectedAnswerError(result.get("message") or "no reason given")
     converted = response.get("convertedObjects") or []
     if len(converted) != len(objects):
-        raise _BadAnswer(f"webhook returned {len(converted)} objects, expected {len(objects)}")
+        raise _UnexpectedAnswerError(
+            f"webhook returned {len(converted)} objects, expected {len(objects)}"
+        )
     return [
         _checked(index, found, original, api_version=api_version)
         for index, (found, original) in enumerate(zip(converted, objects, strict=True))
@@ -81,21 +85,21 @@ def _converted(
 def _checked(
     index: int, found: KubeObject, original: KubeObject, *, api_version: str
 ) -> KubeObject:
-    """Return a converted object with the metadata it had: of it, only labels and notes may change."""
+    """Return a converted object with its metadata: only labels and annotations may change."""
     if found.get("apiVersion") != api_version:
-        raise _BadAnswer(
+        raise _UnexpectedAnswerError(
             f"returned invalid converted object at index {index}: invalid apiVersion: "
             f'expected "{api_version}", got "{found.get("apiVersion", "")}"'
         )
     if found.get("kind") != original.get("kind"):
-        raise _BadAnswer(
+        raise _UnexpectedAnswerError(
             f"returned invalid converted object at index {index}: invalid kind: expected "
             f'"{original.get("kind")}", got "{found.get("kind", "")}"'
         )
     before, after = original.get("metadata", {}), found.get("metadata", {})
     for name in _KEPT_METADATA:
         if before.get(name) != after.get(name):
-            raise _BadAnswer(
+            raise _UnexpectedAnswerError(
                 f"returned invalid converted object at index {index}: metadata.{name} changed"
             )
     metadata = {key: value for key, value in before.items() if key not in ("labels", "annotations")}

@@ -27,7 +27,7 @@ def is_unchanged(
         return True
     for step in path:
         if isinstance(step, int):
-            old = _same_item(new[step], old, node)
+            old = same_item(new[step], old, node)
             node = None if node is None else node.items
         else:
             old = old.get(step) if isinstance(old, dict) else None
@@ -40,7 +40,8 @@ def is_unchanged(
     return False
 
 
-def _same_item(item: Any, old: Any, schema: Schema | None) -> Any:
+def same_item(item: Any, old: Any, schema: Schema | None) -> Any:
+    """Return the item of an older list that is the same one, by the keys of a `map` list."""
     if schema is None or schema.list_type is not ListType.MAP or not isinstance(old, list):
         return None
     if not isinstance(item, dict):

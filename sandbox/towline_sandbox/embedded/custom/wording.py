@@ -1,10 +1,26 @@
-"""Kubernetes' sentences about values that will not do."""
+"""Sentences about values of custom objects, as far as they differ from those about others.
+
+The values are JSON of any shape, and their keys are shown in order: a map has none of its own.
+"""
 
 import json
 from collections.abc import Iterable
 from typing import Any
 
 from towline_sandbox.embedded.model.failures import Cause
+from towline_sandbox.embedded.model.wording import forbidden_field, required, too_long
+
+__all__ = [
+    "as_json",
+    "duplicate",
+    "forbidden_field",
+    "invalid_value",
+    "required",
+    "too_long",
+    "too_many",
+    "unsupported",
+    "wrong_type",
+]
 
 
 def as_json(value: Any) -> str:
@@ -22,18 +38,6 @@ def wrong_type(field: str, found: str, told: str) -> Cause:
     return Cause("FieldValueTypeInvalid", f'Invalid value: "{found}": {told}', field)
 
 
-def required(field: str, told: str = "") -> Cause:
-    """The field is not there."""
-    return Cause(
-        "FieldValueRequired", f"Required value: {told}" if told else "Required value", field
-    )
-
-
-def forbidden_field(field: str, told: str) -> Cause:
-    """The field may not be there."""
-    return Cause("FieldValueForbidden", f"Forbidden: {told}" if told else "Forbidden", field)
-
-
 def unsupported(field: str, value: Any, supported: Iterable[Any]) -> Cause:
     """The value is none of those there are."""
     choices = ", ".join(f'"{choice}"' for choice in map(_as_text, supported))
@@ -47,11 +51,6 @@ def unsupported(field: str, value: Any, supported: Iterable[Any]) -> Cause:
 def duplicate(field: str, value: Any) -> Cause:
     """The value is in the list already."""
     return Cause("FieldValueDuplicate", f"Duplicate value: {as_json(value)}", field)
-
-
-def too_long(field: str, most: int) -> Cause:
-    """The text is longer than `most` characters."""
-    return Cause("FieldValueTooLong", f"Too long: may not be more than {most} bytes", field)
 
 
 def too_many(field: str, found: int, most: int) -> Cause:

@@ -27,6 +27,7 @@ from towline_sandbox.embedded.expressions.types import (
     CelType,
     list_of,
     map_of,
+    optional_of,
 )
 
 URL = CelType("kubernetes.URL")
@@ -36,6 +37,7 @@ GROUP_CHECK = CelType("kubernetes.authorization.GroupCheck")
 RESOURCE_CHECK = CelType("kubernetes.authorization.ResourceCheck")
 DECISION = CelType("kubernetes.authorization.Decision")
 ANY_LIST = list_of(DYN)
+ANY_OPTIONAL = optional_of(DYN)
 ANY_MAP = map_of(DYN, key=DYN)
 
 
@@ -144,6 +146,10 @@ OVERLOADS: Mapping[str, Sequence[Overload]] = {
     "getPort": [_method(URL, STRING)],
     "getEscapedPath": [_method(URL, STRING)],
     "getQuery": [_method(URL, map_of(list_of(STRING)))],
+    # Optional values.
+    "hasValue": [_method(ANY_OPTIONAL, BOOL)],
+    "value": [_method(ANY_OPTIONAL, DYN)],
+    "orValue": [_method(ANY_OPTIONAL, DYN, DYN)],
     # Authorization.
     "path": [_method(AUTHORIZER, PATH_CHECK, STRING)],
     "group": [_method(AUTHORIZER, GROUP_CHECK, STRING)],
@@ -167,7 +173,7 @@ NOT_HERE = frozenset(
         *("ip", "isIP", "cidr", "isCIDR", "family", "isCanonical", "isUnspecified", "isLoopback"),
         *("isLinkLocalMulticast", "isLinkLocalUnicast", "isGlobalUnicast", "containsIP"),
         *("containsCIDR", "prefixLength", "masked", "format", "quote", "semver", "isSemver"),
-        *("none", "of", "ofNonZeroValue", "hasValue", "value", "or", "orValue", "optMap"),
+        *("none", "of", "ofNonZeroValue", "or", "optMap"),
         *("optFlatMap", "equivalent", "intersects", "validate", "named", "min", "bind", "slice"),
         *("distinct", "flatten", "sort", "sortBy", "range", "transformList", "transformMap"),
         *("fieldSelector", "labelSelector", "includes"),
@@ -331,6 +337,9 @@ FUNCTIONS: dict[str, Callable[..., Any]] = {
     "getPort": _port,
     "getEscapedPath": lambda parts: _text(parts.path),
     "getQuery": _query,
+    "hasValue": lambda each: celtypes.BoolType(each.is_there),
+    "value": lambda each: each.value(),
+    "orValue": lambda each, other: each.value_or(other),
     "path": _asks("path"),
     "group": _asks("group"),
     "serviceAccount": _asks("service_account"),
