@@ -2,16 +2,13 @@
 
 from typing import NoReturn
 
-from towline_api.resources import CONFIG_MAPS, NAMESPACES, SERVICE_ACCOUNTS, KubeObject
+from towline_api.resources import CONFIG_MAPS, NAMESPACES, SERVICE_ACCOUNTS
 from towline_kube.controller import DONE, Result
 from towline_sandbox.embedded.controllers.own_calls import OwnCalls
 from towline_sandbox.embedded.controllers.running import passes
 from towline_sandbox.embedded.model.kinds import StorageKey
 from towline_sandbox.embedded.storage.changes import Change, ChangeType
 from towline_sandbox.embedded.storage.store import Store
-
-INITIAL_NAMESPACES = ("default", "kube-node-lease", "kube-public", "kube-system")
-"""Those that are there from the start."""
 
 DEFAULT_ACCOUNT = "default"
 ROOT_CA = "kube-root-ca.crt"
@@ -25,11 +22,6 @@ _DESCRIPTION = (
 _NAMESPACES = StorageKey("", NAMESPACES.plural)
 _ACCOUNTS = StorageKey("", SERVICE_ACCOUNTS.plural)
 _CONFIG_MAPS = StorageKey("", CONFIG_MAPS.plural)
-
-
-def initial_namespace(name: str) -> KubeObject:
-    """Return one of the namespaces that are there from the start."""
-    return {"apiVersion": "v1", "kind": "Namespace", "metadata": {"name": name}}
 
 
 class NamespaceBasics:
@@ -67,11 +59,6 @@ class NamespaceBasics:
     async def run(self) -> NoReturn:
         """Work until cancelled."""
         await self._passes.run()
-
-    async def furnish_all(self) -> None:
-        """Bring all namespaces up to date; for the start, when others rely on them."""
-        for namespace in self._store.objects(_NAMESPACES):
-            await self._furnish(namespace["metadata"]["name"])
 
     async def _furnish(self, namespace: str) -> Result:
         found = self._store.find(_NAMESPACES, namespace=None, name=namespace)
