@@ -14,6 +14,7 @@ from towline_api.resources import (
 )
 from towline_api.timestamps import format_time
 from towline_sandbox.embedded.access.account_tokens import ISSUER, AccountTokens, Bound
+from towline_sandbox.embedded.access.review_bodies import TOKEN_REQUEST
 from towline_sandbox.embedded.access.wording import quoted
 from towline_sandbox.embedded.model.calls import Call
 from towline_sandbox.embedded.model.failures import (
@@ -27,12 +28,6 @@ from towline_sandbox.embedded.model.kinds import StorageKey
 from towline_sandbox.embedded.model.wording import invalid_value
 from towline_sandbox.embedded.storage.store import Store
 
-_TOKEN_REQUEST = Resource(
-    "authentication.k8s.io", "v1", "TokenRequest", "TokenRequest", namespaced=True
-)
-"""Kubernetes writes the kind where other refusals have the plural."""
-
-_DEFAULT_SECONDS = 3600
 _SHORTEST_SECONDS = 600
 _LONGEST_SECONDS = 2**32
 # What kubelets ask for. Such a token lasts a year, for programs that read it only once.
@@ -58,7 +53,12 @@ class TokenRequests:
     now: Callable[[], datetime]
 
     async def create_token(self, call: Call, request: KubeObject) -> KubeObject:
-        """Issue a token for the account in the path."""
+        """Issue a token for the account in the path.
+
+        Args:
+            call: Names the account.
+            request: The TokenRequest, with a lifetime.
+        """
         name, namespace = call.target, call.namespace or ""
         metadata = dict(request.get("metadata") or {})
         if metadata.get("namespace") not in (None, "", namespace):
@@ -69,12 +69,12 @@ class TokenRequests:
         if metadata.get("name") not in (None, "", name):
             told = "must match the service account name if specified"
             cause = invalid_value("metadata.name", metadata["name"], told)
-            raise invalid(_TOKEN_REQUEST, name, [cause])
+            raise invalid(TOKEN_REQUEST, name, [cause])
         account = self._find(SERVICE_ACCOUNTS, name, namespace=namespace)
         uid = account["metadata"]["uid"]
         if metadata.get("uid") not in (None, "", uid):
             raise conflict(
-                _TOKEN_REQUEST,
+                TOKEN_REQUEST,
                 name,
                 f"the UID in the token request ({metadata['uid']}) does not match the UID of the "
                 f"service account ({uid})",
@@ -97,8 +97,8 @@ class TokenRequests:
             warn_after=lifetime if extends else None,
         )
         return {
-            "kind": _TOKEN_REQUEST.kind,
-            "apiVersion": _TOKEN_REQUEST.api_version,
+            "kind": TOKEN_REQUEST.kind,
+            "apiVersion": TOKEN_REQUEST.api_version,
             "metadata": {
                 **metadata,
                 "name": name,
@@ -160,11 +160,9 @@ class TokenRequests:
 
 
 def _with_defaults(spec: KubeObject) -> KubeObject:
-    seconds = spec.get("expirationSeconds")
     return {
         **spec,
         "audiences": spec.get("audiences") or [ISSUER],
-        "expirationSeconds": _DEFAULT_SECONDS if seconds is None else seconds,
         "boundObjectRef": spec.get("boundObjectRef"),
     }
 
@@ -180,7 +178,7 @@ def _check_spec(spec: KubeObject) -> None:
         told = "may not specify a duration larger than 2^32 seconds"
     else:
         return
-    raise invalid(_TOKEN_REQUEST, "", [invalid_value(f"spec.{field}", spec[field], told)])
+    raise invalid(TOKEN_REQUEST, "", [invalid_value(f"spec.{field}", spec[field], told)])
 
 
 def _split(api_version: str) -> tuple[str, str]:

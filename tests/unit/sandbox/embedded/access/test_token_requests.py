@@ -11,6 +11,7 @@ from support.policies import ALICE, NOW
 from towline_api.resources import SERVICE_ACCOUNTS, KubeObject
 from towline_sandbox.embedded.access import AccountTokens, TokenRequests
 from towline_sandbox.embedded.access.account_tokens import ISSUER
+from towline_sandbox.embedded.access.review_bodies import read_token_request
 from towline_sandbox.embedded.access.stored_kinds import POD_KEY, SERVICE_ACCOUNT_KEY
 from towline_sandbox.embedded.access.web_tokens import find_claims
 from towline_sandbox.embedded.model.failures import ApiFailure
@@ -39,6 +40,10 @@ def requests() -> TokenRequests:
     return TokenRequests(store, AccountTokens(store, key=key, now=lambda: NOW), lambda: NOW)
 
 
+async def _post(requests: TokenRequests, request: KubeObject) -> KubeObject:
+    return await requests.create_token(CALL, read_token_request(CALL, request))
+
+
 def _claims(answer: KubeObject) -> dict[str, Any]:
     claims = find_claims(answer["status"]["token"])
     assert claims is not None
@@ -47,7 +52,8 @@ def _claims(answer: KubeObject) -> dict[str, Any]:
 
 async def test_a_bare_request_is_for_the_api_server_and_an_hour(requests: TokenRequests) -> None:
     """The defaults of Kubernetes, shown in the answer."""
-    answer = await requests.create_token(CALL, {"spec": {}})
+    answer = await _post(requests, {"spec": {}})
+    del answer["metadata"]["managedFields"]
     assert answer["metadata"] == {
         "name": "agent",
         "namespace": "ns1",
@@ -72,7 +78,7 @@ async def test_a_bare_request_is_for_the_api_server_and_an_hour(requests: TokenR
 async def test_a_token_can_be_bound_to_a_pod_of_the_account(requests: TokenRequests) -> None:
     """The node it runs on is named with it, even if there is no such node."""
     reference = {"kind": "Pod", "apiVersion": "v1", "name": "own"}
-    answer = await requests.create_token(CALL, {"spec": {"boundObjectRef": reference}})
+    answer = await _post(requests, {"spec": {"boundObjectRef": reference}})
     private = _claims(answer)["kubernetes.io"]
     assert private["pod"] == {"name": "own", "uid": "own-uid"}
     assert private["node"] == {"name": "n1"}
@@ -82,7 +88,7 @@ async def test_what_kubelets_ask_for_lasts_a_year(requests: TokenRequests) -> No
     """Old programs read the token once; its answer still says an hour."""
     reference = {"kind": "Pod", "apiVersion": "v1", "name": "own"}
     spec = {"boundObjectRef": reference, "expirationSeconds": 3607}
-    answer = await requests.create_token(CALL, {"spec": spec})
+    answer = await _post(requests, {"spec": spec})
     claims = _claims(answer)
     assert claims["exp"] - claims["iat"] == timedelta(days=365).total_seconds()
     assert claims["kubernetes.io"]["warnafter"] - claims["iat"] == 3607
@@ -163,7 +169,7 @@ async def test_a_request_that_makes_no_sense_is_refused(
 ) -> None:
     """Each in the words of a real server."""
     with pytest.raises(ApiFailure) as failure:
-        await requests.create_token(CALL, request_)
+        await _post(requests, request_)
     assert (failure.value.code, failure.value.message) == (code, message)
 
 
