@@ -19,9 +19,11 @@ def holds_objects(*lists: list[Any]) -> bool:
     """Whether the items are objects, not scalars.
 
     Raises:
-        ApiFailure: They are of several types, or lists themselves.
+        ApiFailure: There are none, they are of several types, or lists themselves.
     """
     items = [item for items in lists for item in items]
+    if not items:
+        raise refused("no elements in any of the given slices")
     if isinstance(items[0], list):
         raise ApiFailure(
             422, "Invalid", "the server rejected our request due to an error in our request"

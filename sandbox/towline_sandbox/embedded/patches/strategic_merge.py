@@ -50,14 +50,9 @@ def _merged(target: KubeObject, patch: KubeObject, schema: Schema) -> KubeObject
             raise refused(f"unknown patch type: {plain(other)} in map: {plain(patch)}")
     _retain_keys(target, patch)
     _merge_ordered_lists(target, patch, schema)
+    _delete_scalars(target, patch)
     for key, value in patch.items():
-        if key.startswith(_DELETE_FROM):
-            field = _field_of(key, _DELETE_FROM, "invalid patch format of primitive list")
-            if value is None:
-                target.pop(field, None)
-            elif isinstance(value, list) and isinstance(target.get(field), list):
-                target[field] = [item for item in target[field] if item not in value]
-        elif value is None:
+        if value is None:
             target.pop(key, None)
         else:
             _merge_field(target, key, value, schema.child(key) or ANYTHING)
@@ -120,10 +115,22 @@ def _merge_ordered_lists(target: KubeObject, patch: KubeObject, schema: Schema) 
             merged = now or []
         else:
             continue
+        keyed_lists.holds_objects(now or [], change or [])
         target[field] = keyed_lists.ordered(
             merged, first=order, then=now or [], key=shape.merge_key
         )
         patch.pop(field, None)
+
+
+def _delete_scalars(target: KubeObject, patch: KubeObject) -> None:
+    """Carry out each `$deleteFromPrimitiveList`, and take it out of the patch."""
+    for directive in [key for key in patch if key.startswith(_DELETE_FROM)]:
+        gone = patch.pop(directive)
+        field = _field_of(directive, _DELETE_FROM, "invalid patch format of primitive list")
+        if gone is None:
+            target.pop(field, None)
+        elif isinstance(gone, list) and isinstance(target.get(field), list):
+            target[field] = [item for item in target[field] if item not in gone]
 
 
 def _retain_keys(target: KubeObject, patch: KubeObject) -> None:
