@@ -129,7 +129,7 @@ class Discovery:
             self._aggregated_serial = self._catalog.serial
         document = self._aggregated[root]
         if if_none_match is not None and document.headers["ETag"] in _tags(if_none_match):
-            return Document(b"", "", document.headers, status=304)
+            return Document(b"", document.content_type, document.headers, status=304)
         return document
 
     def _aggregate(self, root: str) -> Document:

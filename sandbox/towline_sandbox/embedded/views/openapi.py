@@ -79,17 +79,17 @@ class OpenApi:
         group_version = _parse(path.removeprefix(f"{_ROOT}/"))
         kinds = [] if group_version is None else self._served(group_version)
         if group_version is None or not kinds:
-            return Document(b"", "", status=404)
+            return Document(b"", status=404)
         if not any(media.covers(JSON) for media in accepted(accept)):
-            return Document(b"", "", status=406)
+            return Document(b"", status=406)
         written = self._write(group_version, kinds)
         headers = {"ETag": written.tag, "Vary": "Accept"}
         if digest is not None and digest != written.digest:
-            return Document(b"", "", {"Location": _url(group_version, written)}, status=301)
+            return Document(b"", JSON, {"Location": _url(group_version, written)}, status=301)
         if digest is not None:
             headers["Cache-Control"] = "public, immutable"
         if if_none_match is not None and written.tag in if_none_match:
-            return Document(b"", "", headers, status=304)
+            return Document(b"", JSON, headers, status=304)
         return Document(written.body, JSON, headers)
 
     def _index(self) -> KubeObject:
