@@ -233,8 +233,8 @@ def test_equal_names_in_different_objects_are_no_duplicates() -> None:
         (
             {"apiVersion": "v1", "kind": "Deployment"},
             (
-                'Deployment in version "v1" cannot be handled as a Deployment: no kind "Deployment" '
-                'is registered for version "v1" in scheme "pkg/runtime/scheme.go:111"'
+                'Deployment in version "v1" cannot be handled as a Deployment: no kind '
+                '"Deployment" is registered for version "v1" in scheme "pkg/runtime/scheme.go:111"'
             ),
         ),
         (
