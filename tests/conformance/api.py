@@ -113,7 +113,7 @@ class Api:
             ) as response,
         ):
             text = await response.text()
-            found = _parsed(text) if "json" in response.content_type else {}
+            found: KubeObject = json.loads(text) if "json" in response.content_type else {}
             merged = {
                 name: "\n".join(response.headers.getall(name)) for name in set(response.headers)
             }
@@ -150,10 +150,13 @@ class Api:
         return await self.call("DELETE", path, options, query=query)
 
     @asynccontextmanager
-    async def watch(self, path: str, **query: object) -> AsyncIterator[Watch]:
+    async def watch(
+        self, path: str, *, accept: str = "application/json", **query: object
+    ) -> AsyncIterator[Watch]:
         """Open a watch; it is closed with the block."""
         async with self._session.get(
             f"{self.server}{path}",
+            headers={"Accept": accept},
             params=_written({"watch": True, **query}),
             timeout=aiohttp.ClientTimeout(total=None),
         ) as response:
@@ -182,8 +185,3 @@ def _written(query: Mapping[str, object]) -> dict[str, str]:
         for name, value in query.items()
         if value is not None
     }
-
-
-def _parsed(text: str) -> KubeObject:
-    found: KubeObject = json.loads(text) if text else {}
-    return found

@@ -14,6 +14,7 @@ import pytest_asyncio
 
 from conformance.api import Api
 from conformance.callers import Callers
+from conformance.crds import install, widget_crd
 from conformance.planes import Flavor, Plane, find_missing, open_forgetful, open_plane
 from support.conformance_count import PLANE_PROPERTY
 from support.planes_plugin import record_missing, record_plane
@@ -113,3 +114,12 @@ async def namespace(api: Api) -> str:
     made = f"ns-{secrets.token_hex(4)}"
     (await api.post(NAMESPACES.path(), {"metadata": {"name": made}})).ok(201)
     return made
+
+
+@pytest_asyncio.fixture(scope="session", loop_scope="session")
+async def widget_group(plane: Plane) -> str:
+    """The name of a definition that tests of Widgets share, as the real server takes seconds."""
+    name = f"shared-{secrets.token_hex(4)}"
+    async with AsyncExitStack() as stack:
+        await install(await Callers(plane, stack).admin(), widget_crd(name))
+    return name

@@ -1,8 +1,5 @@
 """The control planes that the suite runs on, and what a test may do to one besides calling it."""
 
-import importlib
-import importlib.util
-import inspect
 import os
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
@@ -15,10 +12,10 @@ from typing import TypeVar
 import aiohttp
 
 from towline_sandbox.binaries import PROGRAMS, Binaries, BinariesMissing, find_binaries
+from towline_sandbox.embedded.plane import EmbeddedPlane
 from towline_sandbox.kube_plane import KubePlane
 from towline_sandbox.plane import ControlPlane
 
-_EMBEDDED_MODULE = "towline_sandbox.embedded.plane"
 _T = TypeVar("_T")
 
 
@@ -31,15 +28,11 @@ class Flavor(StrEnum):
 
 def find_missing(flavor: Flavor) -> str | None:
     """Return why a plane of this flavor cannot be had on this machine; None if it can."""
-    match flavor:
-        case Flavor.EMBEDDED:
-            if importlib.util.find_spec(_EMBEDDED_MODULE) is None:
-                return f"there is no {_EMBEDDED_MODULE}"
-        case Flavor.KUBE:
-            try:
-                find_binaries()
-            except BinariesMissing as missing:
-                return missing.reason
+    if flavor is Flavor.KUBE:
+        try:
+            find_binaries()
+        except BinariesMissing as missing:
+            return missing.reason
     return None
 
 
@@ -65,12 +58,11 @@ class Plane:
 
         Asked of a plane of `open_forgetful` only.
         """
-        if isinstance(self.control, KubePlane):
-            await _compact_etcd(self.control)
-            return
-        compacted = self.control.compact()  # type: ignore[attr-defined]
-        if inspect.isawaitable(compacted):
-            await compacted
+        match self.control:
+            case KubePlane():
+                await _compact_etcd(self.control)
+            case EmbeddedPlane():
+                self.control.expire_resource_versions()
 
 
 def differs(plane: Plane, *, embedded: _T, kube: _T, because: str) -> _T:
@@ -89,10 +81,9 @@ def differs(plane: Plane, *, embedded: _T, kube: _T, because: str) -> _T:
 @asynccontextmanager
 async def open_plane(flavor: Flavor, name: str = "conformance") -> AsyncIterator[Plane]:
     """Start a plane of this flavor."""
-    if flavor is Flavor.KUBE:
-        control: ControlPlane = KubePlane(name)
-    else:
-        control = importlib.import_module(_EMBEDDED_MODULE).EmbeddedPlane(name)
+    control: ControlPlane = (
+        KubePlane(name) if flavor is Flavor.KUBE else EmbeddedPlane(name)
+    )
     async with control:
         yield Plane(flavor, control)
 

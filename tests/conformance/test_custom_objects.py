@@ -14,15 +14,14 @@ KIND = "Widget.{}.example.com"
 
 
 @pytest.fixture
-async def path(api: Api, name: str, namespace: str) -> str:
+def path(widget_group: str, namespace: str) -> str:
     """Return the path of Widgets in the test's namespace."""
-    await install(api, widget_crd(name))
-    return widgets(name).path(namespace=namespace)
+    return widgets(widget_group).path(namespace=namespace)
 
 
-async def test_an_object_of_a_custom_kind(api: Api, path: str, name: str) -> None:
+async def test_an_object_of_a_custom_kind(api: Api, path: str, widget_group: str) -> None:
     """It has metadata like any other, and a generation from the beginning."""
-    body = (await api.post(path, widget(name, "a"))).ok(201)
+    body = (await api.post(path, widget(widget_group, "a"))).ok(201)
     assert body["metadata"]["generation"] == 1
     assert body["spec"] == {"size": 1, "color": "red"}
     assert "status" not in body
@@ -31,9 +30,9 @@ async def test_an_object_of_a_custom_kind(api: Api, path: str, name: str) -> Non
     assert listed["items"] == [body]  # items of custom kinds say what they are
 
 
-async def test_unknown_fields_are_pruned(api: Api, path: str, name: str) -> None:
+async def test_unknown_fields_are_pruned(api: Api, path: str, widget_group: str) -> None:
     """Except where the schema keeps them."""
-    made = widget(name, "a", unknown=1, free={"any": {"thing": 1}}, notes={"k": "v"})
+    made = widget(widget_group, "a", unknown=1, free={"any": {"thing": 1}}, notes={"k": "v"})
     answer = await api.post(path, {**made, "extra": True})
     body = answer.ok(201)
     assert body["spec"] == {
@@ -47,9 +46,9 @@ async def test_unknown_fields_are_pruned(api: Api, path: str, name: str) -> None
     assert 'unknown field \\"extra\\"' in answer.headers["Warning"]
 
 
-async def test_unknown_fields_can_be_refused(api: Api, path: str, name: str) -> None:
+async def test_unknown_fields_can_be_refused(api: Api, path: str, widget_group: str) -> None:
     """All of them, by path."""
-    answer = await api.post(path, widget(name, "a", unknown=1), fieldValidation="Strict")
+    answer = await api.post(path, widget(widget_group, "a", unknown=1), fieldValidation="Strict")
     answer.assert_refused(
         400,
         "BadRequest",
@@ -58,9 +57,9 @@ async def test_unknown_fields_can_be_refused(api: Api, path: str, name: str) -> 
     )
 
 
-async def test_defaults_fill_in_nested_items(api: Api, path: str, name: str) -> None:
+async def test_defaults_fill_in_nested_items(api: Api, path: str, widget_group: str) -> None:
     """Also in the items of a list."""
-    made = widget(name, "a", parts=[{"name": "x"}, {"name": "y", "count": 5}])
+    made = widget(widget_group, "a", parts=[{"name": "x"}, {"name": "y", "count": 5}])
     body = (await api.post(path, made)).ok(201)
     assert body["spec"]["parts"] == [{"name": "x", "count": 1}, {"name": "y", "count": 5}]
 
@@ -155,10 +154,10 @@ async def test_defaults_fill_in_nested_items(api: Api, path: str, name: str) -> 
     ],
 )
 async def test_the_schema_is_enforced(
-    api: Api, path: str, name: str, spec: dict[str, Any], field: str, reason: str, message: str
+    api: Api, path: str, widget_group: str, spec: dict[str, Any], field: str, reason: str, message: str
 ) -> None:
     """In Kubernetes' words, by which people find their mistake."""
-    answer = await api.post(path, widget(name, "a", **spec))
+    answer = await api.post(path, widget(widget_group, "a", **spec))
     cause = {"reason": reason, "message": message, "field": field}
     assert (answer.status, answer.body["reason"]) == (422, "Invalid"), answer.text
     assert cause in answer.body["details"]["causes"]
@@ -166,26 +165,26 @@ async def test_the_schema_is_enforced(
         answer.assert_refused(
             422,
             "Invalid",
-            f'{KIND.format(name)} "a" is invalid: {field}: {message}',
+            f'{KIND.format(widget_group)} "a" is invalid: {field}: {message}',
             {
                 "name": "a",
-                "group": f"{name}.example.com",
+                "group": f"{widget_group}.example.com",
                 "kind": "Widget",
                 "causes": [cause],
             },
         )
 
 
-async def test_rules_compare_with_the_old_object(api: Api, path: str, name: str) -> None:
+async def test_rules_compare_with_the_old_object(api: Api, path: str, widget_group: str) -> None:
     """`x-kubernetes-validations`: transition rules apply to updates alone."""
-    (await api.post(path, widget(name, "a", fixed="x"))).ok(201)
+    (await api.post(path, widget(widget_group, "a", fixed="x"))).ok(201)
     (await api.patch(f"{path}/a", {"spec": {"fixed": "y"}})).assert_refused(
         422,
         "Invalid",
-        f'{KIND.format(name)} "a" is invalid: spec.fixed: Invalid value: "y": fixed never changes',
+        f'{KIND.format(widget_group)} "a" is invalid: spec.fixed: Invalid value: "y": fixed never changes',
         {
             "name": "a",
-            "group": f"{name}.example.com",
+            "group": f"{widget_group}.example.com",
             "kind": "Widget",
             "causes": [
                 {
@@ -199,9 +198,9 @@ async def test_rules_compare_with_the_old_object(api: Api, path: str, name: str)
     (await api.patch(f"{path}/a", {"spec": {"fixed": "x", "size": 2}})).ok()
 
 
-async def test_the_status_is_a_part_of_its_own(api: Api, path: str, name: str) -> None:
+async def test_the_status_is_a_part_of_its_own(api: Api, path: str, widget_group: str) -> None:
     """Each path leaves the other's part alone."""
-    made = (await api.post(path, {**widget(name, "a"), "status": {"phase": "New"}})).ok(201)
+    made = (await api.post(path, {**widget(widget_group, "a"), "status": {"phase": "New"}})).ok(201)
     assert "status" not in made
     (await api.patch(f"{path}/a", {"status": {"phase": "New"}})).ok()
     assert "status" not in (await api.get(f"{path}/a")).ok()
@@ -220,18 +219,18 @@ async def test_the_status_is_a_part_of_its_own(api: Api, path: str, name: str) -
     assert wished["status"] == {"phase": "Done", "count": 2}
 
 
-async def test_the_status_is_validated(api: Api, path: str, name: str) -> None:
+async def test_the_status_is_validated(api: Api, path: str, widget_group: str) -> None:
     """By its part of the schema."""
-    (await api.post(path, widget(name, "a"))).ok(201)
+    (await api.post(path, widget(widget_group, "a"))).ok(201)
     answer = await api.patch(f"{path}/a/status", {"status": {"count": "many"}})
     assert (answer.status, answer.body["reason"]) == (422, "Invalid")
     assert answer.body["details"]["causes"][0]["field"] == "status.count"
 
 
-async def test_apply_knows_the_lists_of_a_schema(api: Api, path: str, name: str) -> None:
+async def test_apply_knows_the_lists_of_a_schema(api: Api, path: str, widget_group: str) -> None:
     """Maps by their keys, sets by their members, for two managers."""
-    one = widget(name, "a", parts=[{"name": "x"}], tags=["p"])
-    two = widget(name, "a", parts=[{"name": "y", "count": 2}], tags=["q"])
+    one = widget(widget_group, "a", parts=[{"name": "x"}], tags=["p"])
+    two = widget(widget_group, "a", parts=[{"name": "y", "count": 2}], tags=["q"])
     for item in (one, two):
         del item["spec"]["size"]
     one["spec"]["size"] = 3
@@ -251,11 +250,11 @@ async def test_apply_knows_the_lists_of_a_schema(api: Api, path: str, name: str)
     assert [part["name"] for part in body["spec"]["parts"]] == ["x"]
 
 
-async def test_custom_objects_are_watched(api: Api, path: str, name: str) -> None:
+async def test_custom_objects_are_watched(api: Api, path: str, widget_group: str) -> None:
     """Like any other."""
     start = (await api.get(path)).ok()["metadata"]["resourceVersion"]
     async with api.watch(path, resourceVersion=start) as watch:
-        (await api.post(path, widget(name, "a"))).ok(201)
+        (await api.post(path, widget(widget_group, "a"))).ok(201)
         (await api.patch(f"{path}/a", {"spec": {"size": 2}})).ok()
         (await api.delete(f"{path}/a")).ok()
         events = await watch.take(3)

@@ -77,15 +77,9 @@ async def test_exactly_one_version_is_stored(api: Api, name: str) -> None:
     crd = widget_crd(name, version("v1"), version("v2", storage=True))
     answer = await api.post(PATH, crd)
     assert answer.status == 422
-    assert {
-        "reason": "FieldValueInvalid",
-        "message": "Invalid value: must have exactly one version marked as storage version",
-        "field": "spec.versions",
-    } in [
-        {**cause, "message": cause["message"].replace(cause["message"][15:cause["message"].index("must")], "")}
-        for cause in answer.body["details"]["causes"]
-        if "must have exactly one" in cause["message"]
-    ]
+    causes = answer.body["details"]["causes"]
+    (told,) = [c["message"] for c in causes if c["field"] == "spec.versions"]
+    assert told.endswith("must have exactly one version marked as storage version")
 
 
 @pytest.mark.parametrize(
@@ -93,17 +87,17 @@ async def test_exactly_one_version_is_stored(api: Api, name: str) -> None:
     [
         pytest.param(
             {"type": "object", "properties": {"spec": {"properties": {}}}},
-            "spec.versions[0].schema.openAPIV3Schema.properties[spec].type",
+            "spec.validation.openAPIV3Schema.properties[spec].type",
             id="no type",
         ),
         pytest.param(
             {"type": "object", "properties": {"spec": {"type": "object", "default": {"a": 1}}}},
-            "spec.versions[0].schema.openAPIV3Schema.properties[spec].default",
+            "spec.validation.openAPIV3Schema.properties[spec].default",
             id="default outside the schema",
         ),
         pytest.param(
             {"type": "object", "properties": {"l": {"type": "array"}}},
-            "spec.versions[0].schema.openAPIV3Schema.properties[l].items",
+            "spec.validation.openAPIV3Schema.properties[l].items",
             id="list of nothing",
         ),
         pytest.param(
@@ -113,7 +107,7 @@ async def test_exactly_one_version_is_stored(api: Api, name: str) -> None:
                     "n": {"type": "integer", "x-kubernetes-validations": [{"rule": "self +"}]}
                 },
             },
-            "spec.versions[0].schema.openAPIV3Schema.properties[n].x-kubernetes-validations[0].rule",
+            "spec.validation.openAPIV3Schema.properties[n].x-kubernetes-validations[0].rule",
             id="rule that is no expression",
         ),
     ],
@@ -121,7 +115,10 @@ async def test_exactly_one_version_is_stored(api: Api, name: str) -> None:
 async def test_a_schema_has_to_be_structural(
     api: Api, name: str, schema: KubeObject, field: str
 ) -> None:
-    """Every field has a type; what is not described cannot be kept or pruned."""
+    """Every field has a type; what is not described cannot be kept or pruned.
+
+    A schema that all versions share is named by the place it once had in the definition.
+    """
     answer = await api.post(PATH, widget_crd(name, version("v1", schema=schema)))
     assert (answer.status, answer.body["reason"]) == (422, "Invalid")
     assert field in {cause["field"] for cause in answer.body["details"]["causes"]}
@@ -183,8 +180,8 @@ async def test_a_deleted_definition_takes_its_objects_with_it(api: Api, name: st
     path = widgets(name).path(namespace="default")
     (await api.post(path, widget(name, "a"))).ok(201)
     place = CUSTOM_RESOURCE_DEFINITIONS.path(name=crd["metadata"]["name"])
-    assert crd["metadata"]["finalizers"] == ["customresourcecleanup.apiextensions.k8s.io"]
     body = (await api.delete(place)).ok()
+    assert body["metadata"]["finalizers"] == ["customresourcecleanup.apiextensions.k8s.io"]
     assert body["metadata"]["deletionTimestamp"]
 
     async def gone() -> bool:
@@ -222,7 +219,11 @@ async def test_a_version_can_be_taken_away(api: Api, name: str) -> None:
         return (await api.get(old)).status == 404
 
     await until(gone, what=lambda: f"{old} is still served")
-    assert (await api.get(widgets(name).path(namespace="default"))).status == 200
+
+    async def served() -> bool:  # the real one says 429 while it takes the change in
+        return (await api.get(widgets(name).path(namespace="default"))).status == 200
+
+    await until(served, what=lambda: "v1 is not served any more")
 
 
 async def test_the_stored_version_is_remembered(api: Api, name: str) -> None:

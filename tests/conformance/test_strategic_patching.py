@@ -3,7 +3,7 @@
 import pytest
 
 from conformance.api import Api, PatchType
-from conformance.crds import install, widget, widget_crd, widgets
+from conformance.crds import widget, widgets
 from conformance.objects import deployment
 from conformance.test_updating import DEPLOYMENTS
 from towline_api.resources import KubeObject
@@ -135,11 +135,12 @@ async def test_an_unknown_directive_is_refused(api: Api, path: str) -> None:
     answer.assert_refused(500, "", "unknown patch type: dance in map: map[$patch:dance]")
 
 
-async def test_custom_kinds_know_no_strategic_patch(api: Api, name: str) -> None:
+async def test_custom_kinds_know_no_strategic_patch(
+    api: Api, widget_group: str, namespace: str
+) -> None:
     """Their lists have no merge keys."""
-    await install(api, widget_crd(name))
-    path = widgets(name).path(namespace="default")
-    (await api.post(path, widget(name, "a"))).ok(201)
+    path = widgets(widget_group).path(namespace=namespace)
+    (await api.post(path, widget(widget_group, "a"))).ok(201)
     answer = await api.patch(f"{path}/a", {"spec": {"size": 2}}, kind=STRATEGIC)
     answer.assert_refused(
         415,

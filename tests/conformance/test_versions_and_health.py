@@ -13,7 +13,7 @@ async def test_the_version_is_a_release(api: Api, plane: Plane) -> None:
     """Clients choose what to send by it."""
     body = (await api.get("/version")).ok()
     assert body["gitVersion"] == plane.control.version
-    assert re.fullmatch(r"v(\d+)\.(\d+)\.\d+", body["gitVersion"])
+    assert re.fullmatch(r"v(\d+)\.(\d+)\.\d+(\+[a-z.]+)?", body["gitVersion"])
     assert body["gitVersion"].startswith(f"v{body['major']}.{body['minor']}.")
     assert {"gitCommit", "buildDate", "goVersion", "compiler", "platform"} <= set(body)
 

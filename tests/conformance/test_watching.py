@@ -1,7 +1,6 @@
 """Watches: every change once, in order, from where the caller was."""
 
 import asyncio
-import json
 
 import pytest
 
@@ -218,15 +217,9 @@ async def test_metadata_alone_can_be_watched(api: Api, namespace: str) -> None:
     start = await version_of(api, path)
     (await api.post(path, config_map("a", {"k": "v"}))).ok(201)
     accept = "application/json;as=PartialObjectMetadata;g=meta.k8s.io;v=v1"
-    answer = await api.get(
-        path,
-        accept=accept,
-        watch=True,
-        resourceVersion=start,
-        timeoutSeconds=1,
-        fieldSelector="metadata.name=a",
-    )
-    event = json.loads(answer.text.splitlines()[0])
+    query = {"resourceVersion": start, "fieldSelector": "metadata.name=a"}
+    async with api.watch(path, accept=accept, **query) as watch:
+        event = await watch.next()
     assert event["type"] == "ADDED"
     assert event["object"]["kind"] == "PartialObjectMetadata"
     assert set(event["object"]) == {"kind", "apiVersion", "metadata"}
