@@ -24,7 +24,7 @@ def still_conflicting(
     conflicts: list[Conflict], *, live: KubeObject, kind: Kind, manager: str
 ) -> list[Conflict]:
     """Return the conflicts without those over what kubectl itself applied before."""
-    if manager != _KUBECTL:
+    if manager != _KUBECTL or not conflicts:
         return conflicts
     last = _last_applied(live)
     if last is None or last.get("apiVersion") != kind.resource.api_version:

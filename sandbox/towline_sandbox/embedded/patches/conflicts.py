@@ -16,14 +16,11 @@ class Conflict(NamedTuple):
     path: tuple[str, ...]
 
 
-def conflicts_over(
-    written: FieldSet, owners: Mapping[Identity, Owner], *, except_for: Identity
-) -> list[Conflict]:
+def conflicts_over(written: FieldSet, others: Mapping[Identity, Owner]) -> list[Conflict]:
     """Return the written fields that others own, by owner."""
-    others = (owner for identity, owner in owners.items() if identity != except_for)
     return [
         Conflict(owner, path)
-        for owner in sorted(others, key=lambda owner: owner.identity.as_text())
+        for owner in sorted(others.values(), key=lambda owner: owner.identity.as_text())
         for path in paths(intersection(owner.fields, written))
     ]
 

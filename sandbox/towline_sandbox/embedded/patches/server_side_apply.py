@@ -4,6 +4,7 @@ Fields that others want otherwise are conflicts, unless the manager forces them.
 before and does not want any more goes, unless somebody else owns it too.
 """
 
+from collections.abc import Iterable
 from dataclasses import replace
 from datetime import datetime
 from typing import Any
@@ -73,51 +74,36 @@ def apply(
     """
     _check(applied, kind)
     check_applied(applied, kind=kind)
-    owners = stored_owners(entries_of(live))
+    shape = shape_of(kind)
     base = {"apiVersion": kind.resource.api_version, "kind": kind.resource.kind}
     stored = base if live is None else without_owners(live)
-    if not owners and live is not None:
-        owners = updated(
-            {},
-            old=None,
-            new=live,
-            kind=kind,
-            manager=_BEFORE_FIRST_APPLY,
-            subresource=subresource,
-            now=now,
-        )
+    owners = _owners_before(live, kind=kind, subresource=subresource, now=now)
     me = Owner(
         manager=manager,
         operation=Operation.APPLY,
         api_version=kind.resource.api_version,
         subresource=subresource,
         time=None,
-        fields=reached(
-            fields_of(applied, shape=shape_of(kind)), kind=kind, subresource=subresource
-        ),
+        fields=reached(fields_of(applied, shape=shape), kind=kind, subresource=subresource),
     )
-    earlier = owners.get(me.identity)
-    if earlier is not None:
-        me = replace(me, time=earlier.time)
-    owners = {**owners, me.identity: me}
-    wanted = merge(stored, applied, shape=shape_of(kind))
-    if earlier is not None and earlier.fields:
-        wanted = _pruned(wanted, owners, dropped_from=earlier.fields, shape=shape_of(kind))
+    before = owners.pop(me.identity, None)
+    wanted = merge(stored, applied, shape=shape)
+    # Most applies only give what they name other values, and drop nothing.
+    if before is not None and difference(before.fields, me.fields):
+        claims = [me, *owners.values()]
+        wanted = _pruned(wanted, claims, dropped_from=before.fields, shape=shape)
     changes = tracked_changes(stored, wanted, kind=kind, subresource=subresource)
-    conflicts = conflicts_over(changes.written, owners, except_for=me.identity)
-    if conflicts and not force:
+    if not force:
         conflicts = client_side_apply.still_conflicting(
-            conflicts, live=stored, kind=kind, manager=manager
+            conflicts_over(changes.written, owners), live=stored, kind=kind, manager=manager
         )
         if conflicts:
             raise refusal(conflicts)
-    others = {identity: owner for identity, owner in owners.items() if identity != me.identity}
-    after = taken_from(others, changes)
-    if not is_same(stored, wanted):
-        me = replace(me, time=time_text(now))
-    mine = me.owning(owned_by_callers(me.fields))
-    if mine.fields:
-        after[mine.identity] = mine
+    after = taken_from(owners, changes)
+    if mine := owned_by_callers(me.fields):
+        earlier = None if before is None else before.time
+        time = earlier if is_same(stored, wanted) else time_text(now)
+        after[me.identity] = replace(me, time=time, fields=mine)
     result = with_owners(private(wanted), after)
     return client_side_apply.with_last_applied(result, applied=applied, manager=manager)
 
@@ -130,19 +116,37 @@ def _check(applied: KubeObject, kind: Kind) -> None:
         raise bad_request("metadata.managedFields must be nil")
 
 
-def _pruned(merged: Any, owners: Owners, *, dropped_from: FieldSet, shape: Shape) -> Any:
+def _owners_before(
+    live: KubeObject | None, *, kind: Kind, subresource: str, now: datetime
+) -> Owners:
+    """Return who owns the object so far; what nobody was noted for gets an owner of its own."""
+    owners = stored_owners(entries_of(live))
+    if owners or live is None:
+        return owners
+    return updated(
+        {},
+        old=None,
+        new=live,
+        kind=kind,
+        manager=_BEFORE_FIRST_APPLY,
+        subresource=subresource,
+        now=now,
+    )
+
+
+def _pruned(merged: Any, owners: Iterable[Owner], *, dropped_from: FieldSet, shape: Shape) -> Any:
     """Return the object without what the manager owned before and nobody owns now.
 
     Args:
         merged: The object, as the manager wants it over what is stored.
-        owners: All owners; the manager with what it wants now.
+        owners: All owners; the manager itself with what it wants now.
         dropped_from: What the manager owned before.
         shape: Shape of the object.
     """
     last = named(dropped_from, shape=shape)
     bare = without(merged, last, shape=shape)
     owned: FieldSet = NOTHING
-    for owner in owners.values():
+    for owner in owners:
         owned = union(owned, owner.fields)
     everything = named(fields_of(merged, shape=shape), shape=shape)
     kept = union(named(fields_of(bare, shape=shape), shape=shape), named(owned, shape=shape))
