@@ -8,7 +8,6 @@ from celpy import celtypes
 
 from towline_api.resources import KubeObject
 from towline_sandbox.embedded.admission.variables import (
-    MATCH_TYPES,
     POLICY_TYPES,
     WITHOUT_AUTHORIZER,
 )
@@ -65,12 +64,11 @@ class CompiledPolicy:
         self.constraints: KubeObject = spec.get("matchConstraints") or {}
         self.param_kind: KubeObject | None = spec.get("paramKind")
         self.fails_closed = spec.get("failurePolicy", "Fail") == "Fail"
-        match_types = types_of_policy(spec, MATCH_TYPES)
+        types = types_of_policy(spec)
         self._conditions = tuple(
-            Program(condition["expression"], variables=match_types)
+            Program(condition["expression"], variables=types)
             for condition in spec.get("matchConditions") or ()
         )
-        types = types_of_policy(spec, POLICY_TYPES)
         self._variables: list[tuple[str, Program]] = []
         for variable in spec.get("variables") or ():
             program = Program(variable["expression"], variables=types)
@@ -116,14 +114,15 @@ class CompiledPolicy:
         return computed
 
 
-def types_of_policy(spec: KubeObject, types: Mapping[str, CelType]) -> Mapping[str, CelType]:
+def types_of_policy(spec: KubeObject) -> Mapping[str, CelType]:
     """Return what rules may name: parameters only where the policy has a kind for them."""
-    return {**types, "params": DYN} if spec.get("paramKind") else types
+    return {**POLICY_TYPES, "params": DYN} if spec.get("paramKind") else POLICY_TYPES
 
 
 def with_variable(types: Mapping[str, CelType], name: str, found: CelType) -> Mapping[str, CelType]:
     """Return what rules may name once a variable is declared."""
-    fields = {**(types["variables"].fields or {}), name: found}
+    before = types.get("variables")
+    fields = {**((before and before.fields) or {}), name: found}
     return {**types, "variables": CelType("object", fields)}
 
 

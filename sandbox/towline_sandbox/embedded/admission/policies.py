@@ -10,7 +10,7 @@ from towline_sandbox.embedded.access.attributes import Attributes
 from towline_sandbox.embedded.admission.matching import Target, matched_version, selects
 from towline_sandbox.embedded.model.calls import Call
 from towline_sandbox.embedded.model.failures import ApiFailure, forbidden
-from towline_sandbox.embedded.model.kinds import Catalog, GroupVersion, StorageKey
+from towline_sandbox.embedded.model.kinds import Catalog, GroupVersion, Kind, StorageKey
 from towline_sandbox.embedded.storage.store import Store
 
 if TYPE_CHECKING:
@@ -132,15 +132,21 @@ class PolicyAdmission:
                 continue
             if values is None:
                 values = self._values(call, target, version=version, new=new, old=old)
-            for with_params in self._with_params(bound.policy, spec, values, target):
-                if isinstance(with_params, ApiFailure):
-                    raise with_params
-                for finding in bound.policy.findings(with_params):
+            name = f"ValidatingAdmissionPolicy '{bound.policy.name}'"
+            whole_name = f"{name} with binding '{binding['metadata']['name']}'"
+            try:
+                with_params = list(self._with_params(bound.policy, spec, values, target))
+            except _NotConfiguredError as error:
+                if bound.policy.fails_closed:
+                    told = f"{whole_name if error.is_binding else name} denied request: {error}"
+                    raise _refusal(target.resource, target.name, told, reason="") from None
+                continue
+            for each in with_params:
+                for finding in bound.policy.findings(each):
                     _act(
                         call,
                         spec["validationActions"],
-                        f"ValidatingAdmissionPolicy '{bound.policy.name}' with binding "
-                        f"'{binding['metadata']['name']}'",
+                        whole_name,
                         message=finding.message,
                         reason=finding.reason,
                         name=target.name,
@@ -180,35 +186,43 @@ class PolicyAdmission:
 
     def _with_params(
         self, policy: "CompiledPolicy", binding: KubeObject, values: "Values", target: Target
-    ) -> Iterator["Values | ApiFailure"]:
+    ) -> Iterator["Values"]:
         """Return the variables once for each parameter that a binding refers to."""
         from towline_sandbox.embedded.expressions.values import cel_value
 
-        reference = binding.get("paramRef")
-        if policy.param_kind is None or reference is None:
-            yield values if policy.param_kind is None else {**values, "params": None}
+        if policy.param_kind is None:
+            yield values
             return
-        found = self._params(policy.param_kind, reference, target)
+        served = self._kind_of_params(policy.param_kind)
+        reference = binding.get("paramRef")
+        if reference is None:
+            yield {**values, "params": None}
+            return
+        found = self._params(served, reference, target)
         for param in found:
             yield {**values, "params": cel_value(param)}
         if not found and reference.get("parameterNotFoundAction") != "Allow":
-            told = "no params found for policy binding with `Deny` parameterNotFoundAction"
-            if policy.fails_closed:
-                yield _refusal(
-                    target.resource,
-                    target.name,
-                    f"policy '{policy.name}' denied request: failed to configure binding: {told}",
-                    reason="",
-                )
+            raise _NotConfiguredError(
+                "failed to configure binding: no params found for policy binding with `Deny` "
+                "parameterNotFoundAction",
+                is_binding=True,
+            )
 
-    def _params(self, kind: KubeObject, reference: KubeObject, target: Target) -> list[KubeObject]:
+    def _kind_of_params(self, kind: KubeObject) -> Kind:
         group, _, version = kind["apiVersion"].rpartition("/")
         served = self._catalog.find_kind(GroupVersion(group, version), kind["kind"])
         if served is None:
-            return []
+            raise _NotConfiguredError(
+                "failed to configure policy: failed to find resource referenced by paramKind: "
+                f"'{group}/{version}, Kind={kind['kind']}'",
+                is_binding=False,
+            )
+        return served
+
+    def _params(self, kind: Kind, reference: KubeObject, target: Target) -> list[KubeObject]:
         namespace = reference.get("namespace") or target.namespace
         objects = self._store.objects(
-            served.storage_key, namespace=namespace if served.resource.namespaced else None
+            kind.storage_key, namespace=namespace if kind.resource.namespaced else None
         )
         name, selector = reference.get("name"), reference.get("selector")
         return [
@@ -220,6 +234,19 @@ class PolicyAdmission:
                 else selects(selector, obj["metadata"].get("labels") or {})
             )
         ]
+
+
+class _NotConfiguredError(Exception):
+    """A policy, or its binding, names what is not there.
+
+    Args:
+        message: What.
+        is_binding: Whether it is the binding that does.
+    """
+
+    def __init__(self, message: str, *, is_binding: bool) -> None:
+        super().__init__(message)
+        self.is_binding = is_binding
 
 
 def _act(

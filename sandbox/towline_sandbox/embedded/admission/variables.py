@@ -9,7 +9,9 @@ from towline_sandbox.embedded.expressions.functions import AUTHORIZER, RESOURCE_
 from towline_sandbox.embedded.expressions.types import (
     BOOL,
     DYN,
+    INT,
     STRING,
+    TIMESTAMP,
     CelType,
     list_of,
     map_of,
@@ -46,18 +48,39 @@ _REQUEST = CelType(
         "options": DYN,
     },
 )
+_NAMESPACE = CelType(
+    "kubernetes.Namespace",
+    {
+        "metadata": CelType(
+            "kubernetes.NamespaceMetadata",
+            {
+                "name": STRING,
+                "generateName": STRING,
+                "namespace": STRING,
+                "labels": map_of(STRING),
+                "annotations": map_of(STRING),
+                "UID": STRING,
+                "creationTimestamp": TIMESTAMP,
+                "deletionGracePeriodSeconds": INT,
+                "deletionTimestamp": TIMESTAMP,
+                "generation": INT,
+                "resourceVersion": STRING,
+                "finalizers": list_of(STRING),
+            },
+        ),
+        "spec": CelType("kubernetes.NamespaceSpec", {"finalizers": list_of(STRING)}),
+        "status": CelType("kubernetes.NamespaceStatus", {"phase": STRING}),
+    },
+)
 
-MATCH_TYPES: Mapping[str, CelType] = {
+POLICY_TYPES: Mapping[str, CelType] = {
     "object": DYN,
     "oldObject": DYN,
     "request": _REQUEST,
-    "namespaceObject": DYN,
+    "namespaceObject": _NAMESPACE,
     "authorizer": CelType(AUTHORIZER.name, {"requestResource": RESOURCE_CHECK}),
 }
-"""What match conditions may name."""
-
-POLICY_TYPES: Mapping[str, CelType] = {**MATCH_TYPES, "variables": CelType("object", {})}
-"""What the rules of a policy without parameters may name."""
+"""What the rules of a policy may name, besides its parameters and variables."""
 
 WITHOUT_AUTHORIZER = frozenset({"authorizer"})
 """What message expressions may not name."""

@@ -1,11 +1,13 @@
 """Finds mistakes in an expression before it runs: names nobody declared, types that do not fit."""
 
+import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
 from lark import Token, Tree
 
+from towline_sandbox.embedded.custom.patterns import compile_pattern
 from towline_sandbox.embedded.expressions.functions import NOT_HERE, OVERLOADS, Overload
 from towline_sandbox.embedded.expressions.types import (
     BOOL,
@@ -191,7 +193,20 @@ class Checker:
             return self._macro(member, name, arguments)
         owner = self.type_of(member)
         types = [self.type_of(argument) for argument in arguments]
+        if name == "matches" and arguments:
+            self._check_pattern(arguments[-1])
         return self._call(name, types, receiver=owner)
+
+    def _check_pattern(self, argument: Any) -> None:
+        literal = _innermost(argument)
+        if literal.data != "literal" or literal.children[0].type != "STRING_LIT":
+            return
+        token = literal.children[0]
+        text = token.lstrip("rR")[1:-1]
+        try:
+            compile_pattern(text if token[0] in "rR" else text.replace("\\\\", "\\"))
+        except re.error:
+            self._wrong(token.line, token.column, "invalid matches argument")
 
     def _macro(self, member: Any, name: Token, arguments: Sequence[Any]) -> CelType:
         owner = self.type_of(member)

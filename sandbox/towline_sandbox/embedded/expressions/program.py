@@ -138,7 +138,8 @@ def _without_three_part_maps(tree: Any) -> Any:
 
 def _syntax_problem(expression: str, error: CELParseError) -> Problem:
     line, column = error.line, error.column
-    if line is None or column is None or line < 1 or column < 1:
+    at_end = getattr(getattr(error.__context__, "token", None), "type", "") == "$END"
+    if at_end or line is None or column is None or line < 1 or column < 1:
         lines = expression.split("\n")
         return Problem(
             len(lines),
