@@ -71,7 +71,7 @@ def as_table(
             {
                 "cells": [_cell(column, obj, now=now) for column in columns],
                 **(_conditions(obj) if kind.storage_key == _PODS else {}),
-                "object": _included(obj, include_object),
+                "object": _included(kind, obj, include_object),
             }
             for obj in objects
         ],
@@ -101,14 +101,15 @@ def _conditions(pod: KubeObject) -> KubeObject:
     return {"conditions": [ended]}
 
 
-def _included(obj: KubeObject, include_object: IncludeObject) -> KubeObject | None:
+def _included(kind: Kind, obj: KubeObject, include_object: IncludeObject) -> KubeObject | None:
     match include_object:
         case IncludeObject.NONE:
             return None
         case IncludeObject.METADATA:
             return partial_metadata(obj)
         case IncludeObject.OBJECT:
-            return obj
+            # Items of a List do not say what they are; here each stands for itself.
+            return {"kind": kind.resource.kind, "apiVersion": kind.resource.api_version, **obj}
 
 
 def _cell(column: Column, obj: KubeObject, *, now: datetime) -> object:

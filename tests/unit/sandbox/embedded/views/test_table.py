@@ -67,6 +67,12 @@ def test_the_caller_chooses_how_much_of_the_object_comes_along(
     assert table("Namespace", NAMESPACE, include)["rows"][0]["object"] == beside
 
 
+def test_an_item_of_a_list_says_what_it_is() -> None:
+    """`kubectl get --sort-by` would not know what it has sorted."""
+    item = {key: value for key, value in NAMESPACE.items() if key not in ("apiVersion", "kind")}
+    assert table("Namespace", item, IncludeObject.OBJECT)["rows"][0]["object"] == NAMESPACE
+
+
 def test_a_later_event_of_a_watch_says_no_columns() -> None:
     """They were said with the first one."""
     found = as_table(
