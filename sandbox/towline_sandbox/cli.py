@@ -46,6 +46,7 @@ COMMANDS = (
     Command(("accept",), "towline_hub.commands:accept", "let a managed cluster join the hub"),
     Command(("status",), "towline_hub.commands:status", "show clusters, add-ons and requests"),
     Command(("crds",), "towline_hub.commands:crds", "print the CRDs the hub serves, for kubectl"),
+    Command(("sandbox", "up"), "towline_sandbox.sandbox_up:main", "run a control plane"),
     Command(("demo",), "towline_sandbox.demo:main", "show the whole channel on this machine"),
 )
 
