@@ -12,7 +12,7 @@ from jsonpath.exceptions import JSONPointerError
 
 from towline_api.resources import KubeObject
 from towline_sandbox.embedded.model.failures import ApiFailure, bad_request
-from towline_sandbox.embedded.patches.reading import cannot_read, parse_json
+from towline_sandbox.embedded.patches.reading import cannot_read, parse_json, unprocessable
 from towline_sandbox.embedded.patches.values import is_same, private
 
 _MOST_OPERATIONS = 10_000
@@ -36,9 +36,7 @@ def apply(current: KubeObject, patch: bytes) -> KubeObject:
             document = _carry_out(document, operation)
     except (_DoesNotApplyError, JSONPatchError, JSONPointerError):
         # Which operation failed, and why, Kubernetes keeps to itself.
-        raise ApiFailure(
-            422, "Invalid", "the server rejected our request due to an error in our request"
-        ) from None
+        raise unprocessable() from None
     if not isinstance(document, dict):
         raise bad_request("the patched object is not an object")
     return document

@@ -5,6 +5,7 @@ from typing import Any
 from towline_api.resources import KubeObject
 from towline_sandbox.embedded.model.failures import ApiFailure
 from towline_sandbox.embedded.patches.go_words import plain, type_name
+from towline_sandbox.embedded.patches.reading import unprocessable
 
 DIRECTIVE = "$patch"
 """Says what to do with the object or list it stands in."""
@@ -25,9 +26,7 @@ def holds_objects(*lists: list[Any]) -> bool:
     if not items:
         raise refused("no elements in any of the given slices")
     if isinstance(items[0], list):
-        raise ApiFailure(
-            422, "Invalid", "the server rejected our request due to an error in our request"
-        )
+        raise unprocessable()
     if len({type(item) for item in items}) > 1:
         raise refused(f"list element types are not identical: {plain(list(lists))}")
     return isinstance(items[0], dict)

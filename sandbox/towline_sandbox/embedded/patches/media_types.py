@@ -27,4 +27,4 @@ def not_accepted(kind: Kind) -> ApiFailure:
     """The patch comes in a form that objects of the kind cannot be patched with."""
     if kind.custom:
         return unsupported_media_type(accepted(kind))
-    return ApiFailure(415, "UnsupportedMediaType", "415: Unsupported Media Type")
+    return ApiFailure(415, "UnsupportedMediaType", "415: Unsupported Media Type", details={})

@@ -4,7 +4,7 @@ import orjson
 import yaml
 
 from towline_api.resources import KubeObject
-from towline_sandbox.embedded.model.failures import bad_request
+from towline_sandbox.embedded.model.failures import ApiFailure, bad_request
 
 _OBJECT = "map[string]interface {}"
 _GO_NAMES = {dict: "object", list: "array", str: "string", int: "number", float: "number"}
@@ -22,6 +22,16 @@ def cannot_read(value: object, *, wanted: str = _OBJECT) -> str:
     """Say that a patch is not of the type it has to be."""
     found = "bool" if isinstance(value, bool) else _GO_NAMES.get(type(value), "null")
     return f"json: cannot unmarshal {found} into Go value of type {wanted}"
+
+
+def unprocessable() -> ApiFailure:
+    """The patch can be read but not carried out; why, Kubernetes keeps to itself."""
+    return ApiFailure(
+        422,
+        "Invalid",
+        "the server rejected our request due to an error in our request",
+        details={},
+    )
 
 
 def parse_apply(patch: bytes) -> KubeObject:
