@@ -5,7 +5,7 @@ from typing import Self
 
 from towline_api.resources import Resource
 from towline_sandbox.embedded.access.wording import quoted
-from towline_sandbox.embedded.model.calls import Call, User
+from towline_sandbox.embedded.model.calls import User
 from towline_sandbox.embedded.model.failures import ApiFailure
 
 _HTML = str.maketrans({"&": "&amp;", "<": "&lt;", ">": "&gt;"})
@@ -37,30 +37,6 @@ class Attributes:
     name: str = ""
     path: str = ""
     is_resource: bool = True
-
-    @classmethod
-    def of_call(cls, call: Call, *, selected_name: str | None = None) -> Self:
-        """Return what has to be allowed for a call.
-
-        Args:
-            call: The call.
-            selected_name: Name that the call's field selector insists on. A list or watch of that
-                one object is allowed where the object is.
-        """
-        resource = call.kind.resource
-        name = call.name or ""
-        if not name and selected_name and call.verb in ("list", "watch"):
-            name = selected_name
-        is_namespace = resource.plural == "namespaces" and not resource.group
-        return cls(
-            verb=call.verb,
-            group=resource.group,
-            version=resource.version,
-            resource=resource.plural,
-            subresource=call.subresource,
-            namespace=(call.name or "") if is_namespace else (call.namespace or ""),
-            name=name,
-        )
 
     @classmethod
     def of_path(cls, method: str, path: str) -> Self:

@@ -25,6 +25,7 @@ _ROLES = (ROLE_KEY, CLUSTER_ROLE_KEY)
 _BINDINGS = (ROLE_BINDING_KEY, CLUSTER_ROLE_BINDING_KEY)
 # Written by whoever removes things, who need not hold what the role grants.
 _CLEANERS_FIELDS = ("ownerReferences", "finalizers", "managedFields")
+_GENERATED = 5  # letters that the server adds to `generateName`
 
 
 class EscalationCheck:
@@ -74,7 +75,7 @@ class EscalationCheck:
         if find_missing(held.rules, EVERYTHING):
             raise forbidden(
                 resource,
-                new["metadata"]["name"],
+                _given_name(call, new),
                 "must have cluster-admin privileges to use the aggregationRule",
             )
 
@@ -111,7 +112,15 @@ class EscalationCheck:
         )
         if held.problems:
             message += f"; resolution errors: [{joined(held.problems)}]"
-        raise forbidden(call.kind.resource, new["metadata"]["name"], message)
+        raise forbidden(call.kind.resource, _given_name(call, new), message)
+
+
+def _given_name(call: Call, new: KubeObject) -> str | None:
+    """Return the object's name unless the server made it up: that comes later in Kubernetes."""
+    metadata = new["metadata"]
+    base, name = metadata.get("generateName"), metadata["name"]
+    is_generated = bool(base) and call.name is None and len(name) == len(base) + _GENERATED
+    return None if is_generated and name.startswith(base) else str(name)
 
 
 def _gathers(role: KubeObject | None) -> bool:

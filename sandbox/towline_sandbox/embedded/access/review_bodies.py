@@ -11,6 +11,7 @@ from towline_sandbox.embedded.model.calls import Call
 from towline_sandbox.embedded.model.kinds import GroupVersion, Kind
 from towline_sandbox.embedded.model.schema import Schema
 from towline_sandbox.embedded.patches import managed_fields
+from towline_sandbox.embedded.verbs.write_options import check_write_options
 
 TOKEN_REQUEST = Resource(
     "authentication.k8s.io", "v1", "TokenRequest", "TokenRequest", namespaced=True
@@ -24,7 +25,7 @@ def read_review(call: Call, body: KubeObject) -> KubeObject:
     """Return a posted review.
 
     Raises:
-        ApiFailure: 400, it is none.
+        ApiFailure: It is none, or asks for what there is not.
     """
     return _tracked(call, _decoded(call, body, call.kind.resource), call.kind)
 
@@ -33,7 +34,7 @@ def read_question(call: Call, body: KubeObject) -> KubeObject:
     """Return a posted review of which the answer shows nothing.
 
     Raises:
-        ApiFailure: 400, it is none.
+        ApiFailure: It is none, or asks for what there is not.
     """
     return _decoded(call, body, call.kind.resource)
 
@@ -42,7 +43,7 @@ def read_token_request(call: Call, body: KubeObject) -> KubeObject:
     """Return a posted TokenRequest, its lifetime filled in.
 
     Raises:
-        ApiFailure: 400, it is none.
+        ApiFailure: It is none, or asks for what there is not.
     """
     request = _decoded(call, body, TOKEN_REQUEST)
     spec = dict(request.get("spec") or {})
@@ -56,6 +57,7 @@ def read_token_request(call: Call, body: KubeObject) -> KubeObject:
 
 
 def _decoded(call: Call, body: KubeObject, resource: Resource) -> KubeObject:
+    check_write_options(call)
     found = decode_as(
         body,
         group_version=GroupVersion(resource.group, resource.version),

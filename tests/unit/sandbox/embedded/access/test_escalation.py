@@ -144,3 +144,12 @@ async def test_roles_bound_to_the_writer_that_are_gone_are_told() -> None:
     assert failure.message.endswith(
         '; resolution errors: [clusterroles.rbac.authorization.k8s.io "gone" not found]'
     )
+
+
+async def test_a_name_that_the_server_made_up_is_not_told() -> None:
+    """In Kubernetes it does not exist yet when escalation is checked."""
+    generated = {**role("new-x7k2p", READ_SECRETS)}
+    generated["metadata"] = {"name": "new-x7k2p", "generateName": "new-"}
+    failure = await _refusal(_store(), generated)
+    assert failure.message.startswith("clusterroles.rbac.authorization.k8s.io is forbidden: user")
+    assert "name" not in failure.details
