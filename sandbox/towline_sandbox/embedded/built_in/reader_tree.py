@@ -93,7 +93,8 @@ def _fields(definition: str) -> dict[str, Field]:
 
 
 def _field(name: str, node: Node, in_go: str) -> Field:
-    go_type, *options = in_go.split(",")
+    # In messages, Go calls a byte by its other name.
+    go_type, *options = in_go.replace("[]byte", "[]uint8").split(",")
     embedded = next((o.removeprefix("inline=") for o in options if o.startswith("inline=")), "")
     reader = _reader(node, go_type.removeprefix("*"))
     is_pointer = go_type.startswith("*")
@@ -141,4 +142,7 @@ def _list(items: Any, go_type: str) -> List:
 
 def _map(values: Any, go_type: str) -> Map:
     value_type = go_type.partition("]")[2] if go_type.startswith("map[") else ""
-    return Map(_reader(values, value_type), go_type or "map[string]string")
+    reader = _reader(values, value_type)
+    if isinstance(reader, Base64):
+        reader = Base64(empty="")
+    return Map(reader, go_type or "map[string]string")

@@ -99,10 +99,15 @@ class Number:
 
 @dataclass(frozen=True, slots=True)
 class Base64:
-    """Bytes, as base64."""
+    """Bytes, as base64.
+
+    Args:
+        go_type: What the server calls its type.
+        empty: What is written where there are none.
+    """
 
     go_type: str = "[]uint8"
-    empty = ""
+    empty: str | None = None
 
     def read(self, value: Any, _place: Place | None, _reading: Reading) -> str:
         """Return the value without line ends."""

@@ -98,7 +98,8 @@ class Struct:
             if read or about.is_pointer:
                 found[name] = read
             elif about.keeps_empty:
-                found[name] = about.empty  # an empty list that cannot be left out becomes null
+                # An empty list that cannot be left out becomes null; an empty text does not.
+                found[name] = read if isinstance(read, str) else about.empty
         for name, about in self.written:
             if name not in found:
                 found[name] = about.empty

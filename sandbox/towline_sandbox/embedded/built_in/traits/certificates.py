@@ -119,7 +119,7 @@ def _check(call: Call, new: KubeObject, old: KubeObject | None) -> Iterator[Caus
 
 
 def _check_request(spec: KubeObject) -> Iterator[Cause]:
-    found = spec.get("request") or None
+    found = spec["request"]
     if _is_certificate_request(base64.b64decode(found or "")):
         return
     yield invalid_value("spec.request", found, _REQUEST_PROBLEM)

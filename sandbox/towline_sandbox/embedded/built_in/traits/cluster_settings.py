@@ -9,26 +9,17 @@ from towline_sandbox.embedded.built_in.traits.defaulting import Defaults, Each, 
 from towline_sandbox.embedded.built_in.traits.selectors import check_selector
 from towline_sandbox.embedded.model.calls import Call
 from towline_sandbox.embedded.model.failures import Cause
-from towline_sandbox.embedded.model.kinds import Check, StorageKey, Traits
+from towline_sandbox.embedded.model.kinds import StorageKey, Traits
 from towline_sandbox.embedded.model.wording import invalid_value, required, unsupported
 
 _PVC_FINALIZER = "kubernetes.io/pvc-protection"
 _ADDRESS_TYPES = ("FQDN", "IPv4", "IPv6")
+_RECLAIM_POLICIES = ("Delete", "Retain")
+_BINDING_MODES = ("Immediate", "WaitForFirstConsumer")
 _POLICY_PORTS = Each({"ports": Each({"protocol": "TCP"})})
 _NETWORK_POLICY: Defaults = {"spec": {"ingress": _POLICY_PORTS, "egress": _POLICY_PORTS}}
 _ENDPOINT_SLICE: Defaults = {"ports": Each({"name": "", "protocol": "TCP"})}
 _CLAIM: Defaults = {"spec": {"volumeMode": "Filesystem"}}
-
-
-def _needed(*fields: str) -> Check:
-    """Name each of these top-level fields that is not there."""
-
-    def check(_call: Call, new: KubeObject, _old: KubeObject | None) -> Iterator[Cause]:
-        for field in fields:
-            if not new.get(field):
-                yield required(field)
-
-    return check
 
 
 def _complete_network_policy(policy: KubeObject) -> None:
@@ -65,6 +56,26 @@ def _check_address_type(_call: Call, new: KubeObject, _old: object) -> Iterator[
         yield required("addressType")
     elif found not in _ADDRESS_TYPES:
         yield unsupported("addressType", found, _ADDRESS_TYPES)
+    for index, endpoint in enumerate(new.get("endpoints") or ()):
+        if not endpoint.get("addresses"):
+            yield required(f"endpoints[{index}].addresses")
+
+
+def _fill_account(_call: Call, new: KubeObject, _old: KubeObject | None) -> None:
+    """Of the Secrets an account names, only the names count."""
+    if "secrets" in new:
+        new["secrets"] = [
+            {"name": one["name"]} if "name" in one else {} for one in new["secrets"] or ()
+        ]
+
+
+def _check_storage_class(_call: Call, new: KubeObject, _old: object) -> Iterator[Cause]:
+    if not new.get("provisioner"):
+        yield required("provisioner")
+    if new["reclaimPolicy"] not in _RECLAIM_POLICIES:
+        yield unsupported("reclaimPolicy", new["reclaimPolicy"], _RECLAIM_POLICIES)
+    if new["volumeBindingMode"] not in _BINDING_MODES:
+        yield unsupported("volumeBindingMode", new["volumeBindingMode"], _BINDING_MODES)
 
 
 def _fill_claim(_call: Call, new: KubeObject, old: KubeObject | None) -> None:
@@ -86,7 +97,9 @@ def _check_claim(call: Call, new: KubeObject, _old: KubeObject | None) -> Iterat
 
 
 TRAITS = {
-    StorageKey(SERVICE_ACCOUNTS.group, SERVICE_ACCOUNTS.plural): Traits(check_name=dns_subdomain),
+    StorageKey(SERVICE_ACCOUNTS.group, SERVICE_ACCOUNTS.plural): Traits(
+        fill=_fill_account, check_name=dns_subdomain
+    ),
     StorageKey("", "persistentvolumeclaims"): Traits(
         complete=defaulted(_CLAIM), fill=_fill_claim, check=_check_claim, check_name=dns_subdomain
     ),
@@ -117,7 +130,7 @@ TRAITS = {
     StorageKey("storage.k8s.io", "storageclasses"): Traits(
         complete=defaulted({"reclaimPolicy": "Delete", "volumeBindingMode": "Immediate"}),
         check=check_all(
-            _needed("provisioner"),
+            _check_storage_class,
             unchanged("provisioner", "parameters", "reclaimPolicy", "volumeBindingMode"),
         ),
         check_name=dns_subdomain,

@@ -16,6 +16,7 @@ from towline_sandbox.embedded.model.wording import (
 )
 
 _NOT_READY = {"key": "node.kubernetes.io/not-ready", "effect": "NoSchedule"}
+_NOT_SERVED = (("spec", "configSource"), ("spec", "podPreemptionPolicy"), ("status", "config"))
 _EFFECTS = ("NoSchedule", "PreferNoSchedule", "NoExecute")
 
 
@@ -28,6 +29,8 @@ def _complete(node: KubeObject) -> None:
 
 
 def _fill(_call: Call, new: KubeObject, old: KubeObject | None) -> None:
+    for part, field in _NOT_SERVED:
+        new[part].pop(field, None)
     if old is None:
         taints = new["spec"].setdefault("taints", [])
         if not any(taint.get("key") == _NOT_READY["key"] for taint in taints):
