@@ -43,7 +43,7 @@ def _kind(entry: KubeObject) -> Kind:
 def _traits(entry: KubeObject) -> Traits:
     traits = traits_of(entry["group"], entry["plural"])
     has_status = any(sub["name"] == "status" for sub in entry["subresources"])
-    if not has_status or traits.comes_with_status:
+    if not has_status:
         return traits
     return replace(traits, fill=fill_all(_born_without_status(entry["definition"]), traits.fill))
 

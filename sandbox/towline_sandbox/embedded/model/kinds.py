@@ -118,7 +118,6 @@ class Traits:
             the selector's name and what computes the value as text.
         may_create_by_update: Whether an update of what is not there creates it (Leases, Events
             and a few others in Kubernetes). Apply always does.
-        comes_with_status: Whether who creates an object may set its status right away (Nodes).
     """
 
     complete: Complete = _keep
@@ -128,7 +127,6 @@ class Traits:
     counts_generation: bool = False
     selectable: Mapping[str, Callable[[KubeObject], str]] = field(default_factory=dict)
     may_create_by_update: bool = False
-    comes_with_status: bool = False
 
 
 @dataclass(frozen=True, slots=True)

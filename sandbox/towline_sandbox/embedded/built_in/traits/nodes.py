@@ -66,6 +66,5 @@ TRAITS = {
         selectable={
             "spec.unschedulable": lambda node: text_at("spec.unschedulable")(node) or "false"
         },
-        comes_with_status=True,
     ),
 }

@@ -298,7 +298,6 @@ def test_a_service_is_given_an_address_and_keeps_it() -> None:
 
 def test_a_node_may_come_with_its_status() -> None:
     """That is how kubelets register."""
-    assert NODES.traits.comes_with_status
     found = created(NODES, named(status={"capacity": {"cpu": "1"}}))
     assert found["status"]["allocatable"] == {"cpu": "1"}
     assert found["spec"]["taints"] == [
