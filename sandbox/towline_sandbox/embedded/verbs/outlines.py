@@ -17,6 +17,7 @@ _KEPT_BY_STATUS = {
     StorageKey("storage.k8s.io", "volumeattachments"): _ALL,
 }
 """Metadata that some status paths do not reach; most reach all of it."""
+_POD_PARTS = {"ephemeralcontainers": "ephemeralContainers", "resize": "containers"}
 _KEEP_STATUS_WHEN_NEW = frozenset({StorageKey("", "nodes"), StorageKey("", "services")})
 
 
@@ -36,6 +37,9 @@ def outline(call: Call, new: KubeObject, *, old: KubeObject) -> KubeObject:
         return new
     if call.subresource == "finalize":
         return _with(old, new, "spec", metadata=True)
+    if call.subresource in _POD_PARTS:
+        part = _POD_PARTS[call.subresource]
+        return {**copy_of(old), "spec": _with(old["spec"], new["spec"], part, metadata=False)}
     if call.subresource:
         kept = _KEPT_BY_STATUS.get(call.kind.storage_key, ())
         _keep(new["metadata"], kept, before=old["metadata"])
@@ -56,7 +60,7 @@ def _with(old: KubeObject, new: KubeObject, part: str, *, metadata: bool) -> Kub
         merged.pop(part, None)
     if metadata:
         merged["metadata"] = new["metadata"]
-    elif "managedFields" in new["metadata"]:
+    elif "managedFields" in new.get("metadata", ()):
         merged["metadata"]["managedFields"] = new["metadata"]["managedFields"]
     return merged
 

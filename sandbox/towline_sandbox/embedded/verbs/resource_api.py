@@ -1,6 +1,6 @@
 """The verbs of the API, for objects of every kind."""
 
-from collections.abc import AsyncIterator, Callable
+from collections.abc import AsyncGenerator, Callable
 from datetime import datetime
 
 from towline_api.resources import KubeObject
@@ -51,7 +51,7 @@ class ResourceApi:
         """Return the List of the objects that a call selects."""
         return await list_objects(self._store, call)
 
-    async def watch(self, call: Call) -> AsyncIterator[WatchEvent]:
+    async def watch(self, call: Call) -> AsyncGenerator[WatchEvent, None]:
         """Return the events of a watch, without end unless the call says how long."""
         return await watch(self._store, call)
 

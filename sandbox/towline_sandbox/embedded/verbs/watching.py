@@ -2,7 +2,7 @@
 
 import asyncio
 import math
-from collections.abc import AsyncIterator
+from collections.abc import AsyncGenerator
 from dataclasses import dataclass
 from enum import StrEnum
 
@@ -48,7 +48,7 @@ class WatchEvent:
     object: KubeObject
 
 
-async def watch(store: Store, call: Call) -> AsyncIterator[WatchEvent]:
+async def watch(store: Store, call: Call) -> AsyncGenerator[WatchEvent, None]:
     """Return the events of a watch; it begins when the first is asked for.
 
     Raises:
@@ -63,7 +63,7 @@ async def watch(store: Store, call: Call) -> AsyncIterator[WatchEvent]:
 
 async def _events(
     store: Store, call: Call, selection: Selection, options: ListOptions, *, since: int
-) -> AsyncIterator[WatchEvent]:
+) -> AsyncGenerator[WatchEvent, None]:
     begins_with_all = options.initial_events or (options.initial_events is None and not since)
     begun = store.revision if begins_with_all or not since else since
     namespace = call.namespace or selection.namespace
@@ -93,7 +93,7 @@ async def _following(
     subscription: Subscription,
     selection: Selection,
     options: ListOptions,
-) -> AsyncIterator[WatchEvent]:
+) -> AsyncGenerator[WatchEvent, None]:
     clock = asyncio.get_running_loop().time
     end = clock() + (options.timeout_seconds or DEFAULT_SECONDS)
     bookmark_at = min(clock() + BOOKMARK_SECONDS, end - LAST_BOOKMARK_SECONDS)
