@@ -1,13 +1,11 @@
-"""ValidatingAdmissionPolicies and their bindings themselves: defaults, and what a valid one is."""
+"""ValidatingAdmissionPolicies and their bindings themselves: what a valid one is."""
 
 import re
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from typing import TYPE_CHECKING
 
 from towline_api.resources import KubeObject
-from towline_sandbox.embedded.model.calls import Call
 from towline_sandbox.embedded.model.failures import Cause
-from towline_sandbox.embedded.model.kinds import Traits
 from towline_sandbox.embedded.model.wording import (
     duplicate,
     invalid_value,
@@ -32,32 +30,7 @@ _QUALIFIED_RULE = (
 _EMPTY = "expression is not specified"
 
 
-def _complete_policy(policy: KubeObject) -> None:
-    spec = policy.get("spec")
-    if not isinstance(spec, dict):
-        return
-    spec.setdefault("failurePolicy", "Fail")
-    _complete_match(spec.get("matchConstraints"))
-
-
-def _complete_binding(binding: KubeObject) -> None:
-    spec = binding.get("spec")
-    if isinstance(spec, dict):
-        _complete_match(spec.get("matchResources"))
-
-
-def _complete_match(match: KubeObject | None) -> None:
-    if match is None:
-        return
-    match.setdefault("matchPolicy", "Equivalent")
-    match.setdefault("namespaceSelector", {})
-    match.setdefault("objectSelector", {})
-    for rules in ("resourceRules", "excludeResourceRules"):
-        for rule in match.get(rules) or ():
-            rule.setdefault("scope", "*")
-
-
-def check_policy(_call: Call, new: KubeObject, _old: KubeObject | None) -> Iterable[Cause]:
+def check_policy(new: KubeObject) -> Iterable[Cause]:
     """Name every rule that a ValidatingAdmissionPolicy breaks."""
     from towline_sandbox.embedded.admission.compiled import types_of_policy, with_variable
     from towline_sandbox.embedded.expressions.program import BadExpression, Program
@@ -249,7 +222,7 @@ def _expression(
         yield invalid_value(field, expression, f"must evaluate to {what} but got {found}")
 
 
-def check_binding(_call: Call, new: KubeObject, _old: KubeObject | None) -> Iterable[Cause]:
+def check_binding(new: KubeObject) -> Iterable[Cause]:
     """Name every rule that a ValidatingAdmissionPolicyBinding breaks."""
     spec: KubeObject = new.get("spec") or {}
     if not spec.get("policyName"):
@@ -293,10 +266,3 @@ def _param_reference(reference: KubeObject) -> Iterator[Cause]:
     elif action not in ("Allow", "Deny"):
         field = "spec.paramRef.parameterNotFoundAction"
         yield unsupported(field, action, ("Deny", "Allow"))
-
-
-POLICY_TRAITS = Traits(complete=_complete_policy, check=check_policy, counts_generation=True)
-"""How ValidatingAdmissionPolicies behave when written."""
-
-BINDING_TRAITS = Traits(complete=_complete_binding, check=check_binding, counts_generation=True)
-"""How ValidatingAdmissionPolicyBindings behave when written."""

@@ -1,15 +1,16 @@
 """Asks the stored ValidatingAdmissionPolicies about every write."""
 
 import logging
-from collections.abc import Iterator
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from towline_api.resources import NAMESPACES, KubeObject, Resource
 from towline_sandbox.embedded.access.attributes import Attributes
+from towline_sandbox.embedded.admission.declared import check_binding, check_policy
 from towline_sandbox.embedded.admission.matching import Target, matched_version, selects
 from towline_sandbox.embedded.model.calls import Call
-from towline_sandbox.embedded.model.failures import ApiFailure, forbidden
+from towline_sandbox.embedded.model.failures import ApiFailure, Cause, forbidden, invalid
 from towline_sandbox.embedded.model.kinds import Catalog, GroupVersion, Kind, StorageKey
 from towline_sandbox.embedded.storage.store import Store
 
@@ -60,9 +61,12 @@ class PolicyAdmission:
         Raises:
             ApiFailure: The refusal, with the code that the policy's reason stands for.
         """
-        bound = self._current()
-        if not bound or call.kind.resource.group == _GROUP:
+        if call.kind.resource.group == _GROUP:
             # Nobody shall lock himself out: policies are not about policies.
+            _check_declared(call, new)
+            return
+        bound = self._current()
+        if not bound:
             return
         target = self._target(call, new, old)
         for each in bound:
@@ -247,6 +251,22 @@ class _NotConfiguredError(Exception):
     def __init__(self, message: str, *, is_binding: bool) -> None:
         super().__init__(message)
         self.is_binding = is_binding
+
+
+def _check_declared(call: Call, new: KubeObject | None) -> None:
+    """Refuse a policy or binding with mistakes: once stored, it would be in every write's way."""
+    check = _CHECKS.get(call.kind.storage_key)
+    if check is None or new is None or call.subresource:
+        return
+    causes = list(check(new))
+    if causes:
+        raise invalid(call.kind.resource, new["metadata"].get("name", ""), causes)
+
+
+_CHECKS: Mapping[StorageKey, Callable[[KubeObject], Iterable[Cause]]] = {
+    POLICY_KEY: check_policy,
+    BINDING_KEY: check_binding,
+}
 
 
 def _act(

@@ -21,6 +21,8 @@ from towline_sandbox.embedded.model.schema import Schema
 
 _LARGEST_WRITTEN_OUT = 1e21
 """From here on numbers are written with an exponent, as in JavaScript."""
+_BEYOND_INTEGERS = 2**63
+"""From here on the real server reads a number as a floating-point one."""
 
 
 def decode(
@@ -98,6 +100,8 @@ class _Walk:
                 ]
             case float() if value.is_integer() and abs(value) < _LARGEST_WRITTEN_OUT:
                 return int(value)
+            case int() if not -_BEYOND_INTEGERS <= value < _BEYOND_INTEGERS:
+                return float(value)
             case _:
                 return value
 

@@ -83,10 +83,15 @@ def fill_crd(call: Call, new: KubeObject, old: KubeObject | None) -> None:
     }
 
 
-def check_crd(_call: Call, new: KubeObject, old: KubeObject | None) -> Iterable[Cause]:
+def check_crd(call: Call, new: KubeObject, old: KubeObject | None) -> Iterable[Cause]:
     """Name every rule that a CustomResourceDefinition breaks."""
+    if call.subresource:
+        # Whoever may write the status may forget stored versions: that is how one is given up.
+        return
     spec: KubeObject = new.get("spec") or {}
-    if old is not None:
+    if old is None:
+        yield from _own_name(new, spec)
+    else:
         yield from _unchanged(spec, old["spec"], old)
     yield from _identity(new, spec)
     yield from _versions(spec)
@@ -116,12 +121,16 @@ def _unchanged(spec: KubeObject, before: KubeObject, old: KubeObject) -> Iterato
             yield invalid_value(field, value, "field is immutable")
 
 
-def _identity(new: KubeObject, spec: KubeObject) -> Iterator[Cause]:
+def _own_name(new: KubeObject, spec: KubeObject) -> Iterator[Cause]:
     group, plural = spec.get("group") or "", (spec.get("names") or {}).get("plural") or ""
     name = new["metadata"].get("name", "")
     if name != f"{plural}.{group}":
         told = 'must be spec.names.plural+"."+spec.group'
         yield invalid_value("metadata.name", name, told)
+
+
+def _identity(new: KubeObject, spec: KubeObject) -> Iterator[Cause]:
+    group = spec.get("group") or ""
     annotations = new["metadata"].get("annotations") or {}
     if re.search(r"(^|\.)(k8s|kubernetes)\.io$", group) and not annotations.get(_APPROVAL):
         yield required(

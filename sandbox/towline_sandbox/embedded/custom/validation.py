@@ -16,6 +16,7 @@ from towline_sandbox.embedded.custom.formats import STRING_FORMATS
 from towline_sandbox.embedded.custom.patterns import compile_pattern
 from towline_sandbox.embedded.custom.ratcheting import is_unchanged
 from towline_sandbox.embedded.custom.wording import (
+    as_json,
     invalid_value,
     required,
     too_long,
@@ -319,16 +320,12 @@ def _tell_int_or_string(error: ValidationError, path: str) -> Iterator[Cause]:
 def _tell_format(error: ValidationError, path: str) -> Iterator[Cause]:
     form = error.validator_value
     if isinstance(error.instance, str):
-        yield invalid_value(
-            path, error.instance, f"{path} in body must be of type {form}: {_quoted(error)}"
-        )
+        shown = as_json(error.instance)
+        told = f"Invalid value: {shown}: {path} in body must be of type {form}: {shown}"
+        yield Cause("FieldValueTypeInvalid", told, path)
     else:
         kind = _schema(error).get("type", "integer")
         yield _nowhere(f"Checked value must be of type {kind} with format {form} in {path}")
-
-
-def _quoted(error: ValidationError) -> str:
-    return f'"{error.instance}"'
 
 
 def _tell_required(error: ValidationError, path: str) -> Iterator[Cause]:
