@@ -1,4 +1,4 @@
-"""Bodies of requests: read as JSON or YAML, or refused in Kubernetes' words."""
+"""Bodies of requests: read as JSON, YAML or protobuf, or refused in Kubernetes' words."""
 
 import json
 
@@ -13,10 +13,11 @@ from towline_sandbox.embedded.model.failures import (
     unsupported_media_type,
 )
 from towline_sandbox.embedded.model.kinds import Kind
+from towline_sandbox.embedded.protobuf import PROTOBUF, decode_object
 from towline_sandbox.embedded.serving.answers import JSON, YAML
 
 LARGEST_BODY = 3 * 1024 * 1024
-_FORMATS = (JSON, YAML, "application/vnd.kubernetes.protobuf")
+_FORMATS = (JSON, YAML, PROTOBUF)
 _SHOWN = 30
 _TYPE_STRUCT = (
     r'struct { APIVersion string "json:\"apiVersion,omitempty\""; '
@@ -43,7 +44,7 @@ def check_readable(content_type: str | None) -> str:
         ApiFailure: It is not read here.
     """
     found = media_type_of(content_type)
-    if found not in (JSON, YAML):
+    if found not in _FORMATS:
         raise unsupported_media_type(_FORMATS)
     return found
 
@@ -112,6 +113,8 @@ def parse_options(body: bytes, *, media_type: str) -> KubeObject:
 def _parse(body: bytes, media_type: str) -> object:
     if media_type == YAML:
         return _parse_yaml(body)
+    if media_type == PROTOBUF:
+        return decode_object(body)
     try:
         return orjson.loads(body)  # type: ignore[no-any-return]
     except orjson.JSONDecodeError:
