@@ -14,6 +14,7 @@ from typing import Any
 import yaml
 
 from towline_api.errors import ConfigError
+from towline_kube.yaml_text import parse_yaml
 
 _LARGEST_BYTES = 4 * 1024 * 1024
 """Far above any kubeconfig (a thousand clusters), far below what hurts to parse."""
@@ -110,7 +111,7 @@ def parse_document(text: str | bytes, *, source: str) -> dict[str, Any]:
         raise ConfigError(f"{source}: the kubeconfig is empty; put the cluster's kubeconfig there")
     try:
         # Tabs are fine in JSON and not in YAML, so JSON is not left to the YAML parser.
-        document = json.loads(text) if text.lstrip().startswith("{") else yaml.safe_load(text)
+        document = json.loads(text) if text.lstrip().startswith("{") else parse_yaml(text)
     except (yaml.YAMLError, ValueError, RecursionError) as error:
         # The parser's own message quotes the line, and the line may be a token.
         raise ConfigError(

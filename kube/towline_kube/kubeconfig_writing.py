@@ -4,9 +4,8 @@ import base64
 from collections.abc import Mapping
 from typing import Any
 
-import yaml
-
 from towline_kube.connection import Connection
+from towline_kube.yaml_text import format_yaml
 
 
 def format_kubeconfig(
@@ -65,7 +64,7 @@ def _dump(connection: Connection, *, user: Mapping[str, Any], namespace: str | N
         "current-context": "default-context",
         "users": [{"name": "default-auth", "user": dict(user)}],
     }
-    return yaml.safe_dump(document, sort_keys=False)
+    return format_yaml(document)
 
 
 def _base64(content: bytes) -> str:

@@ -22,6 +22,7 @@ from towline_api.errors import ConfigError
 from towline_kube.flag_help import allowed_types, describe_flags
 from towline_kube.logs import LogFormat, LogLevel
 from towline_kube.redaction import quotable
+from towline_kube.yaml_text import parse_yaml
 
 ENVIRONMENT_PREFIX = "TOWLINE_"
 
@@ -158,7 +159,7 @@ def _decoded(text: str, field: FieldInfo, *, variable: str) -> Any:
 
 def _from_file(settings_class: type[ProgramSettings], path: Path) -> dict[str, Any]:
     try:
-        document = yaml.safe_load(path.read_bytes())
+        document = parse_yaml(path.read_bytes())
     except OSError as error:
         raise ConfigError(f"cannot read settings file {path}: {error.strerror}") from None
     except (yaml.YAMLError, ValueError, RecursionError) as error:

@@ -129,7 +129,7 @@ BROKEN: dict[str, tuple[str | bytes, str]] = {
     "empty": ("", "the kubeconfig is empty"),
     "blank": (" \n", "the kubeconfig is empty"),
     "no-utf8": (b"\xff\xfe", "not UTF-8"),
-    "no-yaml": (f"token: [{TOKEN}", "not valid YAML (line 1, column"),
+    "no-yaml": (f"token: [{TOKEN}", "not valid YAML (line "),
     "no-json": (f'{{"token": "{TOKEN}"', "(line 1, column"),
     "bad-date": ("a: 2026-99-99", "not valid YAML"),
     "nested": ("[" * 20_000, "not valid YAML"),
