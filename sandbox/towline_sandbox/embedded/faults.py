@@ -211,9 +211,7 @@ class Faults:
         with self._lock:
             self._rules = ()
 
-    async def around(
-        self, seen: Seen, carry_out: Callable[[], Awaitable[_Answer]]
-    ) -> _Answer:
+    async def around(self, seen: Seen, carry_out: Callable[[], Awaitable[_Answer]]) -> _Answer:
         """Carry a call out, with everything that is due to happen to it.
 
         Raises:

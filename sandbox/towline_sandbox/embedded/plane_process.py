@@ -12,6 +12,7 @@ import subprocess
 import sys
 import threading
 from collections.abc import Sequence
+from contextlib import suppress
 from datetime import datetime, timedelta
 from types import TracebackType
 from typing import Any, Self
@@ -139,20 +140,7 @@ class PlaneProcess:
         """
         if self._process is not None:
             raise RuntimeError(f"plane {self._name!r} is running already")
-        lifetime = self._certificate_lifetime
-        self._process = subprocess.Popen(  # noqa: S603 - our own module, our own interpreter
-            [
-                sys.executable,
-                "-m",
-                __name__,
-                self._name,
-                "" if lifetime is None else str(lifetime.total_seconds()),
-            ],
-            stdin=subprocess.PIPE,
-            stdout=subprocess.PIPE,
-            text=True,
-            start_new_session=True,  # a Ctrl-C in the caller's terminal must not reach it
-        )
+        self._process = self._started()
         try:
             self._told = await asyncio.to_thread(self._exchange, {"do": "tell"})
         except BaseException:
@@ -175,6 +163,17 @@ class PlaneProcess:
             raise PlaneError(f"plane {self._name!r} is not running; enter it with `async with`")
         return self._process
 
+    def _started(self) -> "subprocess.Popen[str]":
+        lifetime = self._certificate_lifetime
+        longest = "" if lifetime is None else str(lifetime.total_seconds())
+        return subprocess.Popen(  # noqa: S603 - our own module, our own interpreter
+            [sys.executable, "-m", __name__, self._name, longest],
+            stdin=subprocess.PIPE,
+            stdout=subprocess.PIPE,
+            text=True,
+            start_new_session=True,  # a Ctrl-C in the caller's terminal must not reach it
+        )
+
     def _asked(self, what: str) -> object:
         if self._process is None:
             raise PlaneError(f"plane {self._name!r} is not running; enter it with `async with`")
@@ -183,7 +182,7 @@ class PlaneProcess:
     async def _tell(self, order: _Order) -> object:
         return await asyncio.to_thread(self._exchange, order)
 
-    def _exchange(self, order: _Order) -> Any:  # noqa: ANN401 - plain JSON
+    def _exchange(self, order: _Order) -> Any:
         process = self._running
         assert process.stdin is not None  # noqa: S101 - asked for when it was started
         assert process.stdout is not None  # noqa: S101 - the same
@@ -208,10 +207,8 @@ class PlaneProcess:
         process, self._process = self._running, None
         assert process.stdin is not None  # noqa: S101 - asked for when it was started
         assert process.stdout is not None  # noqa: S101 - the same
-        try:
+        with suppress(OSError):  # it may be gone already
             process.stdin.close()
-        except OSError:
-            pass  # it is gone already
         try:
             process.wait(_STOP_LIMIT.total_seconds())
         except subprocess.TimeoutExpired:
@@ -234,7 +231,7 @@ def main(name: str, lifetime: str) -> None:
             print(json.dumps(answer), flush=True)  # noqa: T201 - the pipe to the caller
 
 
-def _carried_out(plane: Any, order: _Order) -> object:  # noqa: ANN401 - imported late, see `main`
+def _carried_out(plane: Any, order: _Order) -> object:
     match order["do"]:
         case "tell":
             return {

@@ -136,11 +136,11 @@ class PlaneThread:
         try:
             with asyncio.Runner(loop_factory=lambda: self._loop) as runner:
                 runner.run(self._serve())
-        except BaseException as error:  # noqa: BLE001 - whoever waits is to hear of it
+        except BaseException as error:
             if not self._ready.done():
                 self._ready.set_exception(_not_started(self._name, error))
             else:
-                log.error("plane died", extra={"object": self._name}, exc_info=error)
+                log.exception("plane died", extra={"object": self._name})
         finally:
             if self._socket is not None:
                 self._socket.close()

@@ -1,6 +1,7 @@
 """The kinds that a CustomResourceDefinition defines."""
 
 from collections.abc import Callable, Iterable, Mapping
+from typing import TYPE_CHECKING
 
 from towline_api.resources import KubeObject, Resource
 from towline_sandbox.embedded.custom.conversion import WebhookCaller, webhook_conversion
@@ -8,12 +9,14 @@ from towline_sandbox.embedded.custom.embedded_objects import bad_types
 from towline_sandbox.embedded.custom.lists import duplicates
 from towline_sandbox.embedded.custom.rules import RuleCheck
 from towline_sandbox.embedded.custom.scale import ScalePaths
-from towline_sandbox.embedded.custom.validation import ValueCheck
 from towline_sandbox.embedded.model.calls import Call
 from towline_sandbox.embedded.model.failures import Cause, forbidden
 from towline_sandbox.embedded.model.kinds import Check, GroupVersion, Kind, Subresource, Traits
 from towline_sandbox.embedded.model.schema import ANYTHING, Schema
-from towline_sandbox.embedded.views.custom_columns import printer_column
+from towline_sandbox.embedded.views.columns import custom_columns
+
+if TYPE_CHECKING:
+    from towline_sandbox.embedded.custom.validation import ValueCheck
 
 _VERBS = frozenset(
     {"get", "list", "watch", "create", "update", "patch", "delete", "deletecollection"}
@@ -61,7 +64,7 @@ def kinds_of(
                 short_names=tuple(names.get("shortNames", ())),
                 categories=tuple(names.get("categories", ())),
                 traits=_traits(version, schema, is_terminating=is_terminating),
-                columns=tuple(map(printer_column, version.get("additionalPrinterColumns") or ())),
+                columns=custom_columns(version.get("additionalPrinterColumns") or ()),
                 convert=webhook_conversion(crd, caller=caller) if is_converted else None,
                 custom=True,
             )
@@ -121,8 +124,11 @@ def _check(schema: Schema) -> Check:
 
     def check(_call: Call, new: KubeObject, old: KubeObject | None) -> Iterable[Cause]:
         nonlocal values, rules
-        # Made when first needed: many kinds are defined, few are written to.
+        # Made when first needed: many kinds are defined, few are written to. jsonschema alone
+        # would take a third of the time in which a plane starts.
         if values is None or rules is None:
+            from towline_sandbox.embedded.custom.validation import ValueCheck
+
             values, rules = ValueCheck(schema), RuleCheck(schema)
         causes = values.causes(new, old=old)
         causes += bad_types(new, schema=schema)

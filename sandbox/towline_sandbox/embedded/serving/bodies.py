@@ -116,7 +116,7 @@ def _parse(body: bytes, media_type: str) -> object:
     if media_type == PROTOBUF:
         return decode_object(body)
     try:
-        return orjson.loads(body)  # type: ignore[no-any-return]
+        return orjson.loads(body)
     except orjson.JSONDecodeError:
         raise ValueError(
             f"couldn't get version/kind; json parse error: {_json_problem(body)}"
@@ -129,7 +129,7 @@ def _parse_yaml(body: bytes) -> object:
     from towline_sandbox.embedded.patches.reading import PlainLoader
 
     try:
-        return yaml.load(body, Loader=PlainLoader)  # type: ignore[no-any-return]  # noqa: S506
+        return yaml.load(body, Loader=PlainLoader)  # noqa: S506 - a SafeLoader underneath
     except yaml.YAMLError as error:
         problem = str(getattr(error, "problem", None) or error)
         raise ValueError(f"yaml: {problem.replace('here', 'in this context')}") from None

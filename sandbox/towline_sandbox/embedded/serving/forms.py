@@ -63,6 +63,22 @@ def is_pretty(query: Mapping[str, str], user_agent: str) -> bool:
     return asked if asked is not None else user_agent.startswith(_PEOPLES_TOOLS)
 
 
+def check_representable(accept: str | None) -> None:
+    """Refuse callers who take nothing that Kubernetes has, before anybody looks at the details.
+
+    Raises:
+        ApiFailure: 406, in the words of the library that Kubernetes has its paths from.
+    """
+    if not any(media.covers(each) for media in accepted(accept) for each in FORMATS):
+        available = ", ".join((*FORMATS, *_STREAM_FORMATS))
+        raise ApiFailure(
+            406,
+            "NotAcceptable",
+            f"406: Not Acceptable\n\nAvailable representations: {available}",
+            details={},
+        )
+
+
 def choose_form(
     accept: str | None, *, query: Mapping[str, str], user_agent: str, is_watch: bool = False
 ) -> Form:

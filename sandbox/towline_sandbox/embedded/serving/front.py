@@ -126,7 +126,7 @@ class Front:
 def _make_request(
     message: RawRequestMessage,
     payload: StreamReader,
-    protocol: "RequestHandler[web.BaseRequest]",
+    protocol: RequestHandler,
     writer: AbstractStreamWriter,
     task: asyncio.Task[None],
 ) -> web.BaseRequest:

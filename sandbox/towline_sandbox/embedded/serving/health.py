@@ -12,7 +12,13 @@ GIT_VERSION = f"{KUBERNETES_VERSION}+towline.embedded"
 
 _CHECKS: Mapping[str, tuple[str, ...]] = {
     "livez": ("ping", "storage"),
-    "readyz": ("ping", "storage", "informer-sync", "poststarthook/rbac/bootstrap-roles", "shutdown"),
+    "readyz": (
+        "ping",
+        "storage",
+        "informer-sync",
+        "poststarthook/rbac/bootstrap-roles",
+        "shutdown",
+    ),
     "healthz": ("ping", "storage", "poststarthook/rbac/bootstrap-roles"),
 }
 

@@ -4,7 +4,6 @@ import logging
 from collections.abc import AsyncGenerator, Callable, Mapping
 from datetime import datetime
 from http import HTTPStatus
-from typing import cast
 
 from towline_api.resources import KubeObject
 from towline_sandbox.embedded.access import ReviewHandler
@@ -29,12 +28,16 @@ from towline_sandbox.embedded.serving.bodies import (
     parse_object,
     parse_options,
 )
-from towline_sandbox.embedded.serving.forms import Form, choose_form, shaped
+from towline_sandbox.embedded.serving.forms import (
+    Form,
+    check_representable,
+    choose_form,
+    shaped,
+)
 from towline_sandbox.embedded.serving.request_info import RequestInfo
 from towline_sandbox.embedded.serving.watch_lines import watch_lines
 from towline_sandbox.embedded.storage.store import Store
 from towline_sandbox.embedded.verbs.resource_api import ResourceApi
-from towline_sandbox.embedded.verbs.watching import WatchEvent
 
 log = logging.getLogger(__name__)
 
@@ -91,7 +94,7 @@ class ObjectPaths:
             user=user,
             now=self._now(),
             namespace=info.object_namespace,
-            name=info.name or None if info.has_name else None,
+            name=info.name if info.has_name and verb != "watch" else None,
             subresource=info.subresource,
             query=_with_name(request.query, info),
             field_manager=request.query.get("fieldManager") or _manager(request.user_agent),
@@ -99,6 +102,8 @@ class ObjectPaths:
             field_validation=field_validation,
             warnings=warnings,
         )
+        if not kind.custom:
+            check_representable(request.headers.get("Accept"))
         form = choose_form(
             request.headers.get("Accept"),
             query=request.query,
@@ -120,7 +125,7 @@ class ObjectPaths:
         return not_found_page()
 
     async def _watch(self, call: Call, form: Form) -> AsyncGenerator[bytes, None]:
-        events = cast("AsyncGenerator[WatchEvent, None]", await self._api.watch(call))
+        events = await self._api.watch(call)
         return watch_lines(events, form=form, kind=call.kind, now=self._now)
 
     async def _carry_out(self, call: Call, request: HttpRequest) -> tuple[int, KubeObject]:
@@ -150,12 +155,8 @@ class ObjectPaths:
                 return deleted.code, deleted.object
         return HTTPStatus.CREATED if written.created else HTTPStatus.OK, written.object
 
-    async def _other_subresource(
-        self, call: Call, request: HttpRequest
-    ) -> tuple[int, KubeObject]:
-        found = self._store.find(
-            call.kind.storage_key, namespace=call.namespace, name=call.target
-        )
+    async def _other_subresource(self, call: Call, request: HttpRequest) -> tuple[int, KubeObject]:
+        found = self._store.find(call.kind.storage_key, namespace=call.namespace, name=call.target)
         if found is None:
             raise not_found(call.kind.resource, call.target)
         del request
@@ -175,9 +176,7 @@ class ObjectPaths:
         body = await request.read_body()
         if not body:
             return {}
-        return parse_options(
-            body, media_type=check_readable(request.headers.get("Content-Type"))
-        )
+        return parse_options(body, media_type=check_readable(request.headers.get("Content-Type")))
 
 
 def method_not_served() -> ApiFailure:
@@ -224,9 +223,9 @@ def _served(
     kind: Kind, info: RequestInfo, by_method: Mapping[str, str], verbs: frozenset[str]
 ) -> str:
     verb = by_method.get(info.method)
-    if verb == "list" and info.verb == "watch":
+    if verb in ("get", "list") and info.verb == "watch":
         verb = "watch"
-    if verb is not None and (verb in verbs or (verb == "get" and info.verb == "watch")):
+    if verb is not None and verb in verbs:
         return verb
     if kind.custom:
         raise method_not_allowed(kind.resource, info.verb)

@@ -103,9 +103,7 @@ class Server:
         self._custom_kinds = CustomKinds(
             self.catalog, self.store, caller=self._webhooks.call, now=now
         )
-        self.own_calls = OwnCalls(
-            self.api, catalog=self.catalog, now=now, manager=_API_SERVER
-        )
+        self.own_calls = OwnCalls(self.api, catalog=self.catalog, now=now, manager=_API_SERVER)
         self.controllers = standard_controllers(
             self.store,
             api=self.api,

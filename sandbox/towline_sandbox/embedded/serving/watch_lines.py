@@ -33,9 +33,7 @@ async def watch_lines(
             yield as_json({"type": event.type, "object": found})
 
 
-def _shown(
-    event: WatchEvent, *, form: Form, kind: Kind, now: Callable[[], datetime]
-) -> KubeObject:
+def _shown(event: WatchEvent, *, form: Form, kind: Kind, now: Callable[[], datetime]) -> KubeObject:
     if form.shape is Shape.WHOLE or event.type is EventType.ERROR:
         return event.object
     return shaped(event.object, form=form, kind=kind, now=now())
