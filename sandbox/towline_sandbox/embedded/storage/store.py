@@ -175,6 +175,10 @@ class Store:
         for collection in self._collections.values():
             collection.forget(self._forgotten)
 
+    def begin(self, key: StorageKey) -> None:
+        """Let the history of these objects begin now: what was before is forgotten."""
+        self._collection(key).forget(self.revision)
+
     def _collection(self, key: StorageKey) -> Collection:
         found = self._collections.get(key)
         if found is None:

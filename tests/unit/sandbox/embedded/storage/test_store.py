@@ -159,6 +159,19 @@ def test_compaction_forgets_for_every_kind_but_not_what_is_there():
     assert store.watch(LEASES, since=store.revision).take() == []
 
 
+def test_the_history_of_a_kind_can_begin_later():
+    """Objects of a definition have none from before the definition."""
+    store = Store()
+    store.create(LEASES, thing("a"))
+    since = store.revision
+    store.create(LEASES, thing("b"))
+    store.begin(MAPS)
+    with pytest.raises(ApiFailure):
+        store.watch(MAPS, since=since)
+    assert len(store.watch(LEASES, since=since).take()) == 1
+    assert store.watch(MAPS, since=store.revision).take() == []
+
+
 async def test_a_reader_waits_until_there_is_something():
     """Changes wake whoever waits; time runs out otherwise."""
     store = Store()
