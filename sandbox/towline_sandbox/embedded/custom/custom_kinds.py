@@ -3,7 +3,7 @@
 import logging
 from collections.abc import Callable
 from datetime import datetime
-from typing import NoReturn, Protocol
+from typing import NoReturn
 
 from towline_api.resources import CUSTOM_RESOURCE_DEFINITIONS, KubeObject
 from towline_api.timestamps import format_time
@@ -11,22 +11,21 @@ from towline_sandbox.embedded.custom.conditions import condition_is, with_condit
 from towline_sandbox.embedded.custom.conversion import WebhookCaller
 from towline_sandbox.embedded.custom.names import accepted_names
 from towline_sandbox.embedded.custom.served import kinds_of
-from towline_sandbox.embedded.model.kinds import Catalog, StorageKey
-from towline_sandbox.embedded.storage.changes import ChangeType
+from towline_sandbox.embedded.model.kinds import Catalog, GroupVersion, StorageKey
+from towline_sandbox.embedded.patches.managed_fields import track_update
+from towline_sandbox.embedded.storage.changes import Change, ChangeType
 from towline_sandbox.embedded.storage.store import Store
+from towline_sandbox.embedded.storage.subscription import Subscription
 
 log = logging.getLogger(__name__)
 
 CRD_KEY = StorageKey(CUSTOM_RESOURCE_DEFINITIONS.group, CUSTOM_RESOURCE_DEFINITIONS.plural)
+_CRDS = GroupVersion(CUSTOM_RESOURCE_DEFINITIONS.group, CUSTOM_RESOURCE_DEFINITIONS.version)
+_MANAGER = "kube-apiserver"
 CLEAN_UP = "customresourcecleanup.apiextensions.k8s.io"
 """Finalizer: a definition stays until the last object of its kind is gone."""
-
-
-class Track(Protocol):
-    """Notes in `managedFields` what the server writes itself."""
-
-    def __call__(self, old: KubeObject, new: KubeObject, *, now: datetime) -> KubeObject:
-        """Return the new object with its fields' owners."""
+_LOOK_AGAIN = 0.05
+"""Seconds between two looks at the objects of a kind that is about to go."""
 
 
 class CustomKinds:
@@ -40,7 +39,6 @@ class CustomKinds:
         store: Holds the definitions and the objects.
         caller: Calls conversion webhooks.
         now: The clock.
-        track: Notes whose the status is.
     """
 
     def __init__(
@@ -50,14 +48,12 @@ class CustomKinds:
         *,
         caller: WebhookCaller,
         now: Callable[[], datetime],
-        track: Track | None = None,
     ) -> None:
         self._catalog = catalog
         self._store = store
         self._caller = caller
         self._now = now
-        self._track = track
-        self._subscription = store.watch_all()
+        self._subscription = self._follow()
         self._terminating: dict[StorageKey, str] = {}
         self._served: dict[str, tuple[KubeObject, bool]] = {}
         for crd in store.objects(CRD_KEY):
@@ -66,17 +62,22 @@ class CustomKinds:
     async def run(self) -> NoReturn:
         """Follow the definitions until cancelled."""
         while True:
-            for change in await self._subscription.changes():
-                if change.key == CRD_KEY:
-                    self._settle(change.object["metadata"]["name"])
-                    if change.type is ChangeType.DELETED or _names_changed(change.previous):
-                        self._settle_the_rest()
-                elif change.type is ChangeType.DELETED and change.key in self._terminating:
-                    self._settle(self._terminating[change.key])
+            # Objects of a kind that is about to go are looked for now and then; to be told of
+            # every write there is, all the time, would cost more.
+            pause = _LOOK_AGAIN if self._terminating else None
+            for change in await self._subscription.changes(within=pause):
+                self._settle(change.object["metadata"]["name"])
+                if _frees_names(change):
+                    self._settle_the_rest()
+            for name in tuple(self._terminating.values()):
+                self._settle(name)
             if not self._subscription.is_open:
-                # Too much came at once to be queued: look at everything again.
-                self._subscription = self._store.watch_all()
+                # Watches were cut, or too much came at once to be queued.
+                self._subscription = self._follow()
                 self._settle_the_rest()
+
+    def _follow(self) -> Subscription:
+        return self._store.watch(CRD_KEY, since=self._store.revision)
 
     def settle(self) -> None:
         """Bring everything in step now, without waiting for `run` to notice."""
@@ -153,6 +154,9 @@ class CustomKinds:
             {**crd, "spec": accepted}, caller=self._caller, is_terminating=is_terminating
         )
         self._catalog.put(_owner(name), kinds)
+        if name not in self._served:
+            for key in {kind.storage_key for kind in kinds}:
+                self._store.begin(key)
         self._served[name] = wanted
         log.debug("custom kind served", extra={"object": name})
 
@@ -219,8 +223,11 @@ class CustomKinds:
     def _written(self, old: KubeObject, new: KubeObject) -> KubeObject:
         if new == old:
             return old
-        if self._track is not None:
-            new = self._track(old, new, now=self._now())
+        kind = self._catalog.find(_CRDS, CRD_KEY.plural)
+        if kind is not None:
+            new = track_update(
+                old, new, kind=kind, manager=_MANAGER, subresource="status", now=self._now()
+            )
         return self._store.replace(
             CRD_KEY, new, expected_revision=old["metadata"]["resourceVersion"]
         )
@@ -230,6 +237,11 @@ def _owner(name: str) -> str:
     return f"crd/{name}"
 
 
-def _names_changed(previous: KubeObject | None) -> bool:
-    """Return whether a change of a definition can free a name for another."""
-    return previous is not None
+def _frees_names(change: Change) -> bool:
+    """Return whether another definition may now get a name that it could not have before."""
+    if change.type is ChangeType.DELETED:
+        return True
+    before = (change.previous or {}).get("status") or {}
+    after = change.object.get("status") or {}
+    names = before.get("acceptedNames")
+    return bool(names) and names != after.get("acceptedNames")

@@ -11,7 +11,6 @@ from typing import Any
 
 from towline_sandbox.embedded.custom.decoding import with_defaults
 from towline_sandbox.embedded.custom.patterns import compile_pattern
-from towline_sandbox.embedded.custom.validation import ValueCheck
 from towline_sandbox.embedded.custom.wording import (
     forbidden_field,
     invalid_value,
@@ -342,6 +341,8 @@ def _metadata(node: Node, path: str) -> Iterator[Cause]:
 def _default(node: Node, path: str) -> Iterator[Cause]:
     if node.get("default") is None or ".properties[metadata]" in path:
         return
+    from towline_sandbox.embedded.custom.validation import ValueCheck
+
     value, schema = node["default"], Schema(node)
     place = f"{path}.default"
     if _has_more(value, with_defaults(value, schema=schema)):
