@@ -1,4 +1,4 @@
-"""An API server as one caller sees it: bare requests, bare answers, nothing retried or explained."""
+"""An API server as one caller sees it: bare requests and answers, nothing retried or explained."""
 
 import asyncio
 import json
@@ -113,7 +113,7 @@ class Api:
             ) as response,
         ):
             text = await response.text()
-            found: KubeObject = json.loads(text) if "json" in response.content_type else {}
+            found: KubeObject = json.loads(text) if text and "json" in response.content_type else {}
             merged = {
                 name: "\n".join(response.headers.getall(name)) for name in set(response.headers)
             }
@@ -137,13 +137,9 @@ class Api:
         """Change an object."""
         return await self.call("PATCH", path, patch, headers={"Content-Type": kind}, query=query)
 
-    async def apply(
-        self, path: str, body: KubeObject, *, manager: str, **query: object
-    ) -> Answer:
+    async def apply(self, path: str, body: KubeObject, *, manager: str, **query: object) -> Answer:
         """Apply an object on the server's side."""
-        return await self.patch(
-            path, body, kind=PatchType.APPLY, fieldManager=manager, **query
-        )
+        return await self.patch(path, body, kind=PatchType.APPLY, fieldManager=manager, **query)
 
     async def delete(self, path: str, options: KubeObject | None = None, **query: object) -> Answer:
         """Delete an object or a collection."""

@@ -48,9 +48,7 @@ def role(kind: str, name: str, *rules: KubeObject) -> KubeObject:
     }
 
 
-def rule(
-    group: str, resource: str, *verbs: str, resource_names: Sequence[str] = ()
-) -> KubeObject:
+def rule(group: str, resource: str, *verbs: str, resource_names: Sequence[str] = ()) -> KubeObject:
     """Return one RBAC rule about one resource."""
     made: KubeObject = {"apiGroups": [group], "resources": [resource], "verbs": list(verbs)}
     if resource_names:

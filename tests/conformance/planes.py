@@ -81,9 +81,7 @@ def differs(plane: Plane, *, embedded: _T, kube: _T, because: str) -> _T:
 @asynccontextmanager
 async def open_plane(flavor: Flavor, name: str = "conformance") -> AsyncIterator[Plane]:
     """Start a plane of this flavor."""
-    control: ControlPlane = (
-        KubePlane(name) if flavor is Flavor.KUBE else EmbeddedPlane(name)
-    )
+    control: ControlPlane = KubePlane(name) if flavor is Flavor.KUBE else EmbeddedPlane(name)
     async with control:
         yield Plane(flavor, control)
 
@@ -92,8 +90,8 @@ async def open_plane(flavor: Flavor, name: str = "conformance") -> AsyncIterator
 async def open_forgetful(flavor: Flavor) -> AsyncIterator[Plane]:
     """Start a plane that can be made to forget its history.
 
-    The real server answers from a cache of its own for minutes after etcd has forgotten, so that one
-    runs without the cache.
+    The real server answers from a cache of its own for minutes after etcd has forgotten, so this
+    one runs without the cache.
     """
     if flavor is Flavor.EMBEDDED:
         async with open_plane(flavor, "forgetful") as plane:

@@ -71,9 +71,7 @@ async def test_a_token_is_made_on_request(api: Api, account: KubeObject) -> None
     }
 
 
-async def test_a_token_makes_its_account(
-    api: Api, callers: Callers, account: KubeObject
-) -> None:
+async def test_a_token_makes_its_account(api: Api, callers: Callers, account: KubeObject) -> None:
     """With the groups of its namespace, its uid, and the token's id."""
     token = (await ask(api, account))["status"]["token"]
     namespace, name = account["metadata"]["namespace"], account["metadata"]["name"]

@@ -52,9 +52,7 @@ async def test_a_certificate_is_named_in_the_users_extra(callers: Callers, name:
     certificate = x509.load_pem_x509_certificate(connection.client_certificate_pem)
     digest = hashlib.sha256(certificate.public_bytes(Encoding.DER)).hexdigest()
     user = user_in(await who(await callers.open(connection)))
-    assert user["extra"] == {
-        "authentication.kubernetes.io/credential-id": [f"X509SHA256={digest}"]
-    }
+    assert user["extra"] == {"authentication.kubernetes.io/credential-id": [f"X509SHA256={digest}"]}
 
 
 async def test_an_expired_certificate_is_nobody(callers: Callers, name: str) -> None:

@@ -78,7 +78,7 @@ async def test_every_verb_takes_a_right(
     user = await callers.user(name)
     path = LEASES.path(namespace=namespace, name="one" if of_one else None)
     headers = {"Content-Type": "application/merge-patch+json"} if method == "PATCH" else {}
-    body = None if method in ("GET", "DELETE") else {}
+    body: KubeObject | None = None if method in ("GET", "DELETE") else {}
     answer = await user.call(method, path, body, headers=headers)
     subject = 'leases.coordination.k8s.io "one"' if of_one else "leases.coordination.k8s.io"
     sentence = forbidden_text(
@@ -112,7 +112,9 @@ async def test_a_role_grants_in_its_namespace_only(
     api: Api, callers: Callers, namespace: str, name: str
 ) -> None:
     """The same user is a stranger next door."""
-    await grant(api, name, rule("", "configmaps", "list"), namespace=namespace, to=user_subject(name))
+    await grant(
+        api, name, rule("", "configmaps", "list"), namespace=namespace, to=user_subject(name)
+    )
     user = await callers.user(name)
     assert (await until_allowed(user, CONFIG_MAPS.path(namespace=namespace))).status == 200
     assert (await user.get(CONFIG_MAPS.path(namespace="default"))).status == 403
@@ -218,7 +220,9 @@ async def test_rights_of_a_removed_binding_end(
     api: Api, callers: Callers, namespace: str, name: str
 ) -> None:
     """Taking a right back works as fast as giving it."""
-    await grant(api, name, rule("", "configmaps", "list"), namespace=namespace, to=user_subject(name))
+    await grant(
+        api, name, rule("", "configmaps", "list"), namespace=namespace, to=user_subject(name)
+    )
     user = await callers.user(name)
     path = CONFIG_MAPS.path(namespace=namespace)
     assert (await until_allowed(user, path)).status == 200
@@ -239,9 +243,7 @@ async def test_a_binding_to_a_missing_role_grants_nothing(
     )
     (await api.post(ROLE_BINDINGS.path(namespace=namespace), bound)).ok(201)
     user = await callers.user(name)
-    sentence = forbidden_text(
-        name, "list", "configmaps", "", f'in the namespace "{namespace}"'
-    )
+    sentence = forbidden_text(name, "list", "configmaps", "", f'in the namespace "{namespace}"')
     expected = (
         f'configmaps is forbidden: {sentence}: rbac: RBAC: role.rbac.authorization.k8s.io "{name}" '
         "not found"

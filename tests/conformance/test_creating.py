@@ -8,6 +8,7 @@ import pytest
 from conformance.api import Api
 from conformance.objects import CONFIG_MAPS, config_map, details
 from towline_api.resources import LEASES, NAMESPACES, SECRETS, KubeObject
+from towline_api.timestamps import parse_time
 
 UID = re.compile(r"[0-9a-f]{8}-[0-9a-f]{4}-4[0-9a-f]{3}-[89ab][0-9a-f]{3}-[0-9a-f]{12}")
 
@@ -26,8 +27,8 @@ async def test_a_created_object_has_its_metadata(api: Api, namespace: str) -> No
     assert metadata["labels"] == {"l": "1"}
     assert metadata["namespace"] == namespace
     assert "generation" not in metadata  # ConfigMaps have no spec to count changes of
-    created = datetime.strptime(metadata["creationTimestamp"], "%Y-%m-%dT%H:%M:%SZ")
-    assert abs(datetime.now(UTC) - created.replace(tzinfo=UTC)) < timedelta(minutes=1)
+    created = parse_time(metadata["creationTimestamp"])
+    assert abs(datetime.now(UTC) - created) < timedelta(minutes=1)
     again = (await api.get(CONFIG_MAPS.path(namespace=namespace, name="a"))).ok()
     assert again == body
 
@@ -160,7 +161,7 @@ async def test_the_body_has_to_fit_the_path(api: Api, namespace: str) -> None:
     other_kind.assert_refused(
         400,
         "BadRequest",
-        "Secret in version \"v1\" cannot be handled as a ConfigMap: converting (v1.Secret) to "
+        'Secret in version "v1" cannot be handled as a ConfigMap: converting (v1.Secret) to '
         "(core.ConfigMap): unknown conversion",
     )
     other_version = await api.post(path, {**config_map("a"), "apiVersion": "v2"})

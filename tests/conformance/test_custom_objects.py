@@ -52,7 +52,7 @@ async def test_unknown_fields_can_be_refused(api: Api, path: str, widget_group: 
     answer.assert_refused(
         400,
         "BadRequest",
-        f'Widget in version "v1" cannot be handled as a Widget: strict decoding error: unknown '
+        'Widget in version "v1" cannot be handled as a Widget: strict decoding error: unknown '
         'field "spec.unknown"',
     )
 
@@ -154,7 +154,13 @@ async def test_defaults_fill_in_nested_items(api: Api, path: str, widget_group: 
     ],
 )
 async def test_the_schema_is_enforced(
-    api: Api, path: str, widget_group: str, spec: dict[str, Any], field: str, reason: str, message: str
+    api: Api,
+    path: str,
+    widget_group: str,
+    spec: dict[str, Any],
+    field: str,
+    reason: str,
+    message: str,
 ) -> None:
     """In Kubernetes' words, by which people find their mistake."""
     answer = await api.post(path, widget(widget_group, "a", **spec))
@@ -181,7 +187,8 @@ async def test_rules_compare_with_the_old_object(api: Api, path: str, widget_gro
     (await api.patch(f"{path}/a", {"spec": {"fixed": "y"}})).assert_refused(
         422,
         "Invalid",
-        f'{KIND.format(widget_group)} "a" is invalid: spec.fixed: Invalid value: "y": fixed never changes',
+        f'{KIND.format(widget_group)} "a" is invalid: spec.fixed: Invalid value: "y": fixed never '
+        "changes",
         {
             "name": "a",
             "group": f"{widget_group}.example.com",

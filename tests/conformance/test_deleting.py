@@ -1,5 +1,7 @@
 """Deleting: answers, preconditions, finalizers, collections."""
 
+from typing import Any
+
 import pytest
 
 from conformance.api import Api
@@ -16,7 +18,7 @@ def path(namespace: str) -> str:
     return CONFIG_MAPS.path(namespace=namespace)
 
 
-async def create(api: Api, path: str, name: str, **metadata: object) -> KubeObject:
+async def create(api: Api, path: str, name: str, **metadata: Any) -> KubeObject:
     """Create a ConfigMap."""
     return (await api.post(path, config_map(name, **metadata))).ok(201)
 
@@ -70,7 +72,9 @@ async def test_what_is_being_deleted_gets_no_new_finalizers(api: Api, path: str)
     """Otherwise it would never end."""
     await create(api, path, "a", finalizers=[FINALIZER])
     (await api.delete(f"{path}/a")).ok()
-    answer = await api.patch(f"{path}/a", {"metadata": {"finalizers": [FINALIZER, "example.com/x"]}})
+    answer = await api.patch(
+        f"{path}/a", {"metadata": {"finalizers": [FINALIZER, "example.com/x"]}}
+    )
     message = (
         "Forbidden: no new finalizers can be added if the object is being deleted, found new "
         'finalizers []string{"example.com/x"}'

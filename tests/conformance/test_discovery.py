@@ -69,7 +69,16 @@ async def test_a_namespaced_resource_with_short_name(api: Api) -> None:
         "singularName": "configmap",
         "namespaced": True,
         "kind": "ConfigMap",
-        "verbs": ["create", "delete", "deletecollection", "get", "list", "patch", "update", "watch"],
+        "verbs": [
+            "create",
+            "delete",
+            "deletecollection",
+            "get",
+            "list",
+            "patch",
+            "update",
+            "watch",
+        ],
         "shortNames": ["cm"],
     }
 
@@ -163,9 +172,7 @@ async def test_the_aggregated_document_has_an_etag(api: Api) -> None:
     """Who has it already is told so instead of getting it again."""
     first = await api.get("/apis", accept=AGGREGATED)
     etag = first.headers["ETag"]
-    again = await api.call(
-        "GET", "/apis", headers={"Accept": AGGREGATED, "If-None-Match": etag}
-    )
+    again = await api.call("GET", "/apis", headers={"Accept": AGGREGATED, "If-None-Match": etag})
     assert (again.status, again.text) == (304, "")
 
 

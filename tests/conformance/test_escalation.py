@@ -98,9 +98,7 @@ async def test_the_verb_escalate_lifts_the_limit(
     api: Api, callers: Callers, namespace: str, name: str
 ) -> None:
     """That is how operators that write roles for others do it."""
-    user = await role_keeper(
-        api, callers, namespace, name, rule(RBAC_GROUP, "roles", "escalate")
-    )
+    user = await role_keeper(api, callers, namespace, name, rule(RBAC_GROUP, "roles", "escalate"))
     big = role("Role", name, rule("", "secrets", "get"))
     (await user.post(ROLES.path(namespace=namespace), big)).ok(201)
 
@@ -176,9 +174,7 @@ async def test_a_binding_to_a_role_that_is_not_there_is_refused(
     (await api.post(ROLE_BINDINGS.path(namespace=namespace), bound)).ok(201)
 
 
-async def test_the_role_of_a_binding_never_changes(
-    api: Api, namespace: str, name: str
-) -> None:
+async def test_the_role_of_a_binding_never_changes(api: Api, namespace: str, name: str) -> None:
     """Not even for the administrator: a binding to another role is another binding."""
     bound = binding(
         "RoleBinding", name, role_kind="Role", role_name=name, subjects=[user_subject(name)]

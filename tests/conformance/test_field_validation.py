@@ -29,7 +29,7 @@ async def test_unknown_fields_can_be_ignored(api: Api, path: str) -> None:
 
 
 async def test_unknown_fields_can_be_refused(api: Api, path: str) -> None:
-    """kubectl asks for it."""
+    """Kubectl asks for it."""
     body = {**config_map("a"), "colour": "red"}
     (await api.post(path, body, fieldValidation="Strict")).assert_refused(
         400,

@@ -1,5 +1,7 @@
 """What happens to objects whose owners go."""
 
+from typing import Any
+
 import pytest
 
 from conformance.api import Api
@@ -26,7 +28,7 @@ async def create(api: Api, path: str, name: str, *owners: KubeObject, **more: bo
         }
         for owner in owners
     ]
-    metadata = {"ownerReferences": references} if references else {}
+    metadata: dict[str, Any] = {"ownerReferences": references} if references else {}
     return (await api.post(path, config_map(name, **metadata))).ok(201)
 
 

@@ -16,7 +16,7 @@ async def path(api: Api, namespace: str) -> str:
 
 
 async def test_a_merge_patch_sets_and_removes(api: Api, path: str) -> None:
-    """null removes; what is not named stays."""
+    """Null removes; what is not named stays."""
     patch = {"data": {"k": None, "m": "n"}, "metadata": {"annotations": {"a": "b"}}}
     body = (await api.patch(path, patch)).ok()
     assert body["data"] == {"l": "w", "m": "n"}
@@ -87,9 +87,7 @@ async def test_a_patch_to_a_wrong_type_is_refused(api: Api, path: str) -> None:
 
 async def test_other_patches_are_refused(api: Api, path: str) -> None:
     """Plain JSON does not say how it is to be merged."""
-    answer = await api.call(
-        "PATCH", path, b"{}", headers={"Content-Type": "application/json"}
-    )
+    answer = await api.call("PATCH", path, b"{}", headers={"Content-Type": "application/json"})
     answer.assert_refused(415, "UnsupportedMediaType", "415: Unsupported Media Type", {})
 
 

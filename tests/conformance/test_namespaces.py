@@ -6,9 +6,7 @@ from support.waiting import until
 from towline_api.resources import LEASES, NAMESPACES, SERVICE_ACCOUNTS, KubeObject
 
 
-async def test_a_namespace_comes_with_an_account_and_a_root(
-    api: Api, namespace: str
-) -> None:
+async def test_a_namespace_comes_with_an_account_and_a_root(api: Api, namespace: str) -> None:
     """The default ServiceAccount and the certificate of the authority, by the controllers."""
     account = SERVICE_ACCOUNTS.path(namespace=namespace, name="default")
     root = CONFIG_MAPS.path(namespace=namespace, name="kube-root-ca.crt")
@@ -75,7 +73,7 @@ async def test_what_is_held_holds_its_namespace(api: Api, namespace: str) -> Non
     async def explains() -> bool:
         seen.append((await api.get(place)).ok())
         conditions = {c["type"]: c for c in seen[-1]["status"].get("conditions", ())}
-        return conditions.get("NamespaceFinalizersRemaining", {}).get("status") == "True"
+        return bool(conditions.get("NamespaceFinalizersRemaining", {}).get("status") == "True")
 
     await until(explains, what=lambda: seen[-1])
     conditions = {c["type"]: c for c in seen[-1]["status"]["conditions"]}
@@ -109,9 +107,7 @@ async def test_namespaces_are_not_deleted_as_a_collection(api: Api) -> None:
     )
 
 
-async def test_finalizers_of_a_namespace_go_through_a_subresource(
-    api: Api, namespace: str
-) -> None:
+async def test_finalizers_of_a_namespace_go_through_a_subresource(api: Api, namespace: str) -> None:
     """An update of the namespace itself does not touch them."""
     path = NAMESPACES.path(name=namespace)
     body = (await api.patch(path, {"spec": {"finalizers": []}})).ok()

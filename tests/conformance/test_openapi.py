@@ -80,7 +80,7 @@ async def test_merge_keys_are_told(api: Api) -> None:
 
 
 async def test_operations_are_told(api: Api) -> None:
-    """kubectl looks here whether a server takes `fieldValidation` and dry runs."""
+    """Kubectl looks here whether a server takes `fieldValidation` and dry runs."""
     body = await document(api, "api/v1")
     item = body["paths"]["/api/v1/namespaces/{namespace}/configmaps/{name}"]
     assert {"get", "put", "patch", "delete"} <= set(item)

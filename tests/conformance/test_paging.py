@@ -1,5 +1,7 @@
 """Lists in pieces: every piece shows the state of the first."""
 
+from typing import Any
+
 import pytest
 
 from conformance.api import Api
@@ -78,10 +80,12 @@ async def test_pieces_over_all_namespaces(api: Api, namespace: str) -> None:
         (await api.post(CONFIG_MAPS.path(namespace=namespace), config_map(name))).ok(201)
     whole = (await api.get(CONFIG_MAPS.path())).ok()
     seen: list[tuple[str, str]] = []
-    query: dict[str, object] = {"limit": 3}
+    query: dict[str, Any] = {"limit": 3}
     while True:
         body = (await api.get(CONFIG_MAPS.path(), **query)).ok()
-        seen += [(item["metadata"]["namespace"], item["metadata"]["name"]) for item in body["items"]]
+        seen += [
+            (item["metadata"]["namespace"], item["metadata"]["name"]) for item in body["items"]
+        ]
         if not body["metadata"].get("continue"):
             break
         query["continue"] = body["metadata"]["continue"]
@@ -97,9 +101,7 @@ async def test_a_made_up_token_is_refused(api: Api, paged: str) -> None:
     """Not taken for the beginning."""
     answer = await api.get(paged, **{"continue": "made-up"})
     assert (answer.status, answer.body["reason"]) == (400, "BadRequest")
-    assert answer.body["message"].startswith(
-        "invalid continue token: continue key is not valid: "
-    )
+    assert answer.body["message"].startswith("invalid continue token: continue key is not valid: ")
 
 
 async def test_a_token_and_a_version_do_not_go_together(api: Api, paged: str) -> None:

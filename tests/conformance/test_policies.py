@@ -107,7 +107,9 @@ async def test_a_policy_can_choose_its_reason(api: Api, namespace: str, name: st
         "messageExpression": "'no data in ' + object.metadata.name",
     }
     path = await enforce(api, namespace, policy(name, validation))
-    told = f"ValidatingAdmissionPolicy '{name}' with binding '{name}' denied request: no data in bad"
+    told = (
+        f"ValidatingAdmissionPolicy '{name}' with binding '{name}' denied request: no data in bad"
+    )
     answer = await api.post(path, config_map("bad"))
     assert (answer.status, answer.body["reason"]) == (403, "Forbidden")
     assert answer.body["message"] == f'configmaps "bad" is forbidden: {told}'
@@ -146,8 +148,11 @@ async def test_conditions_narrow_a_policy(api: Api, namespace: str, name: str) -
         name,
         {"expression": "has(object.data)", "message": "data"},
         matchConditions=[
-            {"name": "labelled", "expression": "has(object.metadata.labels) || "
-             "object.metadata.name.startsWith('probe')"}
+            {
+                "name": "labelled",
+                "expression": "has(object.metadata.labels) || "
+                "object.metadata.name.startsWith('probe')",
+            }
         ],
     )
     path = await enforce(api, namespace, made)
@@ -269,9 +274,7 @@ async def test_a_policy_that_cannot_work_is_refused(
     assert told in cause["message"]
 
 
-async def test_the_hubs_own_guard(
-    api: Api, callers: Callers, name: str
-) -> None:
+async def test_the_hubs_own_guard(api: Api, callers: Callers, name: str) -> None:
     """Acceptance of a cluster takes the right `managedclusters/accept`: the expressions of the hub.
 
     Its rules name ManagedClusters; here they stand for Widgets of the test.

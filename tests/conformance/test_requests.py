@@ -6,7 +6,7 @@ import pytest
 
 from conformance.api import Api
 from conformance.callers import Callers
-from conformance.objects import binding, details, role, rule, user_subject
+from conformance.objects import details, rule, user_subject
 from conformance.requests import (
     OTHER_SIGNER,
     PATH,
@@ -151,7 +151,7 @@ async def test_a_decision_is_not_taken_back(api: Api, name: str) -> None:
     assert removed.body["details"]["causes"] == [
         {
             "reason": "FieldValueForbidden",
-            "message": "Forbidden: updates may not remove a condition of type \"Approved\"",
+            "message": 'Forbidden: updates may not remove a condition of type "Approved"',
             "field": "status.conditions",
         }
     ]
@@ -182,9 +182,7 @@ async def test_a_decision_is_true(api: Api, name: str) -> None:
     assert cause["message"] == 'Unsupported value: "False": supported values: "True"'
 
 
-async def test_approving_takes_a_right_on_the_signer(
-    api: Api, callers: Callers, name: str
-) -> None:
+async def test_approving_takes_a_right_on_the_signer(api: Api, callers: Callers, name: str) -> None:
     """To write the subresource is not enough."""
     made = await create(api, name, signer=OTHER_SIGNER)
     rules = rule(GROUP, "certificatesigningrequests/approval", "update")
@@ -217,9 +215,7 @@ async def test_the_right_to_approve_names_signers(
     assert body["status"]["conditions"][0]["type"] == "Denied"
 
 
-async def test_signing_takes_a_right_on_the_signer(
-    api: Api, callers: Callers, name: str
-) -> None:
+async def test_signing_takes_a_right_on_the_signer(api: Api, callers: Callers, name: str) -> None:
     """The same for whoever writes certificates."""
     made = await create(api, name, signer=OTHER_SIGNER)
     user = await asker(

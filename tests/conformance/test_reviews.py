@@ -42,24 +42,18 @@ async def may_list(api: Api, namespace: str, user: str) -> None:
     seen: list[Answer] = []
 
     async def allowed() -> bool:
-        seen.append(
-            await api.post(SUBJECT_REVIEWS, subject_review(user, resourceAttributes=asked))
-        )
+        seen.append(await api.post(SUBJECT_REVIEWS, subject_review(user, resourceAttributes=asked)))
         found: bool = seen[-1].ok(201)["status"]["allowed"]
         return found
 
     await until(allowed, what=lambda: seen[-1].text)
 
 
-async def test_a_review_names_the_binding_that_allows(
-    api: Api, namespace: str, name: str
-) -> None:
+async def test_a_review_names_the_binding_that_allows(api: Api, namespace: str, name: str) -> None:
     """Who wonders why somebody may finds the binding in the reason."""
     await may_list(api, namespace, name)
     asked = {"namespace": namespace, "verb": "list", "resource": "configmaps"}
-    body = (
-        await api.post(SUBJECT_REVIEWS, subject_review(name, resourceAttributes=asked))
-    ).ok(201)
+    body = (await api.post(SUBJECT_REVIEWS, subject_review(name, resourceAttributes=asked))).ok(201)
     assert body["kind"] == "SubjectAccessReview"
     assert body["apiVersion"] == API_VERSION
     assert body["spec"] == {"user": name, "resourceAttributes": asked}
@@ -73,9 +67,7 @@ async def test_a_review_names_the_binding_that_allows(
 async def test_a_review_of_what_nobody_allows(api: Api, name: str) -> None:
     """No reason, no denial: just not allowed."""
     asked = {"verb": "list", "resource": "configmaps"}
-    body = (
-        await api.post(SUBJECT_REVIEWS, subject_review(name, resourceAttributes=asked))
-    ).ok(201)
+    body = (await api.post(SUBJECT_REVIEWS, subject_review(name, resourceAttributes=asked))).ok(201)
     assert body["status"] == {"allowed": False}
 
 
@@ -85,7 +77,9 @@ async def test_a_review_of_what_nobody_allows(api: Api, name: str) -> None:
         pytest.param({"verb": "list", "resource": "configmaps"}, True, id="granted"),
         pytest.param({"verb": "watch", "resource": "configmaps"}, False, id="other verb"),
         pytest.param({"verb": "list", "resource": "secrets"}, False, id="other resource"),
-        pytest.param({"verb": "list", "group": "apps", "resource": "configmaps"}, False, id="group"),
+        pytest.param(
+            {"verb": "list", "group": "apps", "resource": "configmaps"}, False, id="group"
+        ),
         pytest.param(
             {"verb": "list", "resource": "configmaps", "subresource": "status"},
             False,
@@ -133,7 +127,7 @@ async def test_a_path_can_be_asked_about(api: Api, name: str) -> None:
             {"user": "u"},
             "spec",
             "FieldValueInvalid",
-            'Invalid value: null: exactly one of nonResourceAttributes or resourceAttributes must '
+            "Invalid value: null: exactly one of nonResourceAttributes or resourceAttributes must "
             "be specified",
             id="nothing asked",
         ),
@@ -178,9 +172,7 @@ async def test_asking_about_others_takes_a_right(callers: Callers, name: str) ->
     assert body["spec"] == {"resourceAttributes": asked}
 
 
-async def test_a_local_review_asks_in_its_namespace(
-    api: Api, namespace: str, name: str
-) -> None:
+async def test_a_local_review_asks_in_its_namespace(api: Api, namespace: str, name: str) -> None:
     """The namespace in the path and the one asked about have to be the same."""
     await may_list(api, namespace, name)
     path = f"{REVIEWS}/namespaces/{namespace}/localsubjectaccessreviews"
@@ -220,7 +212,10 @@ async def test_reviews_are_not_stored(api: Api) -> None:
     """There is nothing to read, only to ask."""
     answer = await api.get(SUBJECT_REVIEWS)
     answer.assert_refused(
-        405, "MethodNotAllowed", "the server does not allow this method on the requested resource", {}
+        405,
+        "MethodNotAllowed",
+        "the server does not allow this method on the requested resource",
+        {},
     )
 
 

@@ -47,9 +47,7 @@ async def labelled(api: Api, namespace: str) -> str:
         pytest.param("", ["a", "b", "c", "d"], id="empty"),
     ],
 )
-async def test_labels_select(
-    api: Api, labelled: str, selector: str, names: list[str]
-) -> None:
+async def test_labels_select(api: Api, labelled: str, selector: str, names: list[str]) -> None:
     """All forms that Kubernetes reads."""
     assert await selected(api, labelled, labelSelector=selector) == names
 
@@ -71,9 +69,7 @@ async def test_names_select(api: Api, labelled: str, selector: str, names: list[
 
 async def test_a_namespace_selects(api: Api, labelled: str) -> None:
     """In a list over all namespaces."""
-    body = (
-        await api.get(CONFIG_MAPS.path(), fieldSelector=f"metadata.namespace={labelled}")
-    ).ok()
+    body = (await api.get(CONFIG_MAPS.path(), fieldSelector=f"metadata.namespace={labelled}")).ok()
     assert {item["metadata"]["namespace"] for item in body["items"]} == {labelled}
 
 

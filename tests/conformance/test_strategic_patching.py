@@ -101,7 +101,8 @@ async def test_finalizers_are_merged_and_deleted_one_by_one(api: Api, path: str)
     """A list of plain values: `$deleteFromPrimitiveList` takes some out."""
     for finalizer in ("example.com/a", "example.com/b"):
         patch: KubeObject = {"metadata": {"finalizers": [finalizer]}}
-        body = (await api.patch(path, patch, kind=STRATEGIC)).ok()
+        (await api.patch(path, patch, kind=STRATEGIC)).ok()
+    body = (await api.get(path)).ok()
     assert sorted(body["metadata"]["finalizers"]) == ["example.com/a", "example.com/b"]
     patch = {"metadata": {"$deleteFromPrimitiveList/finalizers": ["example.com/a"]}}
     body = (await api.patch(path, patch, kind=STRATEGIC)).ok()
@@ -116,8 +117,8 @@ async def test_owners_are_merged_by_uid(api: Api, path: str) -> None:
     ]
     for owner in owners:
         patch = {"metadata": {"ownerReferences": [owner], "finalizers": ["example.com/keep"]}}
-        body = (await api.patch(path, patch, kind=STRATEGIC)).ok()
-    found = body["metadata"]["ownerReferences"]
+        (await api.patch(path, patch, kind=STRATEGIC)).ok()
+    found = (await api.get(path)).ok()["metadata"]["ownerReferences"]
     assert sorted(item["uid"] for item in found) == ["uid-x", "uid-y"]
 
 

@@ -102,7 +102,9 @@ def columns(body: KubeObject) -> list[str]:
             id="service accounts",
         ),
         pytest.param(
-            Resource("rbac.authorization.k8s.io", "v1", "rolebindings", "RoleBinding", namespaced=True),
+            Resource(
+                "rbac.authorization.k8s.io", "v1", "rolebindings", "RoleBinding", namespaced=True
+            ),
             ["Name", "Role", "Age", "(Users)", "(Groups)", "(ServiceAccounts)"],
             id="role bindings",
         ),
@@ -163,7 +165,7 @@ async def test_rows_include_what_is_asked_for(
 
 
 async def test_a_table_of_nothing_has_columns(api: Api, namespace: str) -> None:
-    """kubectl says `No resources found` by the rows."""
+    """Kubectl says `No resources found` by the rows."""
     body = await table(api, LEASES.path(namespace=namespace))
     assert body["rows"] == []
     assert columns(body) == ["Name", "Holder", "Age"]

@@ -26,7 +26,9 @@ def path_of(resource: Resource, body: KubeObject) -> str:
 
 async def test_an_update_replaces_what_is_there(api: Api, namespace: str) -> None:
     """What is left out is gone, except for what is the server's."""
-    made = await created(api, CONFIG_MAPS, namespace, config_map("a", {"k": "v"}, labels={"l": "1"}))
+    made = await created(
+        api, CONFIG_MAPS, namespace, config_map("a", {"k": "v"}, labels={"l": "1"})
+    )
     answer = await api.put(path_of(CONFIG_MAPS, made), config_map("a", {"k2": "v2"}))
     body = answer.ok()
     assert body["data"] == {"k2": "v2"}
@@ -78,9 +80,7 @@ async def test_nothing_new_is_no_change(api: Api, namespace: str) -> None:
 
 async def test_an_update_of_what_is_not_there(api: Api, namespace: str) -> None:
     """ConfigMaps are not created by an update, Leases are: the real server's own choice."""
-    answer = await api.put(
-        CONFIG_MAPS.path(namespace=namespace, name="none"), config_map("none")
-    )
+    answer = await api.put(CONFIG_MAPS.path(namespace=namespace, name="none"), config_map("none"))
     answer.assert_refused(
         404, "NotFound", 'configmaps "none" not found', details(CONFIG_MAPS, "none")
     )

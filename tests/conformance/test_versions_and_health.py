@@ -58,6 +58,4 @@ async def test_an_unknown_group_is_not_found(api: Api) -> None:
 async def test_an_unknown_resource_of_a_known_group_is_not_found(api: Api) -> None:
     """Below a group that is served, the answer is a Status."""
     answer = await api.get("/apis/apps/v1/things")
-    answer.assert_refused(
-        404, "NotFound", "the server could not find the requested resource", {}
-    )
+    answer.assert_refused(404, "NotFound", "the server could not find the requested resource", {})

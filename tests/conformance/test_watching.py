@@ -1,11 +1,13 @@
 """Watches: every change once, in order, from where the caller was."""
 
 import asyncio
+from typing import Any
 
 import pytest
 
 from conformance.api import Api
 from conformance.objects import CONFIG_MAPS, config_map
+from conformance.planes import Plane, differs
 from conformance.watching import revisions, told
 from towline_api.resources import LEASES, KubeObject
 
@@ -130,9 +132,7 @@ async def test_labels_bring_objects_into_sight_and_out(api: Api, leases: str) ->
     ]
     # It left as it was last seen, at the version of the change that took it away.
     assert events[2]["object"]["metadata"]["labels"] == {"l": "1"}
-    assert (
-        events[2]["object"]["metadata"]["resourceVersion"] == left["metadata"]["resourceVersion"]
-    )
+    assert events[2]["object"]["metadata"]["resourceVersion"] == left["metadata"]["resourceVersion"]
 
 
 async def test_a_namespace_is_watched_alone(api: Api, leases: str) -> None:
@@ -168,33 +168,33 @@ async def test_a_watch_ends_when_it_is_told_to(api: Api, leases: str) -> None:
         assert told(await watch.rest()) == [("ADDED", "a")]
 
 
-async def test_bookmarks_tell_how_far_a_watch_has_come(api: Api, leases: str) -> None:
+async def test_bookmarks_tell_how_far_a_watch_has_come(api: Api, plane: Plane, leases: str) -> None:
     """So that it can go on from there although nothing happened to what it selects."""
     start = await version_of(api, leases)
     made = await create(api, leases, "a")
 
     async def first_bookmark(seconds: int) -> list[KubeObject]:
-        query = {"resourceVersion": start, "allowWatchBookmarks": True}
+        query: dict[str, Any] = {"resourceVersion": start, "allowWatchBookmarks": True}
         async with api.watch(leases, **query, timeoutSeconds=seconds) as watch:
             events = await watch.rest(until="BOOKMARK")
         assert told(events[:1]) == [("ADDED", "a")]
         return events[1:]
 
-    # The real server means to send one two seconds before the end, but goes by a coarse clock and
-    # may miss its moment: of several watches, some are told.
-    marks: list[KubeObject] = []
-    async with asyncio.TaskGroup() as group:
-        watches = [group.create_task(first_bookmark(seconds)) for seconds in range(3, 10)]
-        for watch in asyncio.as_completed(watches):
-            marks = await watch
-            if marks:
-                break
-        for task in watches:
-            task.cancel()
-    mark = marks[0]["object"]
-    assert (mark["kind"], mark["apiVersion"]) == ("Lease", "coordination.k8s.io/v1")
-    assert set(mark["metadata"]) == {"resourceVersion"}
-    assert int(mark["metadata"]["resourceVersion"]) >= int(made["metadata"]["resourceVersion"])
+    marks = [
+        mark for found in await asyncio.gather(*map(first_bookmark, (3, 4, 5))) for mark in found
+    ]
+    assert len(marks) >= differs(
+        plane,
+        embedded=3,
+        kube=0,
+        because="the real one means to send one two seconds before the end, but goes by a coarse "
+        "clock and may miss the moment",
+    )
+    for event in marks:
+        mark = event["object"]
+        assert (mark["kind"], mark["apiVersion"]) == ("Lease", "coordination.k8s.io/v1")
+        assert set(mark["metadata"]) == {"resourceVersion"}
+        assert int(mark["metadata"]["resourceVersion"]) >= int(made["metadata"]["resourceVersion"])
 
 
 async def test_a_deletion_through_a_finalizer_is_told_in_two(api: Api, leases: str) -> None:

@@ -3,6 +3,7 @@
 from collections.abc import AsyncIterator
 from contextlib import AsyncExitStack
 from dataclasses import dataclass
+from typing import Any
 
 import pytest
 
@@ -13,7 +14,7 @@ from conformance.planes import Plane
 from conformance.watching import told
 from towline_api.resources import LEASES, NAMESPACES, KubeObject
 
-LIST_AND_WATCH = {
+LIST_AND_WATCH: dict[str, Any] = {
     "sendInitialEvents": True,
     "resourceVersionMatch": "NotOlderThan",
     "allowWatchBookmarks": True,
@@ -71,9 +72,7 @@ async def test_initial_events_need_a_match(api: Api, namespace: str) -> None:
     """The server wants to be told how fresh they have to be."""
     path = LEASES.path(namespace=namespace)
     answer = await api.get(path, watch=True, sendInitialEvents=True, allowWatchBookmarks=True)
-    message = (
-        "Forbidden: sendInitialEvents requires setting resourceVersionMatch to NotOlderThan"
-    )
+    message = "Forbidden: sendInitialEvents requires setting resourceVersionMatch to NotOlderThan"
     answer.assert_refused(
         422,
         "Invalid",
