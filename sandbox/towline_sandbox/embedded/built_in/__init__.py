@@ -4,5 +4,6 @@ from towline_sandbox.embedded.built_in.data_files import definitions
 from towline_sandbox.embedded.built_in.decoding import decode, decode_as
 from towline_sandbox.embedded.built_in.duplicates import duplicate_fields
 from towline_sandbox.embedded.built_in.kinds import kinds
+from towline_sandbox.embedded.built_in.pod_accounts import PodAccounts
 
-__all__ = ["decode", "decode_as", "definitions", "duplicate_fields", "kinds"]
+__all__ = ["PodAccounts", "decode", "decode_as", "definitions", "duplicate_fields", "kinds"]

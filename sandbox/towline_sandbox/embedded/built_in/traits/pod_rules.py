@@ -19,6 +19,21 @@ _PULL_POLICIES = ("Always", "IfNotPresent", "Never")
 _PROTOCOLS = ("SCTP", "TCP", "UDP")
 _RESTART_POLICIES = ("Always", "OnFailure", "Never")
 _DNS_POLICIES = ("ClusterFirstWithHostNet", "ClusterFirst", "Default", "None")
+_FIELDS = frozenset(
+    {
+        "metadata.annotations",
+        "metadata.labels",
+        "metadata.name",
+        "metadata.namespace",
+        "metadata.uid",
+        "spec.nodeName",
+        "spec.serviceAccountName",
+        "status.hostIP",
+        "status.hostIPs",
+        "status.podIP",
+        "status.podIPs",
+    }
+)
 _PORT_RANGE = "must be between 1 and 65535, inclusive"
 
 
@@ -109,9 +124,22 @@ def _check_env(where: str, variables: Sequence[KubeObject]) -> Iterator[Cause]:
     for index, variable in enumerate(variables):
         if not variable.get("name"):
             yield required(f"{where}[{index}].name")
+        yield from _check_field(f"{where}[{index}].valueFrom", variable.get("valueFrom") or {})
         if "valueFrom" in variable and variable.get("value"):
             told = "may not be specified when `value` is not empty"
             yield invalid_value(f"{where}[{index}].valueFrom", "", told)
+
+
+def _check_field(where: str, source: KubeObject) -> Iterator[Cause]:
+    reference = source.get("fieldRef")
+    if reference is None:
+        return
+    path = reference.get("fieldPath", "")
+    if not path:
+        yield required(f"{where}.fieldRef.fieldPath")
+    elif path.partition("[")[0] not in _FIELDS:
+        told = f"error converting fieldPath: field label not supported: {path}"
+        yield invalid_value(f"{where}.fieldRef.fieldPath", path, told)
 
 
 def _check_mounts(

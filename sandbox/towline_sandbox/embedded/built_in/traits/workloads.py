@@ -102,6 +102,12 @@ def _completed(defaults: Defaults, *, strategy: str = "", rolling: str = "") -> 
     return complete
 
 
+def _complete_daemon_set(daemon_set: KubeObject) -> None:
+    _completed(_DAEMON_SET, strategy="updateStrategy", rolling="daemons")(daemon_set)
+    # Corrected when it is stored; but it belongs to whoever writes the object.
+    daemon_set["metadata"].setdefault("annotations", {}).setdefault(_TEMPLATE_GENERATION, "1")
+
+
 def _complete_job(job: KubeObject) -> None:
     set_defaults(job, _JOB)
     spec = job["spec"]
@@ -256,7 +262,7 @@ TRAITS = {
         counts_generation=True,
     ),
     StorageKey("apps", "daemonsets"): Traits(
-        complete=_completed(_DAEMON_SET, strategy="updateStrategy", rolling="daemons"),
+        complete=_complete_daemon_set,
         fill=_fill_daemon_set,
         check=check_all(
             _check_workload("daemonset", selector_required=False, counts_replicas=False),
