@@ -5,7 +5,7 @@ that no test knows of another.
 """
 
 import secrets
-from collections.abc import AsyncIterator, Callable
+from collections.abc import AsyncIterator
 from contextlib import AsyncExitStack
 from pathlib import Path
 
@@ -84,9 +84,9 @@ async def forgetful_plane(request: pytest.FixtureRequest, flavor: Flavor) -> Asy
 
 
 @pytest.fixture(autouse=True)
-def _counted(plane: Plane, record_property: Callable[[str, object], None]) -> None:
+def _counted(plane: Plane, request: pytest.FixtureRequest) -> None:
     """Let the end of the run say how many tests passed on which plane."""
-    record_property(PLANE_PROPERTY, plane.title)
+    request.node.user_properties.append((PLANE_PROPERTY, plane.title))
 
 
 @pytest.fixture
