@@ -2,8 +2,9 @@
 
     python -m towline_sandbox.embedded.protobuf.collect [GO_MODULE_CACHE]
 
-Reads the `.proto` files of the sources that the real plane was built from, and writes
-`data/messages.json`. This is a reader for the regular form of those files, not for protobuf.
+Reads the `.proto` files of the sources that the real plane was built from, and the Go types beside
+them, which know what fields are called in JSON. Writes `data/messages.json`. This is a reader for
+the regular form of those files, not for protobuf or Go.
 """
 
 import json
@@ -13,6 +14,7 @@ from collections.abc import Iterable, Mapping
 from pathlib import Path
 
 from towline_sandbox.embedded.built_in import definitions
+from towline_sandbox.embedded.built_in.go_sources import GoPackage
 from towline_sandbox.embedded.protobuf.messages import MESSAGES, MessageField
 from towline_sandbox.embedded.serving.health import KUBERNETES_VERSION
 
@@ -21,23 +23,30 @@ _MESSAGE = re.compile(r"^message (\w+) \{\n(.*?)^\}", re.MULTILINE | re.DOTALL)
 _FIELD = re.compile(
     r"^  (?:(optional|repeated) (\S+)|map<string, (\S+)>) (\w+) = (\d+)", re.MULTILINE
 )
+# The name in JSON is empty where Go embeds a struct, whose fields JSON has in its place.
+_TAGS = re.compile(r'json:"([^",]*)[^"]*" protobuf:"[^"]*\bname=(\w+)')
 _PACKAGE = re.compile(r"^package (\S+);", re.MULTILINE)
 _SCALARS = frozenset({"bool", "bytes", "double", "int32", "int64", "string"})
 
 Messages = dict[str, dict[str, str]]
 
 
-def messages_in(text: str) -> Messages:
+def messages_in(file: Path) -> Messages:
     """Return the messages of a `.proto` file, by the names that their OpenAPI definitions have."""
+    text = file.read_text(encoding="utf-8")
+    structs = GoPackage(file.parent).structs
     package = _PACKAGE.search(text)
     if package is None:
         return {}
     found: Messages = {}
     for name, body in _MESSAGE.findall(text):
+        json_names = {proto: json for json, proto in _TAGS.findall(structs.get(name, ""))}
         fields = {}
         for label, single, mapped, field, number in _FIELD.findall(body):
             shape = "[]" if label == "repeated" else "map[string]" if mapped else ""
-            fields[number] = f"{field} {shape}{_element(single or mapped, package[1])}"
+            fields[number] = (
+                f"{json_names.get(field, field)} {shape}{_element(single or mapped, package[1])}"
+            )
         found[_definition(f"{package[1]}.{name}")] = fields
     return found
 
@@ -62,7 +71,8 @@ def _element(type_: str, package: str) -> str:
 
 
 def _definition(message: str) -> str:
-    return message.replace("k8s.io.", "io.k8s.", 1)
+    # Packages may hold no dashes, modules do.
+    return message.replace("k8s.io.", "io.k8s.", 1).replace("apiextensions_", "apiextensions-")
 
 
 def main(module_cache: Path) -> None:
@@ -72,7 +82,7 @@ def main(module_cache: Path) -> None:
     for module in _MODULES:
         folder = module_cache / "k8s.io" / f"{module}@{version}"
         for file in sorted(folder.rglob("generated.proto")):
-            messages |= messages_in(file.read_text(encoding="utf-8"))
+            messages |= messages_in(file)
     found = reachable(definitions(), messages)
     lines = (f"{json.dumps(name)}: {json.dumps(found[name])}" for name in sorted(found))
     MESSAGES.write_text("{\n" + ",\n".join(lines) + "\n}\n", encoding="utf-8")

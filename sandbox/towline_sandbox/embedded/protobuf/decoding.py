@@ -21,8 +21,8 @@ _TYPE_META, _RAW = 1, 2
 _API_VERSION, _KIND = 1, 2
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 _MACHINERY = "io.k8s.apimachinery.pkg"
+_SCHEMAS = "io.k8s.apiextensions-apiserver.pkg.apis.apiextensions.v1"
 _DELETE_OPTIONS = f"{_MACHINERY}.apis.meta.v1.DeleteOptions"
-_NOTHING: Any = object()
 
 
 def decode_object(body: bytes) -> KubeObject:
@@ -53,7 +53,7 @@ def _names() -> Mapping[tuple[str, str], str]:
 
 
 def _decode(data: bytes, name: str) -> Any:
-    special = _SPECIAL.get(name.removeprefix(f"{_MACHINERY}."))
+    special = _SPECIAL.get(name)
     if special is not None:
         return special(dict(read_fields(data)))
     message = find_message(name)
@@ -61,11 +61,10 @@ def _decode(data: bytes, name: str) -> Any:
         raise ValueError(f"messages of type {name} are not read here")
     if _is_list(name, message):
         return [_as_text(value) for _number, value in read_fields(data)]
-    return _decode_fields(data, name, message)
+    return _decode_fields(data, message, known=go_types().get(name, {}))
 
 
-def _decode_fields(data: bytes, name: str, message: Message) -> KubeObject:
-    known = go_types().get(name, {})
+def _decode_fields(data: bytes, message: Message, *, known: Mapping[str, str]) -> KubeObject:
     found: KubeObject = {}
     for number, value in read_fields(data):
         field = message.get(number)
@@ -76,9 +75,9 @@ def _decode_fields(data: bytes, name: str, message: Message) -> KubeObject:
             found.setdefault(field.name, {})[key] = element
         elif field.is_list:
             found.setdefault(field.name, []).append(_decode_value(value, field.element))
-        elif known and field.name not in known:
-            # A struct that Go embeds: in JSON its fields stand where it stands.
-            found |= _decode_value(value, field.element)
+        elif not field.name:
+            embedded = find_message(field.element) or {}
+            found |= _decode_fields(_as_bytes(value), embedded, known=known)
         else:
             element = _decode_value(value, field.element)
             if not _is_left_out(element, go_type=known.get(field.name, "")):
@@ -88,11 +87,11 @@ def _decode_fields(data: bytes, name: str, message: Message) -> KubeObject:
 
 def _is_left_out(value: Any, *, go_type: str) -> bool:
     # Go writes every plain field, also one that is not set; JSON has those only if they must be.
-    if value is _NOTHING:
-        return True
     if go_type.startswith("*"):
         return False
-    return not value and "omit" in go_type
+    if value is None or isinstance(value, dict):
+        return not value and "omitzero" in go_type
+    return not value and "omitempty" in go_type
 
 
 def _decode_entry(data: bytes, field: MessageField) -> tuple[str, Any]:
@@ -141,7 +140,7 @@ def _as_text(value: Value) -> str:
 def _moment(fields: Mapping[int, Value], *, word: Callable[[datetime], str]) -> Any:
     seconds, nanos = (signed(_as_number(fields.get(number, 0))) for number in (1, 2))
     if not fields:
-        return _NOTHING
+        return None
     return word(_EPOCH + timedelta(seconds=seconds, microseconds=nanos // 1000))
 
 
@@ -153,15 +152,29 @@ def _int_or_string(fields: Mapping[int, Value]) -> Any:
 
 def _json(fields: Mapping[int, Value]) -> Any:
     raw = _as_bytes(fields.get(1, b""))
-    return orjson.loads(raw) if raw else _NOTHING
+    return orjson.loads(raw) if raw else None
+
+
+def _schema_or_boolean(fields: Mapping[int, Value]) -> Any:
+    if 2 in fields:
+        return _decode(_as_bytes(fields[2]), f"{_SCHEMAS}.JSONSchemaProps")
+    return bool(fields.get(1))
+
+
+def _one_schema(fields: Mapping[int, Value]) -> Any:
+    # Lists of schemas, and of names, may stand here in JSON, but are refused by Kubernetes.
+    return _decode(_as_bytes(fields.get(1, b"")), f"{_SCHEMAS}.JSONSchemaProps")
 
 
 _SPECIAL: Mapping[str, Callable[[Mapping[int, Value]], Any]] = {
-    "apis.meta.v1.Time": lambda fields: _moment(fields, word=format_time),
-    "apis.meta.v1.MicroTime": lambda fields: _moment(fields, word=format_micro_time),
-    "apis.meta.v1.FieldsV1": _json,
-    "api.resource.Quantity": lambda fields: _as_text(fields.get(1, b"")),
-    "runtime.RawExtension": _json,
-    "util.intstr.IntOrString": _int_or_string,
+    f"{_MACHINERY}.apis.meta.v1.Time": lambda fields: _moment(fields, word=format_time),
+    f"{_MACHINERY}.apis.meta.v1.MicroTime": lambda fields: _moment(fields, word=format_micro_time),
+    f"{_MACHINERY}.apis.meta.v1.FieldsV1": _json,
+    f"{_MACHINERY}.api.resource.Quantity": lambda fields: _as_text(fields.get(1, b"")),
+    f"{_MACHINERY}.runtime.RawExtension": _json,
+    f"{_MACHINERY}.util.intstr.IntOrString": _int_or_string,
+    f"{_SCHEMAS}.JSON": _json,
+    f"{_SCHEMAS}.JSONSchemaPropsOrArray": _one_schema,
+    f"{_SCHEMAS}.JSONSchemaPropsOrBool": _schema_or_boolean,
 }
 """Messages that stand in JSON for something simpler."""

@@ -20,7 +20,7 @@ class MessageField:
     """One field of a message.
 
     Args:
-        name: As in JSON.
+        name: As in JSON; empty if the message's fields stand in its place there.
         element: A scalar type, or the name of a message.
         is_list: Whether it holds any number of those.
         is_map: Whether it holds them by text.
