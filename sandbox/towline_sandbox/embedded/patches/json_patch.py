@@ -38,7 +38,7 @@ def apply(current: KubeObject, patch: bytes) -> KubeObject:
         # Which operation failed, and why, Kubernetes keeps to itself.
         raise unprocessable() from None
     if not isinstance(document, dict):
-        raise bad_request("the patched object is not an object")
+        raise unprocessable()
     return document
 
 

@@ -10,7 +10,7 @@ from datetime import datetime
 from typing import Any
 
 from towline_api.resources import KubeObject
-from towline_sandbox.embedded.model.failures import bad_request
+from towline_sandbox.embedded.model.failures import bad_request, conflict
 from towline_sandbox.embedded.model.kinds import Kind
 from towline_sandbox.embedded.patches import client_side_apply
 from towline_sandbox.embedded.patches.conflicts import conflicts_over, refusal
@@ -74,6 +74,8 @@ def apply(
     """
     _check(applied, kind)
     check_applied(applied, kind=kind)
+    if live is None:
+        _check_new(applied, kind)
     shape = shape_of(kind)
     base = {"apiVersion": kind.resource.api_version, "kind": kind.resource.kind}
     stored = base if live is None else without_owners(live)
@@ -114,6 +116,17 @@ def _check(applied: KubeObject, kind: Kind) -> None:
         raise bad_request(f"invalid object type: {version or '/'}, Kind={name}")
     if entries_of(applied) is not None:
         raise bad_request("metadata.managedFields must be nil")
+
+
+def _check_new(applied: KubeObject, kind: Kind) -> None:
+    metadata = applied.get("metadata") or {}
+    if metadata.get("uid"):
+        raise conflict(
+            kind.resource,
+            metadata.get("name") or "",
+            f"uid mismatch: the provided object specified uid {metadata['uid']}, and no existing "
+            "object was found",
+        )
 
 
 def _owners_before(
