@@ -162,10 +162,13 @@ class Store:
         """Follow every change from now on."""
         return self._subscribe((None, None, None), since=self.revision)
 
-    def end_watches(self) -> None:
-        """Close all subscriptions to single keys, as a server does that restarts."""
+    def end_watches(self, key: StorageKey | None = None) -> None:
+        """Close the subscriptions to one key, or to every single one.
+
+        A server does the first when a kind goes, the second when it restarts.
+        """
         for place, subscriptions in list(self._subscriptions.items()):
-            if place[0] is not None:
+            if place[0] is not None and key in (None, place[0]):
                 for subscription in list(subscriptions):
                     subscription.close()
 

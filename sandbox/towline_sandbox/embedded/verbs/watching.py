@@ -83,6 +83,9 @@ async def _events(
             yield _bookmark(call, begun, annotations={INITIAL_EVENTS_END: "true"})
         async for event in _following(store, call, subscription, selection, options):
             yield event
+    except ApiFailure as failure:
+        # A webhook that converts objects has failed; there is no going on without them.
+        yield WatchEvent(EventType.ERROR, failure.status())
     finally:
         subscription.close()
 

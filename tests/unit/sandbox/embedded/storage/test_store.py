@@ -193,6 +193,14 @@ async def test_ended_watches_are_told_what_was_queued_and_then_stop():
     assert controller.is_open
 
 
+def test_the_watches_of_one_kind_can_be_ended_alone():
+    """When its definition goes, those of others go on."""
+    store = Store()
+    leases, maps = (store.watch(key, since=store.revision) for key in (LEASES, MAPS))
+    store.end_watches(LEASES)
+    assert (leases.is_open, maps.is_open) == (False, True)
+
+
 NAMES = st.sampled_from("abcd")
 STEPS = st.lists(st.tuples(st.sampled_from(["put", "delete"]), NAMES), max_size=30)
 
