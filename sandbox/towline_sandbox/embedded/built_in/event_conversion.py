@@ -36,14 +36,8 @@ def _converted(event: KubeObject, api_version: str) -> KubeObject:
     if event.get("apiVersion") == api_version:
         return event
     if api_version == EVENTS.api_version:
-        names, kept = _NEW_NAMES, _without_empty(event)
+        names, kept = _NEW_NAMES, {field: value for field, value in event.items() if value != ""}
     else:
         names, kept = _CORE_NAMES, {**_CORE_EMPTY, **event}
     renamed = {names.get(field, field): value for field, value in kept.items()}
     return {**renamed, "apiVersion": api_version}
-
-
-def _without_empty(event: KubeObject) -> KubeObject:
-    return {
-        field: value for field, value in event.items() if value != "" or field not in _CORE_EMPTY
-    }

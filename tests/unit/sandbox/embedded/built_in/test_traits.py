@@ -289,7 +289,8 @@ def test_a_service_is_given_an_address_and_keeps_it() -> None:
     address = old["spec"]["clusterIP"]
     assert address.startswith("10.0.0.")
     assert old["spec"]["clusterIPs"] == [address]
-    assert written(SERVICES, named(spec=spec), old)["spec"]["clusterIP"] == address
+    chosen = created(SERVICES, named(spec={**spec, "clusterIP": "10.0.0.77"}))
+    assert written(SERVICES, named(spec=spec), chosen)["spec"]["clusterIPs"] == ["10.0.0.77"]
     moved = {**old, "spec": {**old["spec"], "clusterIP": "10.0.0.9", "clusterIPs": ["10.0.0.9"]}}
     assert complaints(SERVICES, moved, old) == [
         'spec.clusterIPs[0]: Invalid value: ["10.0.0.9"]: may not change once set'
