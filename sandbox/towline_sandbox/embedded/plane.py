@@ -10,6 +10,7 @@ from types import TracebackType
 from typing import Self
 
 from towline_api.names import BOOTSTRAP_GROUP
+from towline_api.resources import KubeObject
 from towline_kube.connection import Connection
 from towline_kube.kubeconfig_writing import embed_kubeconfig
 from towline_sandbox.audit import AuditEvent
@@ -95,6 +96,13 @@ class EmbeddedPlane:
     def calls(self) -> Sequence[CallRecord]:
         """The last calls that were made, in the order they came in."""
         return self._running.server.calls.records()
+
+    def objects(self) -> list[KubeObject]:
+        """Return everything that is stored, as it is stored: not to be changed.
+
+        Tests compare by it what two runs have left behind, whatever its kind.
+        """
+        return self._running.objects()
 
     def audit_events(self) -> tuple[AuditEvent, ...]:
         """Return the last calls as the audit log of a real plane has them."""

@@ -95,6 +95,11 @@ class PlaneThread:
         """Store a Secret as the server itself."""
         return self._submit(self.server.own_calls.create(SECRETS, secret))
 
+    def objects(self) -> list[KubeObject]:
+        """Return everything that is stored."""
+        store = self.server.store
+        return self._call(lambda: [obj for key in store.keys() for obj in store.objects(key)])
+
     def stop_serving(self) -> None:
         """Close the port and all connections."""
         self._submit(self._front.stop()).result()
