@@ -307,8 +307,8 @@ def test_custom_kinds_take_three_forms(media_type: str) -> None:
         (
             {"parts": [{"color": "r"}]},
             (
-                ".spec.parts: element 0: associative list with keys has an element that omits all key "
-                'fields ["name"] (and doesn\'t have default values for any key fields)'
+                ".spec.parts: element 0: associative list with keys has an element that omits all "
+                'key fields ["name"] (and doesn\'t have default values for any key fields)'
             ),
         ),
         (
