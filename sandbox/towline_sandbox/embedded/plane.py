@@ -192,7 +192,12 @@ class EmbeddedPlane:
 
     def __enter__(self) -> Self:
         """Start the plane, waiting in this thread."""
-        self._begin().result()
+        began = self._begin()
+        try:
+            began.result()
+        except BaseException:
+            self._give_up()
+            raise
         self._note_ready()
         return self
 
@@ -211,10 +216,8 @@ class EmbeddedPlane:
         """Start the plane."""
         try:
             await asyncio.shield(asyncio.wrap_future(self._begin()))
-        except asyncio.CancelledError:
-            if self._thread is not None:
-                thread, self._thread = self._thread, None
-                thread.end()
+        except BaseException:
+            self._give_up()
             raise
         self._note_ready()
         return self
@@ -249,6 +252,12 @@ class EmbeddedPlane:
             certificate_lifetime=self._certificate_lifetime,
         )
         return self._thread.begin()
+
+    def _give_up(self) -> None:
+        """End what has begun to start; its thread needs no one to wait for it."""
+        if self._thread is not None:
+            self._thread.end()
+            self._thread = None
 
     def _note_ready(self) -> None:
         from towline_sandbox.embedded.serving.health import GIT_VERSION

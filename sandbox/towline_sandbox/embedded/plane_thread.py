@@ -6,6 +6,7 @@ import socket
 import threading
 from collections.abc import Callable, Coroutine
 from concurrent.futures import Future
+from contextlib import suppress
 from datetime import timedelta
 from typing import Any, TypeVar
 
@@ -84,7 +85,8 @@ class PlaneThread:
 
     def end(self) -> "Future[None]":
         """Stop everything; the future is done when the port is closed and the loop is empty."""
-        self._loop.call_soon_threadsafe(self._stopping.set)
+        with suppress(RuntimeError):  # it has ended by itself
+            self._loop.call_soon_threadsafe(self._stopping.set)
         return self._ended
 
     def join(self) -> None:

@@ -92,7 +92,7 @@ class Front:
         """Go on with a write although its caller hangs up: it might be half done otherwise."""
         task = asyncio.ensure_future(carried_out)
         self._carried_out.add(task)  # type: ignore[arg-type]
-        task.add_done_callback(self._carried_out.discard)  # type: ignore[arg-type]
+        task.add_done_callback(self._carried_out.discard)
         return await asyncio.shield(task)
 
     async def _stream(
