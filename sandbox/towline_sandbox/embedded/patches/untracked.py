@@ -29,21 +29,30 @@ _SERVERS = of_paths(
         ),
     ]
 )
-_STATUS = of_paths([("f:status",)])
-_SPEC = of_paths([("f:spec",)])
+_STATUS = ("f:status",)
+_SPEC = ("f:spec",)
+_STATUS_SET = of_paths([_STATUS])
+_SPEC_SET = of_paths([_SPEC])
 
-_BESIDE_STATUS = {
-    ("apps", "deployments"): of_paths([("f:spec",), ("f:metadata", "f:labels")]),
-    ("", "pods"): of_paths(
+_BY_STRATEGY = {
+    ("apps", "deployments", "status"): of_paths([_SPEC, ("f:metadata", "f:labels")]),
+    ("", "pods", "status"): of_paths(
         [
-            ("f:spec",),
+            _SPEC,
             ("f:metadata", "f:deletionTimestamp"),
             ("f:metadata", "f:ownerReferences"),
         ]
     ),
-    ("apiextensions.k8s.io", "customresourcedefinitions"): of_paths([("f:spec",), ("f:metadata",)]),
+    ("apiextensions.k8s.io", "customresourcedefinitions", "status"): of_paths(
+        [_SPEC, ("f:metadata",)]
+    ),
+    # What is asked for is the requester's for good: there is nothing to own.
+    ("certificates.k8s.io", "certificatesigningrequests", ""): of_paths([_SPEC, _STATUS]),
+    ("certificates.k8s.io", "certificatesigningrequests", "approval"): of_paths(
+        [_SPEC, ("f:status", "f:certificate")]
+    ),
 }
-"""What a write to `status` does not reach, for built-in kinds where it is not just `spec`."""
+"""What a write leaves alone, by group, plural and subresource, where it is not the usual."""
 
 
 def reached(fields: FieldSet, *, kind: Kind, subresource: str) -> FieldSet:
@@ -54,13 +63,15 @@ def reached(fields: FieldSet, *, kind: Kind, subresource: str) -> FieldSet:
     """
     if not fields:
         return fields
+    resource = kind.resource
+    untouched = _BY_STRATEGY.get((resource.group, resource.plural, subresource))
+    if untouched is not None:
+        return without_below(fields, untouched)
     if subresource == "":
-        return without_below(fields, _STATUS) if kind.has_status else fields
+        return without_below(fields, _STATUS_SET) if kind.has_status else fields
     if kind.custom:
         return {step: node for step, node in fields.items() if step == f"f:{subresource}"}
-    resource = kind.resource
-    beside = _BESIDE_STATUS.get((resource.group, resource.plural), _SPEC)
-    return without_below(fields, beside)
+    return without_below(fields, _SPEC_SET)
 
 
 def owned_by_callers(fields: FieldSet) -> FieldSet:
