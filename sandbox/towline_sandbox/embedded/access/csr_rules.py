@@ -17,6 +17,7 @@ from towline_sandbox.embedded.access.wording import quoted
 from towline_sandbox.embedded.model.calls import MASTERS_GROUP, Call, User
 from towline_sandbox.embedded.model.failures import forbidden
 from towline_sandbox.embedded.model.kinds import StorageKey
+from towline_sandbox.embedded.request_subjects import subject_of
 
 CLIENT_SIGNER = "kubernetes.io/kube-apiserver-client"
 _KEY = StorageKey(
@@ -88,7 +89,7 @@ def _check_subject(call: Call, request: KubeObject) -> None:
 def _organizations(encoded: str | None) -> list[str | bytes]:
     try:
         request = x509.load_pem_x509_csr(base64.b64decode(encoded or "", validate=True))
-        names = request.subject.get_attributes_for_oid(NameOID.ORGANIZATION_NAME)
+        names = subject_of(request).get_attributes_for_oid(NameOID.ORGANIZATION_NAME)
     except (ValueError, binascii.Error):
         return []  # whether it can be read at all is checked elsewhere
     return [name.value for name in names]

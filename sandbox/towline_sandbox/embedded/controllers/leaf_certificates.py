@@ -14,6 +14,7 @@ from cryptography.x509.oid import ExtendedKeyUsageOID, NameOID
 from towline_api.errors import ConfigError
 from towline_certs.authority import Authority
 from towline_certs.keys import signature_hash
+from towline_sandbox.embedded.request_subjects import subject_of
 
 BACKDATE = timedelta(minutes=5)
 """How far before now a certificate begins, for peers whose clocks are behind."""
@@ -83,7 +84,7 @@ def sign(
         x509.CertificateBuilder()
         .serial_number(x509.random_serial_number())
         .issuer_name(authority.certificate.subject)
-        .subject_name(_subject(request.subject))
+        .subject_name(_subject(subject_of(request)))
         .public_key(request.public_key())
         .not_valid_before(begins)
         .not_valid_after(min(ends, last))
@@ -115,7 +116,7 @@ def _extensions(
     names = _alternative_names(request)
     if names:
         # A certificate without a subject is known by these names alone.
-        extensions.append((x509.SubjectAlternativeName(names), not list(request.subject)))
+        extensions.append((x509.SubjectAlternativeName(names), not list(subject_of(request))))
     return extensions
 
 
