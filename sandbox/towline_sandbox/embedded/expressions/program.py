@@ -20,6 +20,7 @@ _EVERYTHING_THAT_MAY_FOLLOW = (
     "{'[', '{', '(', '.', '-', '!', 'true', 'false', 'null', NUM_FLOAT, NUM_INT, NUM_UINT, "
     "STRING, BYTES, IDENTIFIER}"
 )
+_TOO_DEEP = Problem(1, 1, "the embedded control plane does not evaluate expressions this deep")
 _BASE_FUNCTIONS: dict[str, Any] = {**FUNCTIONS, **OPERATORS}
 
 
@@ -46,8 +47,11 @@ class Program:
         self.expression = expression
         tree = _parsed(expression)
         checker = Checker(variables)
-        self.type: CelType = checker.type_of(tree)
-        """What it comes to."""
+        try:
+            self.type: CelType = checker.type_of(tree)
+            """What it comes to."""
+        except RecursionError:
+            raise BadExpression(_told(expression, [_TOO_DEEP])) from None
         if checker.problems:
             raise BadExpression(_told(expression, checker.problems))
         self._tree = tree
@@ -81,6 +85,8 @@ class Program:
         except (TypeError, ValueError, AttributeError, KeyError, IndexError) as error:
             # celpy lets some of Python's own errors through.
             raise EvaluationFailed("no such overload") from error
+        except RecursionError:
+            raise EvaluationFailed(_TOO_DEEP.message) from None
 
 
 class _Evaluator(Evaluator):

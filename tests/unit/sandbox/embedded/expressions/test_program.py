@@ -1,5 +1,6 @@
 """CEL comes to what it comes to in Kubernetes, and mistakes are found before it runs."""
 
+from datetime import UTC, datetime
 from typing import Any
 
 import pytest
@@ -12,7 +13,10 @@ from towline_sandbox.embedded.expressions.program import (
 from towline_sandbox.embedded.expressions.types import DYN
 from towline_sandbox.embedded.expressions.values import cel_value
 
-VALUES = {"o": cel_value({"s": "abc", "n": 3, "l": [1, 2, 3], "m": {"a": None, "b": 1.0}})}
+NOW = datetime(2026, 1, 1, tzinfo=UTC)
+VALUES = {
+    "o": cel_value({"s": "abc", "n": 3, "l": [1, 2, 3], "m": {"a": None, "b": 1.0}, "t": NOW})
+}
 
 
 def run(expression: str) -> Any:
@@ -49,11 +53,7 @@ def run(expression: str) -> Any:
         ("[1, 2, 3].sum() == 6 && [1, 2].isSorted() && [3, 1].max() == 3", True),
         ("url('https://a:8080/p?x=1').getPort()", "8080"),
         ("isURL('no url')", False),
-        (
-            "timestamp('2026-01-01T00:00:00Z') + duration('1h') > "
-            "timestamp('2026-01-01T00:30:00Z')",
-            True,
-        ),
+        ("o.t + duration('1h') > timestamp('2026-01-01T00:30:00Z')", True),
         ("size(o.s) + o.l.size()", 6),
         ("o.n > 2 ? 'many' : 'few'", "many"),
         ("string(o.n) + '!'", "3!"),
@@ -109,3 +109,9 @@ def test_what_is_not_here_is_said_to_be_not_here(expression: str) -> None:
     """A rule that would work elsewhere must not look like a mistake of its author."""
     with pytest.raises(BadExpression, match="the embedded control plane does not"):
         Program(expression, variables={"o": DYN})
+
+
+def test_an_expression_that_nests_too_deep_is_refused() -> None:
+    """It must not take the server down with it."""
+    with pytest.raises(BadExpression, match="does not evaluate expressions this deep"):
+        Program("(" * 200 + "true" + ")" * 200, variables={})
