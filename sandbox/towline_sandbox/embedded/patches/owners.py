@@ -135,9 +135,25 @@ def with_owners(obj: KubeObject, owners: Mapping[Identity, Owner]) -> KubeObject
     return {**obj, "metadata": metadata}
 
 
+def differ_in_times_only(new: KubeObject, old: KubeObject) -> bool:
+    """Whether a write changed nothing but the times of entries; then it is none.
+
+    That happens to values that are written in one form and stored in another, such as `1000m`.
+    """
+    mine, theirs = entries_of(new), entries_of(old)
+    if mine is None or theirs is None or _timeless(mine) != _timeless(theirs):
+        return False
+    return with_owners(new, {}) == with_owners(old, {})
+
+
 def entries_of(obj: KubeObject | None) -> Any:
     """Return `metadata.managedFields` of an object."""
     return None if obj is None else (obj.get("metadata") or {}).get("managedFields")
+
+
+def _timeless(entries: list[KubeObject]) -> list[KubeObject]:
+    plain = [{key: part for key, part in entry.items() if key != "time"} for entry in entries]
+    return sorted(plain, key=lambda entry: orjson.dumps(entry, option=orjson.OPT_SORT_KEYS))
 
 
 def _read(entries: object, *, trusted: bool) -> Owners | None:

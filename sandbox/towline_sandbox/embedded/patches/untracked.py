@@ -43,7 +43,7 @@ _BY_STRATEGY = {
             ("f:metadata", "f:ownerReferences"),
         ]
     ),
-    ("apiextensions.k8s.io", "customresourcedefinitions", "status"): of_paths(
+    ("admissionregistration.k8s.io", "validatingadmissionpolicies", "status"): of_paths(
         [_SPEC, ("f:metadata",)]
     ),
     # What is asked for is the requester's for good: there is nothing to own.

@@ -1,16 +1,29 @@
 """Who owns which fields after updates and applies, whatever is written."""
 
+from datetime import timedelta
 from typing import Any
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from towline_api.resources import KubeObject
+from towline_api.resources import (
+    CERTIFICATE_SIGNING_REQUESTS,
+    CONFIG_MAPS,
+    NODES,
+    KubeObject,
+    Resource,
+)
 from towline_sandbox.embedded.model.failures import ApiFailure
+from towline_sandbox.embedded.model.kinds import Kind, Subresource
 from towline_sandbox.embedded.patches.field_sets import difference, intersection, union
 from towline_sandbox.embedded.patches.managed_fields import track_update
-from towline_sandbox.embedded.patches.owners import entries_of, stored_owners
+from towline_sandbox.embedded.patches.owners import (
+    differ_in_times_only,
+    entries_of,
+    stored_owners,
+    time_text,
+)
 from towline_sandbox.embedded.patches.removal import fields_of
 from towline_sandbox.embedded.patches.server_side_apply import apply
 from towline_sandbox.embedded.patches.shapes import shape_of
@@ -188,3 +201,38 @@ def test_status_belongs_to_who_writes_it_through_its_subresource() -> None:
     after = track_update(live, changed, kind=KIND, manager="s", subresource="status", now=NOW)
     assert managers(after)["s"] == {"f:status": {".": {}, "f:ready": {}}}
     assert entries_of(after)[1]["subresource"] == "status"
+
+
+def test_later_times_alone_are_no_change() -> None:
+    """Else every apply of `1000m` over a stored `1` would be a write."""
+    live = updated(None, thing({"size": 1}), "m")
+    later = {**live, "metadata": dict(live["metadata"])}
+    moved = time_text(NOW + timedelta(seconds=1))
+    later["metadata"]["managedFields"] = [{**entries_of(live)[0], "time": moved}]
+    assert differ_in_times_only(later, live)
+    assert not differ_in_times_only({**later, "spec": {}}, live)
+    assert not differ_in_times_only(updated(live, thing({"size": 2}), "n"), live)
+
+
+@pytest.mark.parametrize(
+    ("resource", "subresource", "owned_fields"),
+    [
+        (CERTIFICATE_SIGNING_REQUESTS, "", {"f:metadata"}),
+        (CERTIFICATE_SIGNING_REQUESTS, "approval", {"f:metadata", "f:status"}),
+        (CERTIFICATE_SIGNING_REQUESTS, "status", {"f:metadata", "f:status"}),
+        (CONFIG_MAPS, "", {"f:metadata", "f:spec"}),
+        (NODES, "status", {"f:metadata", "f:status"}),
+    ],
+)
+def test_a_write_owns_what_it_reaches(
+    resource: Resource, subresource: str, owned_fields: set[str]
+) -> None:
+    """The rest is left as it was, whatever the caller sends."""
+    has_status = {"status": Subresource("status", frozenset())} if resource != CONFIG_MAPS else {}
+    kind = Kind(resource, frozenset(), "", "", subresources=has_status)
+    changed = {"metadata": {"labels": {"a": "1"}}, "spec": {"b": "1"}}
+    if has_status:
+        changed["status"] = {"c": "1"}
+    live = {"metadata": {"managedFields": entries_of(updated(None, thing({"size": 1}), "o"))}}
+    after = track_update(live, changed, kind=kind, manager="m", subresource=subresource, now=NOW)
+    assert set(managers(after)["m"]) == owned_fields
