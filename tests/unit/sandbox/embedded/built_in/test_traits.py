@@ -334,3 +334,69 @@ def test_an_empty_body_breaks_rules_not_the_server(kind: Kind) -> None:
     complaints(kind, new, new)
     again = written(kind, new, new)
     assert again == written(kind, again, again)
+
+
+BUDGETS = kind_of("policy/v1", "poddisruptionbudgets")
+NETWORK_POLICIES = kind_of("networking.k8s.io/v1", "networkpolicies")
+INGRESSES = kind_of("networking.k8s.io/v1", "ingresses")
+PRIORITIES = kind_of("scheduling.k8s.io/v1", "priorityclasses")
+POLICIES = kind_of("admissionregistration.k8s.io/v1", "validatingadmissionpolicies")
+BOTH_SET = (
+    'spec: Invalid value: {"MinAvailable":1,"Selector":null,"MaxUnavailable":1,'
+    '"UnhealthyPodEvictionPolicy":null}: minAvailable and maxUnavailable cannot be both set'
+)
+NOTHING_CHECKED = "Required value: validations or auditAnnotations must contain at least one item"
+
+
+@pytest.mark.parametrize(
+    ("kind", "fields", "told"),
+    [
+        (BUDGETS, {"spec": {"minAvailable": 1, "maxUnavailable": 1}}, [BOTH_SET]),
+        (
+            BUDGETS,
+            {"spec": {"minAvailable": "101%"}},
+            ['spec.minAvailable: Invalid value: "101%": must not be greater than 100%'],
+        ),
+        (BUDGETS, {"spec": {"minAvailable": "100%"}}, []),
+        (
+            NETWORK_POLICIES,
+            {"spec": {"ingress": [{"from": [{}]}]}},
+            ["spec.ingress[0].from[0]: Required value: must specify a peer"],
+        ),
+        (
+            NETWORK_POLICIES,
+            {"spec": {"egress": [{"ports": [{"endPort": 5}]}]}},
+            [
+                (
+                    "spec.egress[0].ports[0].endPort: Invalid value: 5: may not be specified when "
+                    "`port` is not specified"
+                )
+            ],
+        ),
+        (
+            INGRESSES,
+            {},
+            ["spec: Invalid value: null: either `defaultBackend` or `rules` must be specified"],
+        ),
+        (
+            POLICIES,
+            {},
+            [
+                "spec.matchConstraints: Required value",
+                f"spec.validations: {NOTHING_CHECKED}",
+                f"spec.auditAnnotations: {NOTHING_CHECKED}",
+            ],
+        ),
+    ],
+)
+def test_kinds_nobody_acts_on_have_rules(kind: Kind, fields: KubeObject, told: list[str]) -> None:
+    """Manifests that a real cluster refuses are refused here, too."""
+    assert complaints(kind, created(kind, named(**fields))) == told
+
+
+def test_a_priority_stays() -> None:
+    """Pods have copied it."""
+    old, new = (created(PRIORITIES, named(value=value)) for value in (1, 2))
+    assert complaints(PRIORITIES, new, old) == [
+        "value: Forbidden: may not be changed in an update."
+    ]
