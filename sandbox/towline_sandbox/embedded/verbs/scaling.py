@@ -10,8 +10,9 @@ from towline_sandbox.embedded.custom import CRD_KEY
 from towline_sandbox.embedded.custom.scale import ScalePaths
 from towline_sandbox.embedded.custom.served import scale_paths
 from towline_sandbox.embedded.model.calls import Call
-from towline_sandbox.embedded.model.failures import not_found, path_not_found
+from towline_sandbox.embedded.model.failures import Cause, invalid, not_found, path_not_found
 from towline_sandbox.embedded.model.kinds import GroupVersion, Kind
+from towline_sandbox.embedded.model.schema import ANYTHING
 from towline_sandbox.embedded.patches import apply_patch
 from towline_sandbox.embedded.patches.managed_fields import track_update
 from towline_sandbox.embedded.storage.store import Store
@@ -23,6 +24,7 @@ from towline_sandbox.embedded.verbs.writing import Writer, Written
 
 SCALE = "scale"
 _GROUP_VERSION = GroupVersion("autoscaling", "v1")
+_SCALES = Resource("autoscaling", "v1", "scales", "Scale", namespaced=True)
 _BUILT_IN = ScalePaths(".spec.replicas", ".status.replicas")
 _OPERATORS = {"In": "in", "NotIn": "notin"}
 
@@ -60,8 +62,8 @@ class Scaler:
     async def patch(self, call: Call, media_type: str, patch: bytes) -> Written:
         """Make an object what its Scale says when patched."""
         check_write_options(call)
-        # A Scale has no lists, so that patches of it are the same for every kind.
-        plain = replace(call.kind, custom=True)
+        # What is patched is the Scale, which has no lists for anybody to merge.
+        plain = replace(call.kind, schema=ANYTHING)
         return await self._write(
             call,
             lambda scale: _read(call, apply_patch(scale, patch, media_type=media_type, kind=plain)),
@@ -115,6 +117,11 @@ class _BuiltInForm:
         return scale
 
     def scaled(self, obj: KubeObject, scale: KubeObject, *, resource: Resource) -> KubeObject:
+        wanted = (scale.get("spec") or {}).get("replicas", 0)
+        if wanted < 0:
+            told = f"Invalid value: {wanted}: must be greater than or equal to 0"
+            cause = Cause("FieldValueInvalid", told, "spec.replicas")
+            raise invalid(_SCALES, obj["metadata"]["name"], [cause])
         return _BUILT_IN.scaled(obj, scale, resource=resource)
 
 

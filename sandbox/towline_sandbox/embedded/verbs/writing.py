@@ -97,12 +97,7 @@ class Writer:
                 return await self._created(call, _tracked(call, wanted, None))
             except ApiFailure as failure:
                 attempts -= 1
-                if failure.reason != "AlreadyExists" or is_named:
-                    raise
-                if not attempts:
-                    failure.message += (
-                        ", the server was not able to generate a unique name for the object"
-                    )
+                if failure.reason != "AlreadyExists" or is_named or not attempts:
                     raise
 
     async def update(self, call: Call, body: KubeObject) -> Written:
@@ -202,7 +197,7 @@ class Writer:
         to_store = await as_stored(kind, in_order(obj, kind=kind))
         there = self._store.find(kind.storage_key, namespace=call.namespace, name=name)
         if there is not None:
-            raise _already_there(call, name, there)
+            raise _already_there(call, metadata, there)
         if call.dry_run:
             obj = in_order(obj, kind=kind)
             del obj["metadata"]["resourceVersion"]
@@ -266,11 +261,20 @@ def _read_again(call: Call, body: KubeObject) -> KubeObject:
     return wanted
 
 
-def _already_there(call: Call, name: str, there: KubeObject) -> ApiFailure:
-    failure = already_exists(call.kind.resource, name)
+def _already_there(call: Call, metadata: KubeObject, there: KubeObject) -> ApiFailure:
+    failure = already_exists(call.kind.resource, metadata["name"])
+    told = failure.message
+    if metadata.get("generateName"):
+        told += ", the server was not able to generate a unique name for the object"
     if "deletionTimestamp" in there["metadata"]:
-        failure.message = f"object is being deleted: {failure.message}"
-    return failure
+        told = f"object is being deleted: {told}"
+    return ApiFailure(
+        failure.code,
+        failure.reason,
+        told,
+        details=failure.details,
+        retry_after_seconds=1 if metadata.get("generateName") else None,
+    )
 
 
 def _is_same(new: KubeObject, old: KubeObject) -> bool:

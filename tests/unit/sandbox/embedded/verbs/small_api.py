@@ -6,10 +6,7 @@ from datetime import UTC, datetime
 import orjson
 
 from towline_api.resources import (
-    CONFIG_MAPS,
-    LEASES,
     NAMESPACES,
-    PODS,
     KubeObject,
     Resource,
 )
@@ -136,5 +133,5 @@ async def _admit(*_about: object) -> None:
     """Refuse nothing."""
 
 
-_USED = (CONFIG_MAPS, LEASES, NAMESPACES, PODS)
-_BUILT_IN = tuple(kind for kind in built_in.kinds() if kind.resource in _USED)
+_USED = ("configmaps", "deployments", "leases", "namespaces", "pods")
+_BUILT_IN = tuple(kind for kind in built_in.kinds() if kind.resource.plural in _USED)

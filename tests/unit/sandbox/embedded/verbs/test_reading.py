@@ -92,7 +92,7 @@ async def test_a_list_can_be_of_the_past(api: SmallApi):
     exact = await api.listed(CONFIG_MAPS, resourceVersion=then, match="Exact")
     assert (names(exact), exact["metadata"]["resourceVersion"]) == (["a"], then)
     assert names(await api.listed(CONFIG_MAPS, resourceVersion=then, limit="5")) == ["a"]
-    for query in ({}, {"match": "NotOlderThan"}):
+    for query in ({}, {"match": "NotOlderThan"}, {"match": "NotOlderThan", "limit": "5"}):
         assert names(await api.listed(CONFIG_MAPS, resourceVersion=then, **query)) == ["a", "b"]
     api.store.compact()
     with pytest.raises(ApiFailure, match="resourceVersion for the provided list is too old"):

@@ -6,6 +6,7 @@ import pytest
 
 from towline_api.resources import CONFIG_MAPS, LEASES, NAMESPACES
 from towline_sandbox.embedded.model.failures import ApiFailure
+from towline_sandbox.embedded.verbs import writing
 from unit.sandbox.embedded.verbs.small_api import GADGETS, NOW_TEXT, SmallApi, body_of
 
 SECOND_GADGETS = replace(GADGETS, version="v2")
@@ -36,6 +37,8 @@ async def test_a_new_object_is_stamped_by_the_server_whatever_it_says(api: Small
     assert metadata["namespace"] == "default"
     assert not {"deletionTimestamp", "deletionGracePeriodSeconds", "selfLink"} & metadata.keys()
     assert metadata["resourceVersion"] == str(api.store.revision)
+    # Nobody owns what the server has dropped.
+    assert "managedFields" not in metadata
 
 
 async def test_a_name_can_be_left_to_the_server(api: SmallApi):
@@ -45,6 +48,19 @@ async def test_a_name_can_be_left_to_the_server(api: SmallApi):
     names = {obj["metadata"]["name"] for obj in (first, second)}
     assert len(names) == 2
     assert {len(name) for name in names} == {63}
+
+
+async def test_a_made_up_name_that_is_taken_is_made_up_again(
+    api: SmallApi, monkeypatch: pytest.MonkeyPatch
+):
+    """Chance may repeat itself, but not for ever."""
+    drawn = iter(["same", "same", "other"])
+    monkeypatch.setattr(writing, "generated_name", lambda base, **_how: base + next(drawn, "same"))
+    made = [await api.create(CONFIG_MAPS, metadata={"generateName": "x-"}) for _ in range(2)]
+    assert [obj["metadata"]["name"] for obj in made] == ["x-same", "x-other"]
+    with pytest.raises(ApiFailure, match="not able to generate a unique name") as caught:
+        await api.create(CONFIG_MAPS, metadata={"generateName": "x-"})
+    assert caught.value.code == 409
 
 
 async def test_a_name_that_is_taken_is_refused_and_says_if_it_will_be_free(api: SmallApi):
