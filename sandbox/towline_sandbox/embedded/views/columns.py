@@ -71,8 +71,8 @@ def custom_columns(additional: Sequence[KubeObject]) -> tuple[Column, ...]:
     """Return the columns of a custom kind, the name's included.
 
     Args:
-        additional: `additionalPrinterColumns` of the kind's version; their JSONPaths are valid.
+        additional: `additionalPrinterColumns` of the kind's version.
     """
     if not additional:
         return (NAME, Column(AGE.name, "date", AGE.value))
-    return (NAME, *map(printer_column, additional))
+    return (NAME, *filter(None, map(printer_column, additional)))

@@ -6,8 +6,9 @@ between quotes first; the rest (indexes, slices, filters) means the same in both
 """
 
 import json
+import logging
 import re
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from typing import Any
 
 import jsonpath
@@ -18,13 +19,17 @@ from towline_sandbox.embedded.views.durations import INVALID, Since, parse_momen
 
 _NO_VALUE = "<no value>"
 
+log = logging.getLogger(__name__)
+
 _ESCAPED, _PLAIN = re.compile(r"\\(.)"), r"\1"
 _STEP = re.compile(
     r"""
       (?P<deep>\.\.)
     | \.?(?P<name>(?:\\.|[^\s.,\[\]$@{}\\])+)
-    | (?P<bracket>\[(?:'[^']*'|"[^"]*"|\((?:[^()'"]|'[^']*'|"[^"]*")*\)|[^\]'"(])*\])
-    | (?P<here>\.|\$)
+    | \['(?P<quoted>[^']*)'\]
+    | (?P<bracket>\[(?:'[^']*'(?:,'[^']*')+|[-0-9,:*]*|\?\((?:[^()'"]|'[^']*'|"[^"]*")*\))\])
+    | (?P<nothing>\.)
+    | (?P<here>\$)
     """,
     re.VERBOSE,
 )
@@ -36,7 +41,10 @@ def standard_path(path: str) -> str:
     Raises:
         ValueError: It is none.
     """
-    steps = ["$"]
+    return f"${''.join(_steps(path))}"
+
+
+def _steps(path: str) -> Iterator[str]:
     position = 0
     while position < len(path):
         found = _STEP.match(path, position)
@@ -44,24 +52,36 @@ def standard_path(path: str) -> str:
             raise ValueError(f"invalid JSONPath {path!r} at {path[position:]!r}")
         position = found.end()
         if found["deep"]:
-            steps.append("..")
-        elif found["name"] == "*":
-            steps.append("[*]")
+            yield ".."
+        elif found["name"] == "*" or found["bracket"] == "[]":
+            yield "[*]"
         elif found["name"]:
-            steps.append(f"[{json.dumps(_ESCAPED.sub(_PLAIN, found['name']))}]")
+            yield f"[{json.dumps(_ESCAPED.sub(_PLAIN, found['name']))}]"
+        elif found["quoted"] is not None:
+            # Quotes take nothing away from the meaning of dots here.
+            yield from _steps(f".{found['quoted']}")
         elif found["bracket"]:
-            steps.append(found["bracket"])
-    return "".join(steps)
+            yield found["bracket"]
+        elif found["nothing"]:
+            yield '[""]'
 
 
-def printer_column(declared: KubeObject) -> Column:
-    """Return the column that one of `additionalPrinterColumns` declares."""
+def printer_column(declared: KubeObject) -> Column | None:
+    """Return the column that one of `additionalPrinterColumns` declares.
+
+    As in Kubernetes, one whose path cannot be read is left out, and nobody is told but the log.
+    """
     path: str = declared["jsonPath"]
     type_: str = declared["type"]
+    try:
+        compiled = jsonpath.compile(standard_path(path))
+    except (ValueError, jsonpath.JSONPathError) as error:
+        log.warning("printer column left out", extra={"path": path, "error": str(error)})
+        return None
     return Column(
         declared["name"],
         type_,
-        _value_of(path, type_),
+        _value_of(compiled, type_),
         format=declared.get("format", ""),
         priority=declared.get("priority", 0),
         description=declared.get("description")
@@ -69,11 +89,14 @@ def printer_column(declared: KubeObject) -> Column:
     )
 
 
-def _value_of(path: str, type_: str) -> Callable[[KubeObject], object]:
-    compiled = jsonpath.compile(standard_path(path))
-
+def _value_of(
+    compiled: jsonpath.JSONPath | jsonpath.CompoundJSONPath, type_: str
+) -> Callable[[KubeObject], object]:
     def value(each: KubeObject) -> object:
-        match = compiled.match(each)
+        try:
+            match = compiled.match(each)
+        except jsonpath.JSONPathError:  # a comparison of what cannot be compared
+            return None
         return None if match is None else _cell(match.obj, type_)
 
     return value
