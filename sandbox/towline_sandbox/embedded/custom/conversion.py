@@ -1,11 +1,13 @@
 """Custom objects from one version of their kind to another."""
 
-from collections.abc import Awaitable, Callable, Sequence
+from collections.abc import Awaitable, Callable, Mapping, Sequence
 from uuid import uuid4
 
 from towline_api.resources import KubeObject
+from towline_sandbox.embedded.custom.decoding import pruned
 from towline_sandbox.embedded.model.failures import ApiFailure, internal_error
 from towline_sandbox.embedded.model.kinds import Convert
+from towline_sandbox.embedded.model.schema import Schema
 
 WebhookCaller = Callable[[KubeObject, KubeObject], Awaitable[KubeObject]]
 """Sends a review (second) where a webhook's client configuration (first) says; returns the answer.
@@ -19,6 +21,21 @@ _KEPT_METADATA = ("name", "namespace", "uid")
 
 class WebhookUnreachable(Exception):  # noqa: N818  # told to the caller as an internal error
     """A webhook could not be asked."""
+
+
+def conversion_by_name(schemas: Mapping[str, Schema]) -> Convert:
+    """Return the conversion of a CRD that leaves fields as they are.
+
+    Args:
+        schemas: Shape of the objects in each version. What the other version does not have is
+            lost on the way, as on the real server; its defaults are not set.
+    """
+
+    async def convert(objects: Sequence[KubeObject], api_version: str) -> list[KubeObject]:
+        schema = schemas[api_version.rpartition("/")[2]]
+        return [{**pruned(obj, schema=schema), "apiVersion": api_version} for obj in objects]
+
+    return convert
 
 
 def webhook_conversion(crd: KubeObject, *, caller: WebhookCaller) -> Convert:

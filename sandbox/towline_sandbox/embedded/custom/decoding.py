@@ -59,10 +59,19 @@ def with_defaults(value: Any, *, schema: Schema) -> Any:
     return _Walk().value(value, schema, "")
 
 
+def pruned(obj: KubeObject, *, schema: Schema) -> KubeObject:
+    """Return a copy of a stored object without the fields that a schema does not have."""
+    rest = {key: part for key, part in obj.items() if key not in _OF_EVERY_OBJECT}
+    found: KubeObject = {key: obj[key] for key in obj if key in _OF_EVERY_OBJECT}
+    kept: KubeObject = _Walk(sets_defaults=False).value(rest, schema, "")
+    return {**found, **kept}
+
+
 class _Walk:
     """One walk over an object; remembers the fields it left out."""
 
-    def __init__(self) -> None:
+    def __init__(self, *, sets_defaults: bool = True) -> None:
+        self._sets_defaults = sets_defaults
         self._unknown: list[str] = []
         self._unknown_metadata: list[str] = []
 
@@ -131,7 +140,7 @@ class _Walk:
             elif part is not None or child.node.get("nullable"):
                 found[name] = self.value(part, child, _join(path, name))
             # Else null stands for "not set" where the schema does not allow it: defaults apply.
-        for name, default in _defaults(schema):
+        for name, default in _defaults(schema) if self._sets_defaults else ():
             if name not in found and not (is_resource and name in _OF_EVERY_OBJECT):
                 found[name] = self.value(default, properties[name], _join(path, name))
         return found

@@ -4,14 +4,25 @@ from collections.abc import Callable, Iterable, Mapping
 from typing import TYPE_CHECKING
 
 from towline_api.resources import KubeObject, Resource
-from towline_sandbox.embedded.custom.conversion import WebhookCaller, webhook_conversion
+from towline_sandbox.embedded.custom.conversion import (
+    WebhookCaller,
+    conversion_by_name,
+    webhook_conversion,
+)
 from towline_sandbox.embedded.custom.embedded_objects import bad_types
 from towline_sandbox.embedded.custom.lists import duplicates
 from towline_sandbox.embedded.custom.rules import RuleCheck
 from towline_sandbox.embedded.custom.scale import ScalePaths
 from towline_sandbox.embedded.model.calls import Call
 from towline_sandbox.embedded.model.failures import Cause, forbidden
-from towline_sandbox.embedded.model.kinds import Check, GroupVersion, Kind, Subresource, Traits
+from towline_sandbox.embedded.model.kinds import (
+    Check,
+    Convert,
+    GroupVersion,
+    Kind,
+    Subresource,
+    Traits,
+)
 from towline_sandbox.embedded.model.schema import ANYTHING, Schema
 from towline_sandbox.embedded.views.columns import custom_columns
 
@@ -38,8 +49,7 @@ def kinds_of(
     spec = crd["spec"]
     names = spec["names"]
     stored = next(version["name"] for version in spec["versions"] if version["storage"])
-    conversion = spec.get("conversion", {})
-    is_converted = conversion.get("strategy") == "Webhook"
+    convert = _conversion(crd, caller=caller)
     kinds: list[Kind] = []
     for version in spec["versions"]:
         if not version["served"]:
@@ -65,11 +75,21 @@ def kinds_of(
                 categories=tuple(names.get("categories", ())),
                 traits=_traits(version, schema, is_terminating=is_terminating),
                 columns=custom_columns(version.get("additionalPrinterColumns") or ()),
-                convert=webhook_conversion(crd, caller=caller) if is_converted else None,
+                convert=convert,
                 custom=True,
             )
         )
     return tuple(kinds)
+
+
+def _conversion(crd: KubeObject, *, caller: WebhookCaller) -> Convert | None:
+    spec = crd["spec"]
+    if spec.get("conversion", {}).get("strategy") == "Webhook":
+        return webhook_conversion(crd, caller=caller)
+    versions = spec["versions"]
+    if all(version.get("schema") == versions[0].get("schema") for version in versions):
+        return None
+    return conversion_by_name({version["name"]: _schema_of(version) for version in versions})
 
 
 def scale_paths(version: KubeObject) -> ScalePaths | None:

@@ -361,24 +361,31 @@ _SUMS = {
 }
 
 
+_SUMMANDS: Mapping[str, Sequence[CelType]] = {
+    "_+_": (*_NUMBERS, STRING, BYTES, DURATION, list_of(DYN)),
+    "_-_": (*_NUMBERS, DURATION),
+    "_*_": _NUMBERS,
+    "_/_": _NUMBERS,
+    "_%_": (INT, UINT),
+}
+"""What each operator takes two of, to give another."""
+
+
 def _sum_of(name: str, left: CelType, right: CelType) -> CelType | None:
-    special = _SUMS.get((name, left.name, right.name))
-    if special is not None:
-        return special
-    allowed = {
-        "_+_": (*_NUMBERS, STRING, BYTES, DURATION, list_of(DYN)),
-        "_-_": (*_NUMBERS, DURATION),
-        "_*_": _NUMBERS,
-        "_/_": _NUMBERS,
-        "_%_": (INT, UINT),
-    }[name]
     if left.is_dynamic and right.is_dynamic:
         return DYN
-    for each in allowed:
-        if fits(left, each) and fits(right, each):
-            return right if left.is_dynamic else left
-    dynamic_time = left.is_dynamic and (name, "timestamp", right.name) in _SUMS
-    return DYN if dynamic_time else None
+    results = [
+        result
+        for (operator, first, second), result in _SUMS.items()
+        if operator == name
+        and (left.is_dynamic or left.name == first)
+        and (right.is_dynamic or right.name == second)
+    ]
+    if any(fits(left, each) and fits(right, each) for each in _SUMMANDS[name]):
+        results.append(right if left.is_dynamic else left)
+    if not results:
+        return None
+    return results[0] if all(each == results[0] for each in results) else DYN
 
 
 def _takes(overload: Overload, types: Sequence[CelType], receiver: CelType | None) -> bool:

@@ -6,8 +6,9 @@ import pytest
 
 from towline_api.resources import KubeObject
 from towline_sandbox.embedded.custom import WebhookUnreachable
-from towline_sandbox.embedded.custom.conversion import webhook_conversion
+from towline_sandbox.embedded.custom.conversion import conversion_by_name, webhook_conversion
 from towline_sandbox.embedded.model.failures import ApiFailure
+from towline_sandbox.embedded.model.schema import Schema
 
 CRD: KubeObject = {
     "spec": {
@@ -108,3 +109,15 @@ async def test_a_webhook_that_cannot_be_reached_is_an_internal_error() -> None:
 
     with pytest.raises(ApiFailure, match='failed: Post "https://hook/": refused'):
         await webhook_conversion(CRD, caller=nobody)([thing()], "x.io/v2")
+
+
+async def test_without_a_webhook_a_version_shows_what_it_has_of_an_object() -> None:
+    """Fields of another version are not there; defaults are for what callers send."""
+    declared = {"a": {"type": "string"}, "c": {"type": "string", "default": "C"}}
+    newer = {"type": "object", "properties": {"spec": {"type": "object", "properties": declared}}}
+    convert = conversion_by_name({"v1": Schema({"type": "object"}), "v2": Schema(newer)})
+    obj = {**thing(labels={"x": "y"}), "spec": {"a": "1", "b": "2"}}
+    assert await convert([obj], "x.io/v2") == [
+        {**thing("v2", labels={"x": "y"}), "spec": {"a": "1"}}
+    ]
+    assert obj["spec"] == {"a": "1", "b": "2"}
