@@ -83,11 +83,13 @@ def _check_binding(call: Call, new: KubeObject, old: KubeObject | None) -> Itera
     for index, subject in enumerate(subjects):
         yield from _check_subject(f"subjects[{index}]", subject, namespaced=namespaced)
     if old is not None and reference != old["roleRef"]:
-        # Told as it is called inside the server.
-        told = {name[0].upper() + name[1:]: value for name, value in reference.items()}
-        ordered = {key: told.get(key, "") for key in ("ApiGroup", "Kind", "Name")}
-        ordered = {"APIGroup": ordered.pop("ApiGroup"), **ordered}
-        yield immutable("roleRef", ordered)
+        # Told as the fields are called inside the server.
+        told = {
+            "APIGroup": reference["apiGroup"],
+            "Kind": reference.get("kind", ""),
+            "Name": reference.get("name", ""),
+        }
+        yield immutable("roleRef", told)
     if not reference.get("name"):
         yield required("roleRef.name")
     for index, subject in enumerate(subjects):
