@@ -9,7 +9,11 @@ from hypothesis import HealthCheck, settings
 
 from support.clock import FakeClock
 
-pytest_plugins = ["support.planes_plugin", "support.conformance_count"]
+pytest_plugins = [
+    "support.planes_plugin",
+    "support.conformance_count",
+    "support.crash_point_count",
+]
 
 # Whoever starts the tests in the background has them ignore Ctrl-C, and what a process ignores its
 # children ignore as well: tests that interrupt a program would wait for nothing.

@@ -1,0 +1,209 @@
+"""What is going on while a program is killed."""
+
+from collections.abc import Awaitable, Callable
+from dataclasses import dataclass
+from datetime import timedelta
+
+from crash_points.invariants import requests_of
+from crash_points.world import ADDON, CERTIFICATE_LIFETIME, CLUSTER, Party, World
+from towline_api import condition_types, names
+from towline_api.conditions import is_true
+from towline_api.resources import (
+    CLUSTER_MANAGEMENT_ADDONS,
+    CONFIG_MAPS,
+    LEASES,
+    MANAGED_CLUSTER_ADDONS,
+    MANAGED_CLUSTERS,
+    NAMESPACES,
+    SECRETS,
+    KubeObject,
+    Resource,
+)
+from towline_kube.client import Client
+from towline_kube.errors import NotFound, NotServed
+from towline_sandbox.waiting import until
+
+PATIENCE = timedelta(seconds=20)
+
+GREETING = "greeting"
+
+
+@dataclass(frozen=True, slots=True)
+class Scenario:
+    """One thing that happens to a cluster.
+
+    Args:
+        name: What it is called.
+        prepare: Brings the world to where it begins; nobody is killed yet.
+        play: What the operator does meanwhile; returns when it is over, however often programs
+            were killed. Whoever is not running yet is started here.
+        requests_each: How many certificates each identity needs until the end.
+    """
+
+    name: str
+    prepare: Callable[[World], Awaitable[None]]
+    play: Callable[[World], Awaitable[None]]
+    requests_each: int
+
+
+async def nothing(world: World) -> None:
+    """Begin with two fresh planes."""
+
+
+async def join(world: World) -> None:
+    """A cluster joins, and gets its add-on as soon as it has a namespace."""
+    world.start(Party.HUB)
+    world.start(Party.AGENT)
+    await _until_there(world.hub, NAMESPACES, CLUSTER, world)
+    await world.hub.apply(
+        CLUSTER_MANAGEMENT_ADDONS, _object(CLUSTER_MANAGEMENT_ADDONS, ADDON, spec={})
+    )
+    await world.hub.apply(
+        MANAGED_CLUSTER_ADDONS,
+        _object(MANAGED_CLUSTER_ADDONS, ADDON, namespace=CLUSTER, spec={}),
+    )
+    await _greet(world, "hello")
+    await _until_greeted(world, "hello")
+    await _until_joined(world)
+
+
+async def joined(world: World) -> None:
+    """Begin with a cluster that has joined and has its add-on."""
+    await join(world)
+
+
+async def joined_long_ago(world: World) -> None:
+    """Begin with a cluster whose certificates are due for renewal, everybody stopped."""
+    await join(world)
+    for party in Party:
+        await world.kill(party)
+    world.pass_time(CERTIFICATE_LIFETIME * 5 / 6)
+
+
+async def renew(world: World) -> None:
+    """Hub and agent start, and all certificates are renewed."""
+    world.start(Party.HUB)
+    world.start(Party.AGENT)
+
+    async def renewed() -> bool | None:
+        world.check_running()
+        held = await _certificates(world)
+        issued = [r["status"].get("certificate") for r in requests_of(world)[2:] if "status" in r]
+        return True if len(issued) == 2 and set(issued) == held else None
+
+    await until("renewed certificates", renewed, within=PATIENCE)
+    await _until_joined(world)
+
+
+async def change_configuration(world: World) -> None:
+    """The operator changes what the add-on has been configured with."""
+    await _greet(world, "good morning")
+    await _until_greeted(world, "good morning")
+
+
+async def remove_addon(world: World) -> None:
+    """The operator removes the add-on; nothing of it is left."""
+    await world.hub.delete(MANAGED_CLUSTER_ADDONS, ADDON, namespace=CLUSTER)
+    secret = names.addon_hub_kubeconfig_secret(ADDON)
+
+    async def gone() -> bool | None:
+        world.check_running()
+        left = [
+            await world.hub.find(MANAGED_CLUSTER_ADDONS, ADDON, namespace=CLUSTER),
+            await world.spoke.find(SECRETS, secret, namespace=names.ADDON_NAMESPACE),
+            await world.spoke.find(CONFIG_MAPS, GREETING, namespace=names.ADDON_NAMESPACE),
+        ]
+        return True if left == [None] * len(left) else None
+
+    await until("the end of the add-on", gone, within=PATIENCE)
+
+
+SCENARIOS = {
+    scenario.name: scenario
+    for scenario in (
+        Scenario("join", nothing, join, requests_each=1),
+        Scenario("renewal", joined_long_ago, renew, requests_each=2),
+        Scenario("configuration change", joined, change_configuration, requests_each=1),
+        Scenario("removal", joined, remove_addon, requests_each=1),
+    )
+}
+
+
+async def _greet(world: World, message: str) -> None:
+    body = _object(CONFIG_MAPS, GREETING, namespace=CLUSTER, data={"message": message})
+    await world.hub.apply(CONFIG_MAPS, body)
+
+
+async def _until_greeted(world: World, message: str) -> None:
+    async def greeted() -> bool | None:
+        world.check_running()
+        copy = await world.spoke.find(CONFIG_MAPS, GREETING, namespace=names.ADDON_NAMESPACE)
+        return True if copy is not None and copy["data"] == {"message": message} else None
+
+    await until(f"the greeting {message!r}", greeted, within=PATIENCE)
+
+
+async def _until_joined(world: World) -> None:
+    """Wait until cluster and add-on are said to be well, and both leases are renewed."""
+    wanted: list[tuple[Resource, str, str | None, tuple[str, ...]]] = [
+        (
+            MANAGED_CLUSTERS,
+            CLUSTER,
+            None,
+            (condition_types.JOINED, condition_types.CLUSTER_AVAILABLE),
+        ),
+        (MANAGED_CLUSTER_ADDONS, ADDON, CLUSTER, (condition_types.AVAILABLE,)),
+    ]
+    for resource, name, namespace, conditions in wanted:
+
+        async def met(
+            resource: Resource = resource,
+            name: str = name,
+            namespace: str | None = namespace,
+            conditions: tuple[str, ...] = conditions,
+        ) -> bool | None:
+            world.check_running()
+            found = await world.hub.find(resource, name, namespace=namespace)
+            fine = found is not None and all(is_true(found, kind) for kind in conditions)
+            return True if fine else None
+
+        await until(f"{name} {conditions}", met, within=PATIENCE)
+    await _until_there(world.hub, LEASES, names.CLUSTER_LEASE, world, namespace=CLUSTER)
+
+
+async def _certificates(world: World) -> set[str]:
+    """Return the certificates that the agent holds, as base64 of PEM."""
+    found = set()
+    for name, namespace in (
+        (names.HUB_KUBECONFIG_SECRET, names.AGENT_NAMESPACE),
+        (names.addon_hub_kubeconfig_secret(ADDON), names.ADDON_NAMESPACE),
+    ):
+        secret = await world.spoke.find(SECRETS, name, namespace=namespace)
+        if secret is not None:
+            found.add(secret["data"].get("tls.crt"))
+    return found
+
+
+async def _until_there(
+    client: Client, resource: Resource, name: str, world: World, *, namespace: str | None = None
+) -> None:
+    async def there() -> KubeObject | None:
+        world.check_running()
+        try:
+            return await client.find(resource, name, namespace=namespace)
+        except (NotFound, NotServed):
+            return None
+
+    await until(resource.describe(name, namespace=namespace), there, within=PATIENCE)
+
+
+def _object(
+    resource: Resource, name: str, *, namespace: str | None = None, **content: object
+) -> KubeObject:
+    metadata = {"name": name} | ({"namespace": namespace} if namespace else {})
+    return {
+        "apiVersion": resource.api_version,
+        "kind": resource.kind,
+        "metadata": metadata,
+        **content,
+    }

@@ -1,0 +1,233 @@
+"""A hub and a managed cluster on embedded planes, with programs that can be killed at any call."""
+
+import asyncio
+import contextlib
+import threading
+from collections.abc import AsyncIterator, Awaitable, Callable
+from contextlib import AsyncExitStack, asynccontextmanager
+from dataclasses import dataclass, field
+from datetime import datetime, timedelta
+from enum import StrEnum
+from functools import partial
+from pathlib import Path
+
+from towline_agent import daemon as agent_daemon
+from towline_agent.settings import AgentSettings
+from towline_hub import daemon as hub_daemon
+from towline_hub.settings import HubSettings
+from towline_kube.client import Client
+from towline_kube.clock import SYSTEM_CLOCK
+from towline_sandbox.embedded.faults import Ask, Calls, Moment, Seen
+from towline_sandbox.embedded.plane import EmbeddedPlane
+from towline_sandbox.in_process import admin_client, prepare_agent, prepare_hub
+
+CLUSTER = "cluster1"
+AGENT = "agent1"
+ADDON = "helloworld"
+
+CERTIFICATE_LIFETIME = timedelta(hours=1)
+
+
+class Party(StrEnum):
+    """Who is killed."""
+
+    HUB = "hub"
+    AGENT = "agent"
+
+    @property
+    def user_agent(self) -> str:
+        """How its calls introduce themselves."""
+        return f"towline-{self}/"
+
+
+@dataclass(frozen=True, slots=True)
+class Point:
+    """Where a program is killed.
+
+    Args:
+        party: Which program.
+        moment: Before or after the call takes effect.
+        number: At which of its calls, to either plane, counted from 1.
+    """
+
+    party: Party
+    moment: Moment
+    number: int
+
+    def __str__(self) -> str:
+        """Return for example `agent, before call 7`."""
+        return f"{self.party}, {self.moment} call {self.number}"
+
+
+class ShiftedClock:
+    """The machine's clock, set ahead.
+
+    Args:
+        by: How far.
+    """
+
+    def __init__(self, by: timedelta) -> None:
+        self._by = by
+
+    def now(self) -> datetime:
+        """Return the current instant on this clock."""
+        return SYSTEM_CLOCK.now() + self._by
+
+    def monotonic(self) -> float:
+        """Return seconds on the machine's clock that never goes back."""
+        return SYSTEM_CLOCK.monotonic()
+
+    async def sleep(self, delay: timedelta) -> None:
+        """Sleep in real time."""
+        await SYSTEM_CLOCK.sleep(delay)
+
+
+class Gate:
+    """Lets the calls of programs through, until the one at which a program is killed.
+
+    Asked on the planes' threads. The dead program gets nothing through any more: whatever its
+    tasks still do while they are cancelled, the planes never hear of it.
+    """
+
+    def __init__(self) -> None:
+        self._lock = threading.Lock()
+        self._point: Point | None = None
+        self._dead: Party | None = None
+        self._loop = asyncio.get_running_loop()
+        self.killed = asyncio.Event()
+        self.calls: dict[Party, int] = dict.fromkeys(Party, 0)
+        """How many calls each program made since the gate was set."""
+        self.killed_at: Seen | None = None
+
+    def kill_at(self, point: Point | None) -> None:
+        """Count calls anew, and kill at this one."""
+        with self._lock:
+            self._point = point
+            self.calls = dict.fromkeys(Party, 0)
+
+    def bury(self) -> None:
+        """Let calls of the program that was killed through again: it is a new process."""
+        with self._lock:
+            self._dead = None
+
+    def rule_for(self, party: Party) -> tuple[Ask, Calls]:
+        """Return what to add to a plane's faults."""
+        numbers: dict[int, int] = {}
+
+        def may_pass(seen: Seen, moment: Moment) -> bool:
+            return self._may_pass(party, seen, moment, numbers)
+
+        return Ask(may_pass), Calls(user_agent=party.user_agent)
+
+    def _may_pass(self, party: Party, seen: Seen, moment: Moment, numbers: dict[int, int]) -> bool:
+        with self._lock:
+            if self._dead is party:
+                return False
+            if moment is Moment.BEFORE:
+                self.calls[party] += 1
+                numbers[id(seen)] = self.calls[party]
+            number = numbers.get(id(seen), 0)
+            if self._point != Point(party, moment, number):
+                return True
+            self._point, self._dead, self.killed_at = None, party, seen
+            self._loop.call_soon_threadsafe(self.killed.set)
+            return False
+
+
+@dataclass
+class World:
+    """Two planes, and what runs on them.
+
+    Args:
+        hub_plane: The hub cluster.
+        spoke_plane: The managed cluster.
+        hub: The hub's administrator.
+        spoke: The managed cluster's administrator.
+        gate: Where programs are killed.
+        hub_settings: How the hub is started.
+        agent_settings: How the agent is started.
+    """
+
+    hub_plane: EmbeddedPlane
+    spoke_plane: EmbeddedPlane
+    hub: Client
+    spoke: Client
+    gate: Gate
+    hub_settings: HubSettings
+    agent_settings: AgentSettings
+    _clock: ShiftedClock = field(default_factory=lambda: ShiftedClock(timedelta(0)))
+    _running: dict[Party, asyncio.Task[None]] = field(default_factory=dict)
+    _failed: list[BaseException] = field(default_factory=list)
+
+    def start(self, party: Party) -> None:
+        """Start a program."""
+        stop = asyncio.Event()
+        serve: Callable[[], Awaitable[None]] = (
+            partial(hub_daemon.run, self.hub_settings, stop, clock=self._clock)
+            if party is Party.HUB
+            else partial(agent_daemon.run, self.agent_settings, stop, clock=self._clock)
+        )
+
+        async def run() -> None:
+            await serve()
+
+        self._running[party] = asyncio.create_task(run(), name=f"run-{party}")
+
+    async def kill(self, party: Party) -> None:
+        """End a program on the spot."""
+        task = self._running.pop(party)
+        task.cancel("killed")
+        with contextlib.suppress(asyncio.CancelledError):
+            await task
+
+    async def bring_back(self) -> None:
+        """Start what the gate kills again, once; never returns."""
+        await self.gate.killed.wait()
+        assert self.gate.killed_at is not None
+        party = next(p for p in Party if self.gate.killed_at.user_agent.startswith(p.user_agent))
+        await self.kill(party)
+        self.gate.bury()
+        self.start(party)
+        await asyncio.Event().wait()
+
+    def pass_time(self, by: timedelta) -> None:
+        """Set all clocks ahead; programs have to be started anew."""
+        self._clock = ShiftedClock(by)
+        for plane in (self.hub_plane, self.spoke_plane):
+            plane.shift_clock(by)
+
+    def check_running(self) -> None:
+        """Raise what a program ended with that should be running."""
+        for party, task in self._running.items():
+            if task.done():
+                raise AssertionError(f"the {party} ended by itself") from task.exception()
+
+
+@asynccontextmanager
+async def open_world(folder: Path) -> AsyncIterator[World]:
+    """Make a hub cluster and a managed cluster, and grant their programs what they need."""
+    async with AsyncExitStack() as stack:
+        hub_plane = await stack.enter_async_context(
+            EmbeddedPlane("hub", certificate_lifetime=CERTIFICATE_LIFETIME)
+        )
+        spoke_plane = await stack.enter_async_context(EmbeddedPlane("spoke"))
+        gate = Gate()
+        for party in Party:
+            for plane in (hub_plane, spoke_plane):
+                plane.faults.add(*gate.rule_for(party))
+        world = World(
+            hub_plane,
+            spoke_plane,
+            await stack.enter_async_context(admin_client(hub_plane)),
+            await stack.enter_async_context(admin_client(spoke_plane)),
+            gate,
+            await prepare_hub(hub_plane, folder=folder),
+            await prepare_agent(
+                hub_plane, spoke_plane, cluster=CLUSTER, folder=folder, agent_id=AGENT
+            ),
+        )
+        try:
+            yield world
+        finally:
+            for party in list(world._running):
+                await world.kill(party)
