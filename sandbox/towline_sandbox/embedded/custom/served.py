@@ -24,6 +24,7 @@ from towline_sandbox.embedded.model.kinds import (
     Traits,
 )
 from towline_sandbox.embedded.model.schema import ANYTHING, Schema
+from towline_sandbox.embedded.views.api_groups import version_order
 from towline_sandbox.embedded.views.columns import custom_columns
 
 if TYPE_CHECKING:
@@ -77,9 +78,30 @@ def kinds_of(
                 columns=custom_columns(version.get("additionalPrinterColumns") or ()),
                 convert=convert,
                 custom=True,
+                deprecation=_deprecation(version, spec),
             )
         )
     return tuple(kinds)
+
+
+def _deprecation(version: KubeObject, spec: KubeObject) -> str:
+    """Return what callers of a deprecated version are told: which other to use, if there is one."""
+    if not version.get("deprecated"):
+        return ""
+    if version.get("deprecationWarning"):
+        return str(version["deprecationWarning"])
+    group, kind = spec["group"], spec["names"]["kind"]
+    better = [
+        each["name"]
+        for each in spec["versions"]
+        if each["served"]
+        and not each.get("deprecated")
+        and version_order(each["name"]) < version_order(version["name"])
+    ]
+    told = f"{group}/{version['name']} {kind} is deprecated"
+    if not better:
+        return told
+    return f"{told}; use {group}/{min(better, key=version_order)} {kind}"
 
 
 def _conversion(crd: KubeObject, *, caller: WebhookCaller) -> Convert | None:

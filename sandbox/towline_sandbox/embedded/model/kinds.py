@@ -150,6 +150,7 @@ class Kind:
         stored_group: Group its objects are stored in, where that is not its own: the Events of
             `events.k8s.io` are those of the core group, seen differently. It has `convert` then.
         custom: Whether it comes from a CustomResourceDefinition: pruned, no strategic merge patch.
+        deprecation: What every caller who speaks this version is warned of; empty for nothing.
     """
 
     resource: Resource
@@ -166,6 +167,7 @@ class Kind:
     convert: Convert | None = None
     stored_group: str | None = None
     custom: bool = False
+    deprecation: str = ""
 
     @property
     def storage_key(self) -> StorageKey:

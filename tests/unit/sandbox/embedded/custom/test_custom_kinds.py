@@ -236,6 +236,26 @@ def test_stored_versions_grow_with_the_storage_version() -> None:
     assert new["status"]["storedVersions"] == ["v1", "v0"]
 
 
+@pytest.mark.parametrize(
+    ("v0", "told"),
+    [
+        pytest.param({}, "", id="not-deprecated"),
+        pytest.param(
+            {"deprecated": True}, "x.io/v0 Thing is deprecated; use x.io/v1 Thing", id="deprecated"
+        ),
+        pytest.param(
+            {"deprecated": True, "deprecationWarning": "go away"}, "go away", id="own-words"
+        ),
+    ],
+)
+def test_a_deprecated_version_says_which_one_to_use(v0: KubeObject, told: str) -> None:
+    """Callers see it as a warning with every answer."""
+    crd = definition()
+    crd["spec"]["versions"][1] |= {"served": True, **v0}
+    new, old = kinds_of(crd, caller=no_webhook)
+    assert (new.deprecation, old.deprecation) == ("", told)
+
+
 @pytest.mark.parametrize("crd", crds(), ids=lambda crd: crd["metadata"]["name"])
 def test_our_own_definitions_are_valid(crd: KubeObject) -> None:
     """The hub starts with them on every plane."""
