@@ -142,6 +142,17 @@ async def test_an_owner_deleted_in_the_foreground_waits(world: World) -> None:
     assert await world.find(SECRETS, "lingers", namespace="default") is not None
 
 
+async def test_an_owner_does_not_wait_for_who_has_left_it(world: World) -> None:
+    """A dependent that is given to somebody else blocks nobody any more."""
+    owner = await world.create(CONFIG_MAPS, "a", namespace="default")
+    await dependent(world, "d", owned_by(owner, blocks=True), finalizers=("example.com/x",))
+    await world.delete(CONFIG_MAPS, owner, "Foreground")
+    secret = await world.get(SECRETS, "d", namespace="default")
+    del secret["metadata"]["ownerReferences"]
+    await world.calls.update(SECRETS, secret)
+    assert await world.find(CONFIG_MAPS, "a", namespace="default") is None
+
+
 async def test_waiting_goes_down_the_line(world: World) -> None:
     """An owner waits for what its dependents own, too."""
     owner = await world.create(CONFIG_MAPS, "a", namespace="default")

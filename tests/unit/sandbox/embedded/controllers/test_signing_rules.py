@@ -85,6 +85,10 @@ def complaint(csr: KubeObject) -> str:
         pytest.param(request(conditions=()), id="pending"),
         pytest.param(request(conditions=({"type": "Denied", "status": "True"},)), id="denied"),
         pytest.param(
+            request(conditions=(APPROVED, {"type": "Denied", "status": "True"})),
+            id="approved-but-denied",
+        ),
+        pytest.param(
             request(conditions=(APPROVED, {"type": "Failed", "status": "True"})), id="failed"
         ),
         pytest.param(request(signer="example.com/x"), id="others-signer"),
