@@ -9,6 +9,14 @@ from towline_sandbox.embedded.verbs.query_options import as_boolean, as_integer,
 
 _LONGEST_MANAGER = 128
 _VALIDATIONS = ("", "Ignore", "Strict", "Warn")
+_GO_NAMES = {str: "string", bool: "bool", int: "number", float: "number", list: "array"}
+_OPTION_TYPES: dict[str, tuple[type, str]] = {
+    "dryRun": (list, "[]string"),
+    "gracePeriodSeconds": (int, "int64"),
+    "orphanDependents": (bool, "bool"),
+    "preconditions": (dict, "v1.Preconditions"),
+    "propagationPolicy": (str, "v1.DeletionPropagation"),
+}
 _POLICIES = ("Foreground", "Background", "Orphan")
 
 
@@ -54,6 +62,13 @@ def delete_options(call: Call, body: KubeObject) -> KubeObject:
             f'no kind "{kind}" is registered for version "{body.get("apiVersion", "")}" in scheme '
             '"pkg/runtime/scheme.go:111"'
         )
+    for field, (wanted, name) in _OPTION_TYPES.items():
+        value = body.get(field)
+        if value is not None and type(value) is not wanted:
+            raise bad_request(
+                f"json: cannot unmarshal {_GO_NAMES.get(type(value), 'object')} into Go struct "
+                f"field DeleteOptions.{field} of type {name}"
+            )
     options = dict(body) if body else _from_query(call)
     causes = []
     policy = options.get("propagationPolicy")

@@ -6,7 +6,7 @@ from dataclasses import dataclass, replace
 
 import orjson
 
-from towline_api.resources import KubeObject
+from towline_api.resources import KubeObject, Resource
 from towline_sandbox.embedded.model.calls import Call
 from towline_sandbox.embedded.model.failures import (
     ApiFailure,
@@ -15,9 +15,10 @@ from towline_sandbox.embedded.model.failures import (
     modified,
     not_found,
 )
+from towline_sandbox.embedded.model.kinds import Kind
 from towline_sandbox.embedded.patches import apply_patch, server_side_apply
 from towline_sandbox.embedded.patches.managed_fields import track_update
-from towline_sandbox.embedded.patches.media_types import APPLY
+from towline_sandbox.embedded.patches.media_types import APPLY, accepted, not_accepted
 from towline_sandbox.embedded.patches.reading import parse_apply
 from towline_sandbox.embedded.storage.store import AlreadyThere, ChangedMeanwhile, Store
 from towline_sandbox.embedded.verbs.incoming import check_place, read_body, read_patched
@@ -120,6 +121,8 @@ class Writer:
         """Change an object as a patch says; applying creates it if it is not there."""
         if media_type == APPLY:
             return await self._apply(call, patch)
+        if media_type not in accepted(call.kind):
+            raise not_accepted(call.kind)
         check_write_options(call)
 
         def change(old: KubeObject | None) -> KubeObject:
@@ -193,7 +196,7 @@ class Writer:
         await self._admission(call, obj, None)
         causes = broken_when_new(metadata, kind=kind) + list(kind.traits.check(call, obj, None))
         if causes:
-            raise invalid(kind.resource, name, causes)
+            raise invalid(_stored_resource(kind), name, causes)
         to_store = await as_stored(kind, in_order(obj, kind=kind))
         there = self._store.find(kind.storage_key, namespace=call.namespace, name=name)
         if there is not None:
@@ -225,7 +228,7 @@ class Writer:
         causes = broken_when_changed(metadata, old["metadata"], kind=kind)
         causes += kind.traits.check(call, new, old)
         if causes:
-            raise invalid(kind.resource, call.target, causes)
+            raise invalid(_stored_resource(kind), call.target, causes)
         if is_finished(new, old):
             if not call.dry_run:
                 self._store.delete(
@@ -241,6 +244,11 @@ class Writer:
         to_store = await as_stored(kind, new)
         replaced = self._store.replace(kind.storage_key, to_store, expected_revision=version)
         return Written((await as_served(kind, [replaced]))[0], created=False)
+
+
+def _stored_resource(kind: Kind) -> Resource:
+    # Rules are broken by what is stored: an Event of `events.k8s.io` is an Event of the core group.
+    return replace(kind.resource, group=kind.stored_as.group)
 
 
 def _tracked(call: Call, wanted: KubeObject, old: KubeObject | None) -> KubeObject:

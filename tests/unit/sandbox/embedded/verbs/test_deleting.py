@@ -88,6 +88,15 @@ async def test_options_that_make_no_sense_are_refused(api: SmallApi):
     assert caught.value.code == 422
 
 
+async def test_options_of_the_wrong_type_are_refused(api: SmallApi):
+    """A number in quotes is none, and nothing is deleted by mistake."""
+    await api.create(CONFIG_MAPS, "a")
+    with pytest.raises(ApiFailure, match="cannot unmarshal string into Go struct field") as caught:
+        await api.delete(CONFIG_MAPS, "a", gracePeriodSeconds="5")
+    assert caught.value.code == 400
+    await api.get(CONFIG_MAPS, "a")
+
+
 async def test_a_collection_is_deleted_as_selected(api: SmallApi):
     """And answered with what it was."""
     for name in "abc":

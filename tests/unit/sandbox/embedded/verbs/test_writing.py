@@ -307,3 +307,11 @@ async def test_a_write_begins_anew_when_another_comes_in_between():
     await api.create(CONFIG_MAPS, "a")
     written = await api.patch(CONFIG_MAPS, "a", {"data": {"mine": "1"}})
     assert written["data"] == {"mine": "1", "other": "1"}
+
+
+async def test_a_patch_in_a_form_that_nobody_reads_is_refused_before_all_else(api: SmallApi):
+    """Whether the object is there or not."""
+    call = api.call("patch", CONFIG_MAPS, "nowhere")
+    with pytest.raises(ApiFailure) as caught:
+        await api.api.patch(call, "application/apply-patch+cbor", b"")
+    assert caught.value.code == 415
