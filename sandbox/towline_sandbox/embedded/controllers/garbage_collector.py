@@ -109,7 +109,7 @@ class GarbageCollector:
                 place.name,
                 namespace=place.namespace,
                 uid=metadata["uid"],
-                propagation=decided.propagation,
+                propagation=decided.propagation.value,
             )
             log.debug("object without an owner deleted", extra={"object": _describe(place)})
         elif decided.references is not None:
