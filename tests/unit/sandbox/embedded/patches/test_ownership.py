@@ -236,3 +236,18 @@ def test_a_write_owns_what_it_reaches(
     live = {"metadata": {"managedFields": entries_of(updated(None, thing({"size": 1}), "o"))}}
     after = track_update(live, changed, kind=kind, manager="m", subresource=subresource, now=NOW)
     assert set(managers(after)["m"]) == owned_fields
+
+
+@pytest.mark.parametrize(
+    ("stored", "wanted", "order"),
+    [
+        ("abcd", "ca", "bcda"),
+        ("abcd", "db", "acdb"),
+        ("abc", "xcya", "bxcya"),
+        ("abc", "bx", "abcx"),
+    ],
+)
+def test_applied_items_keep_their_order(stored: str, wanted: str, order: str) -> None:
+    """Others stay before what followed them, as far as that goes; so a real server has it."""
+    live = updated(None, thing({"tags": list(stored)}), "one")
+    assert applied(live, thing({"tags": list(wanted)}), "two")["spec"]["tags"] == list(order)
