@@ -1,6 +1,7 @@
 """A control plane in memory, without a server in front of it."""
 
 import asyncio
+import copy
 from collections.abc import AsyncIterator
 from datetime import timedelta
 from functools import cache
@@ -72,9 +73,9 @@ class World:
     async def find(
         self, resource: Resource, name: str, *, namespace: str | None = None
     ) -> KubeObject | None:
-        """Return an object, once the controllers are done."""
+        """Return a copy of an object, once the controllers are done."""
         await self.settle()
-        return await self.calls.find(resource, name, namespace=namespace)
+        return copy.deepcopy(await self.calls.find(resource, name, namespace=namespace))
 
     async def get(
         self, resource: Resource, name: str, *, namespace: str | None = None
