@@ -75,6 +75,11 @@ class CompiledPolicy:
             self._variables.append((variable["name"], program))
             types = with_variable(types, variable["name"], program.type)
         self._rules = tuple(_rules(spec, types))
+        programs = [*self._conditions, *(program for _, program in self._variables)]
+        for rule in self._rules:
+            programs += [rule.program, *([rule.message_program] if rule.message_program else [])]
+        self.names = frozenset(name for program in programs for name in program.names)
+        """Which variables its expressions name."""
 
     def findings(self, values: Values) -> Iterator[Finding]:
         """Return what the policy finds wrong with a call that matches its constraints."""

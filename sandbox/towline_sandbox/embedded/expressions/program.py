@@ -21,6 +21,13 @@ _EVERYTHING_THAT_MAY_FOLLOW = (
     "STRING, BYTES, IDENTIFIER}"
 )
 _TOO_DEEP = Problem(1, 1, "the embedded control plane does not evaluate expressions this deep")
+_STEPS = frozenset(
+    {
+        *("expr", "conditionalor", "conditionaland", "relation", "addition", "multiplication"),
+        *("unary", "member"),
+    }
+)
+"""Rules of the grammar that stand for nothing when they have one part."""
 _BASE_FUNCTIONS: dict[str, Any] = {**FUNCTIONS, **OPERATORS}
 
 
@@ -122,7 +129,25 @@ def _parsed(expression: str) -> Any:
     except LarkError as error:
         problem = Problem(1, 1, f"Syntax error: {error}")
         raise BadExpression(_told(expression, [problem])) from None
-    return _without_three_part_maps(tree)
+    return _without_three_part_maps(_without_mere_steps(tree))
+
+
+def _without_mere_steps(tree: Any) -> Any:
+    """Leave out nodes that only lead to the next: most of a tree, most of the time it takes."""
+
+    def reached(node: Any) -> Any:
+        while (
+            isinstance(node, Tree)
+            and node.data in _STEPS
+            and len(node.children) == 1
+            and isinstance(node.children[0], Tree)
+        ):
+            node = node.children[0]
+        return node
+
+    for each in tree.iter_subtrees():
+        each.children = [reached(child) for child in each.children]
+    return reached(tree)
 
 
 def _without_three_part_maps(tree: Any) -> Any:
