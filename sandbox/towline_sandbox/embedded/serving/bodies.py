@@ -77,9 +77,7 @@ def parse_object(
     if found is None:
         found = {}
     if not isinstance(found, dict):
-        what = {list: "array", str: "string", bool: "bool"}.get(type(found), "number")
-        why = f"json: cannot unmarshal {what} into Go value of type {_TYPE_STRUCT}"
-        raise _unrecognized(name, f"couldn't get version/kind; json parse error: {why}", body)
+        raise _unrecognized(name, _no_object(found), body)
     if media_type == JSON and field_validation is not FieldValidation.IGNORE:
         _tell_duplicates(body, field_validation, warnings, kind=kind, found=found)
     return found
@@ -100,7 +98,7 @@ def parse_options(body: bytes, *, media_type: str) -> KubeObject:
     if found is None:
         return {}
     if not isinstance(found, dict):
-        raise bad_request("couldn't get version/kind; json parse error: not an object")
+        raise bad_request(_no_object(found))
     kind, version = found.get("kind", ""), found.get("apiVersion", "")
     if kind and kind != "DeleteOptions":
         raise bad_request(
@@ -158,6 +156,14 @@ def _json_problem(body: bytes) -> str:
             place = "after array element" if in_array else "after object key:value pair"
         return f"invalid character '{found}' {place}"
     return "unexpected end of JSON input"
+
+
+def _no_object(found: object) -> str:
+    what = {list: "array", str: "string", bool: "bool"}.get(type(found), "number")
+    return (
+        "couldn't get version/kind; json parse error: json: cannot unmarshal "
+        f"{what} into Go value of type {_TYPE_STRUCT}"
+    )
 
 
 def _unrecognized(kind: str, why: str, body: bytes) -> ApiFailure:

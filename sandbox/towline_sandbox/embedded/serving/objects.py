@@ -38,6 +38,7 @@ from towline_sandbox.embedded.serving.request_info import RequestInfo
 from towline_sandbox.embedded.serving.watch_lines import watch_lines
 from towline_sandbox.embedded.storage.store import Store
 from towline_sandbox.embedded.verbs.resource_api import ResourceApi
+from towline_sandbox.embedded.views.api_groups import is_built_in
 
 log = logging.getLogger(__name__)
 
@@ -85,7 +86,7 @@ class ObjectPaths:
         """
         kind = self._catalog.find(info.group_version, info.resource)
         if kind is None:
-            return self._nobody_serves(info)
+            return _nobody_serves(info)
         verb = _verb_for(kind, info)
         field_validation = _field_validation(request.query)
         call = Call(
@@ -115,14 +116,6 @@ class ObjectPaths:
         status, body = await self._carry_out(call, request)
         shown = shaped(body, form=form, kind=kind, now=call.now)
         return Answer(status, form.encode(shown), form.media_type)
-
-    def _nobody_serves(self, info: RequestInfo) -> Answer:
-        served = any(
-            kind.group_version == info.group_version and not kind.custom for kind in self._catalog
-        )
-        if served:
-            raise path_not_found()
-        return not_found_page()
 
     async def _watch(self, call: Call, form: Form) -> AsyncGenerator[bytes, None]:
         events = await self._api.watch(call)
@@ -187,6 +180,12 @@ def method_not_served() -> ApiFailure:
         "the server does not allow this method on the requested resource",
         details={},
     )
+
+
+def _nobody_serves(info: RequestInfo) -> Answer:
+    if is_built_in(info.group):
+        raise path_not_found()
+    return not_found_page()
 
 
 def _verb_for(kind: Kind, info: RequestInfo) -> str:

@@ -23,6 +23,15 @@ def is_running(pid: int) -> bool:
     return True
 
 
+def read_private(path: str) -> str:
+    assert Path(path).stat().st_mode & 0o777 == 0o600
+    return Path(path).read_text()
+
+
+def is_file(path: str) -> bool:
+    return Path(path).exists()
+
+
 async def test_it_is_a_plane_like_the_others() -> None:
     """Whoever holds it does not notice that another process serves."""
     async with PlaneProcess("apart") as plane:
@@ -76,14 +85,13 @@ async def test_sandbox_up_runs_until_told_to_end(number: signal.Signals) -> None
     try:
         told = json.loads(await command.stdout.readline())
         assert told["name"] == "shown"
-        admin = Path(told["kubeconfigs"]["admin"])
-        assert admin.stat().st_mode & 0o777 == 0o600
-        async with raw_api(admin.read_text()) as api:
+        kubeconfig = read_private(told["kubeconfigs"]["admin"])
+        assert told["server"] in kubeconfig
+        async with raw_api(kubeconfig) as api:
             assert (await api.call("GET", "/readyz")).text == "ok"
-            assert told["server"] in admin.read_text()
         command.send_signal(number)
         assert await command.wait() == 0
-        assert not admin.parent.exists()
+        assert not is_file(told["kubeconfigs"]["admin"])
     finally:
         if command.returncode is None:
             command.kill()
