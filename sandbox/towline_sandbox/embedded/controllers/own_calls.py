@@ -45,7 +45,7 @@ class OwnCalls:
     async def find(
         self, resource: Resource, name: str, *, namespace: str | None = None
     ) -> KubeObject | None:
-        """Return an object in this version; None if it is not there."""
+        """Return an object in this version, not to be changed; None if it is not there."""
         try:
             return await self._api.get(self._call("get", resource, name, namespace))
         except ApiFailure as failure:
