@@ -123,6 +123,11 @@ class Api:
         """Read an object or a list."""
         return await self.call("GET", path, headers={"Accept": accept}, query=query)
 
+    async def version(self, path: str) -> str:
+        """Return the resourceVersion of a collection as it is now, to watch it from."""
+        version: str = (await self.get(path)).ok()["metadata"]["resourceVersion"]
+        return version
+
     async def post(self, path: str, body: KubeObject, **query: object) -> Answer:
         """Create an object, or have a review answered."""
         return await self.call("POST", path, body, query=query)

@@ -3,8 +3,7 @@
 import pytest
 
 from conformance.api import Answer, Api, PatchType
-from conformance.objects import CONFIG_MAPS, config_map, deployment, details
-from conformance.test_updating import DEPLOYMENTS
+from conformance.objects import CONFIG_MAPS, DEPLOYMENTS, config_map, deployment, details
 from towline_api.resources import LEASES, KubeObject
 
 
@@ -257,6 +256,15 @@ async def test_apply_is_written_in_yaml(api: Api, path: str) -> None:
         fieldManager="m",
     )
     assert answer.ok(201)["data"] == {"k": "v"}
+
+
+async def test_what_is_no_yaml_is_refused(api: Api, path: str) -> None:
+    """With what the parser says, whichever it is."""
+    answer = await api.patch(path, b"{a: [", kind=PatchType.APPLY, fieldManager="m")
+    assert (answer.status, answer.body["reason"]) == (400, "BadRequest")
+    assert answer.body["message"].startswith(
+        "error decoding patch: error converting YAML to JSON: yaml: "
+    )
 
 
 async def test_ownership_can_be_given_up(api: Api, path: str) -> None:

@@ -14,44 +14,15 @@ from conformance.objects import (
     rule,
     user_subject,
 )
+from conformance.rights import grant, grant_everywhere, until_allowed
 from support.waiting import until
 from towline_api.resources import (
-    CLUSTER_ROLE_BINDINGS,
     CLUSTER_ROLES,
     LEASES,
     ROLE_BINDINGS,
-    ROLES,
     SERVICE_ACCOUNTS,
     KubeObject,
 )
-
-
-async def grant(api: Api, name: str, *rules: KubeObject, namespace: str, to: KubeObject) -> None:
-    """Give somebody these rights in a namespace."""
-    (await api.post(ROLES.path(namespace=namespace), role("Role", name, *rules))).ok(201)
-    bound = binding("RoleBinding", name, role_kind="Role", role_name=name, subjects=[to])
-    (await api.post(ROLE_BINDINGS.path(namespace=namespace), bound)).ok(201)
-
-
-async def grant_everywhere(api: Api, name: str, *rules: KubeObject, to: KubeObject) -> None:
-    """Give somebody these rights in the whole cluster."""
-    (await api.post(CLUSTER_ROLES.path(), role("ClusterRole", name, *rules))).ok(201)
-    bound = binding(
-        "ClusterRoleBinding", name, role_kind="ClusterRole", role_name=name, subjects=[to]
-    )
-    (await api.post(CLUSTER_ROLE_BINDINGS.path(), bound)).ok(201)
-
-
-async def until_allowed(api: Api, path: str) -> Answer:
-    """Read until the server has taken notice of a new binding, which may take it a moment."""
-    answers: list[Answer] = []
-
-    async def allowed() -> bool:
-        answers.append(await api.get(path))
-        return answers[-1].status != 403
-
-    await until(allowed, what=lambda: answers[-1].text)
-    return answers[-1]
 
 
 def forbidden_text(user: str, verb: str, resource: str, group: str, scope: str) -> str:
@@ -285,57 +256,3 @@ async def test_a_service_account_is_granted_what_is_bound_to_it(
     (await account.get(CONFIG_MAPS.path(namespace="default"))).assert_refused(
         403, "Forbidden", f"configmaps is forbidden: {sentence}", {"kind": "configmaps"}
     )
-
-
-async def test_masters_may_do_everything(callers: Callers, name: str) -> None:
-    """Whatever the roles say; that is how a plane is brought up."""
-    master = await callers.user(name, groups=("system:masters",))
-    assert (await master.get("/apis/apps/v1/deployments")).status == 200
-    assert (await master.get("/nothing")).status == 404
-
-
-@pytest.mark.parametrize(
-    ("role_name", "verbs"),
-    [
-        pytest.param("view", {"get", "list", "watch"}, id="view"),
-        pytest.param(
-            "edit",
-            {"get", "list", "watch", "create", "update", "patch", "delete", "deletecollection"},
-            id="edit",
-        ),
-    ],
-)
-async def test_default_roles_are_there(api: Api, role_name: str, verbs: set[str]) -> None:
-    """People bind them without looking."""
-    found = (await api.get(CLUSTER_ROLES.path(name=role_name))).ok()
-    granted = {
-        verb
-        for item in found["rules"]
-        if "" in item.get("apiGroups", ()) and "configmaps" in item["resources"]
-        for verb in item["verbs"]
-    }
-    assert granted == verbs
-    assert found["metadata"]["labels"]["kubernetes.io/bootstrapping"] == "rbac-defaults"
-    assert not any("secrets" in item["resources"] for item in found["rules"]) or role_name != "view"
-
-
-async def test_cluster_admin_is_bound_to_masters(api: Api) -> None:
-    """The role that may do everything, and its binding, are as on any cluster."""
-    found = (await api.get(CLUSTER_ROLES.path(name="cluster-admin"))).ok()
-    assert found["rules"] == [
-        {"verbs": ["*"], "apiGroups": ["*"], "resources": ["*"]},
-        {"verbs": ["*"], "nonResourceURLs": ["*"]},
-    ]
-    bound = (await api.get(CLUSTER_ROLE_BINDINGS.path(name="cluster-admin"))).ok()
-    assert bound["roleRef"] == {
-        "apiGroup": "rbac.authorization.k8s.io",
-        "kind": "ClusterRole",
-        "name": "cluster-admin",
-    }
-    assert bound["subjects"] == [
-        {
-            "kind": "Group",
-            "apiGroup": "rbac.authorization.k8s.io",
-            "name": "system:masters",
-        }
-    ]

@@ -4,7 +4,6 @@ import pytest
 
 from conformance.api import Api
 from conformance.objects import CONFIG_MAPS, config_map, details
-from conformance.test_watching import version_of
 from conformance.watching import told
 
 
@@ -33,7 +32,7 @@ async def test_a_dry_creation_finds_what_is_there(api: Api, path: str) -> None:
 async def test_dry_changes_are_not_stored(api: Api, path: str) -> None:
     """Update, patch, apply and delete alike; a watch is told of none."""
     made = (await api.post(path, config_map("a", {"k": "v"}))).ok(201)
-    start = await version_of(api, path)
+    start = await api.version(path)
     changed = {**made, "data": {"k": "w"}}
     for answer in (
         await api.put(f"{path}/a", changed, dryRun="All"),

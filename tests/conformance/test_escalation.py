@@ -3,7 +3,7 @@
 from conformance.api import Api
 from conformance.callers import Callers
 from conformance.objects import RBAC_GROUP, binding, details, role, rule, user_subject
-from conformance.test_authorization import grant
+from conformance.rights import grant
 from support.waiting import until
 from towline_api.resources import ROLE_BINDINGS, ROLES
 

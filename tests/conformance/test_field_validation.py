@@ -3,8 +3,7 @@
 import pytest
 
 from conformance.api import Api
-from conformance.objects import CONFIG_MAPS, config_map, deployment
-from conformance.test_updating import DEPLOYMENTS
+from conformance.objects import CONFIG_MAPS, DEPLOYMENTS, config_map, deployment
 
 
 @pytest.fixture

@@ -16,7 +16,7 @@ from conformance.requests import (
     path_of,
     request_object,
 )
-from conformance.test_authorization import grant_everywhere
+from conformance.rights import grant_everywhere
 from support.waiting import until
 from towline_api.resources import CERTIFICATE_SIGNING_REQUESTS, KubeObject
 

@@ -4,8 +4,7 @@ import pytest
 
 from conformance.api import Api, PatchType
 from conformance.crds import widget, widgets
-from conformance.objects import deployment
-from conformance.test_updating import DEPLOYMENTS
+from conformance.objects import DEPLOYMENTS, deployment
 from towline_api.resources import KubeObject
 
 STRATEGIC = PatchType.STRATEGIC

@@ -4,8 +4,7 @@ import pytest
 
 from conformance.api import Api
 from conformance.crds import install, version, widget, widget_crd, widgets
-from conformance.objects import CONFIG_MAPS, config_map, deployment
-from conformance.test_updating import DEPLOYMENTS
+from conformance.objects import CONFIG_MAPS, DEPLOYMENTS, config_map, deployment
 from towline_api.resources import (
     CERTIFICATE_SIGNING_REQUESTS,
     LEASES,

@@ -3,10 +3,9 @@
 import pytest
 
 from conformance.api import Api
-from conformance.objects import CONFIG_MAPS, config_map, deployment, details
+from conformance.objects import CONFIG_MAPS, DEPLOYMENTS, config_map, deployment, details
 from towline_api.resources import LEASES, NAMESPACES, SECRETS, KubeObject, Resource
 
-DEPLOYMENTS = Resource("apps", "v1", "deployments", "Deployment", namespaced=True)
 SERVICES = Resource("", "v1", "services", "Service", namespaced=True)
 MODIFIED = (
     "the object has been modified; please apply your changes to the latest version and try again"

@@ -18,12 +18,6 @@ async def leases(api: Api, namespace: str) -> str:
     return LEASES.path(namespace=namespace)
 
 
-async def version_of(api: Api, path: str) -> str:
-    """Return the resourceVersion of a list."""
-    version: str = (await api.get(path)).ok()["metadata"]["resourceVersion"]
-    return version
-
-
 async def create(api: Api, path: str, name: str, **metadata: object) -> KubeObject:
     """Create a Lease."""
     return (await api.post(path, {"metadata": {"name": name, **metadata}})).ok(201)
@@ -36,7 +30,7 @@ async def touch(api: Api, path: str, name: str, holder: str) -> KubeObject:
 
 async def test_every_change_is_told_in_order(api: Api, leases: str) -> None:
     """Each event holds the object as it was after the change, the last one before its end."""
-    start = await version_of(api, leases)
+    start = await api.version(leases)
     async with api.watch(leases, resourceVersion=start) as watch:
         assert (watch.status, watch.content_type) == (200, "application/json")
         made = await create(api, leases, "a")
@@ -69,7 +63,7 @@ async def test_a_watch_resumes_where_it_was(api: Api, leases: str) -> None:
 
 async def test_two_watches_see_the_same(api: Api, leases: str) -> None:
     """Whoever comes from the same version is told the same story."""
-    start = await version_of(api, leases)
+    start = await api.version(leases)
     for name in ("a", "b"):
         await create(api, leases, name)
         await touch(api, leases, name, "me")
@@ -101,7 +95,7 @@ async def test_a_watch_from_nowhere_begins_with_what_is_there(
 
 async def test_a_watch_of_one_object(api: Api, leases: str) -> None:
     """By a field selector; the others are not told."""
-    start = await version_of(api, leases)
+    start = await api.version(leases)
     query = {"fieldSelector": "metadata.name=b", "resourceVersion": start}
     async with api.watch(leases, **query) as watch:
         for name in ("a", "b"):
@@ -113,7 +107,7 @@ async def test_a_watch_of_one_object(api: Api, leases: str) -> None:
 
 async def test_labels_bring_objects_into_sight_and_out(api: Api, leases: str) -> None:
     """Whoever watches a selection is told that an object left it as if it were deleted."""
-    start = await version_of(api, leases)
+    start = await api.version(leases)
     path = f"{leases}/a"
     async with api.watch(leases, resourceVersion=start, labelSelector="l=1") as watch:
         await create(api, leases, "a")
@@ -137,7 +131,7 @@ async def test_labels_bring_objects_into_sight_and_out(api: Api, leases: str) ->
 
 async def test_a_namespace_is_watched_alone(api: Api, leases: str) -> None:
     """What happens next door is not told."""
-    start = await version_of(api, leases)
+    start = await api.version(leases)
     other = LEASES.path(namespace="default")
     async with api.watch(leases, resourceVersion=start) as watch:
         elsewhere = await create(api, other, f"x-{leases.split('/')[-2]}")
@@ -150,7 +144,7 @@ async def test_a_namespace_is_watched_alone(api: Api, leases: str) -> None:
 async def test_all_namespaces_are_watched_at_once(api: Api, leases: str, namespace: str) -> None:
     """One watch of the cluster tells of every namespace."""
     path = LEASES.path()
-    start = await version_of(api, path)
+    start = await api.version(path)
     async with api.watch(path, resourceVersion=start) as watch:
         await create(api, leases, "a")
         while True:  # others may be at work in their namespaces
@@ -162,7 +156,7 @@ async def test_all_namespaces_are_watched_at_once(api: Api, leases: str, namespa
 
 async def test_a_watch_ends_when_it_is_told_to(api: Api, leases: str) -> None:
     """`timeoutSeconds`: the server ends it without a word."""
-    start = await version_of(api, leases)
+    start = await api.version(leases)
     await create(api, leases, "a")
     async with api.watch(leases, resourceVersion=start, timeoutSeconds=1) as watch:
         assert told(await watch.rest()) == [("ADDED", "a")]
@@ -170,7 +164,7 @@ async def test_a_watch_ends_when_it_is_told_to(api: Api, leases: str) -> None:
 
 async def test_bookmarks_tell_how_far_a_watch_has_come(api: Api, plane: Plane, leases: str) -> None:
     """So that it can go on from there although nothing happened to what it selects."""
-    start = await version_of(api, leases)
+    start = await api.version(leases)
     made = await create(api, leases, "a")
 
     async def first_bookmark(seconds: int) -> list[KubeObject]:
@@ -199,7 +193,7 @@ async def test_bookmarks_tell_how_far_a_watch_has_come(api: Api, plane: Plane, l
 
 async def test_a_deletion_through_a_finalizer_is_told_in_two(api: Api, leases: str) -> None:
     """First it is marked, then it is gone."""
-    start = await version_of(api, leases)
+    start = await api.version(leases)
     path = f"{leases}/a"
     async with api.watch(leases, resourceVersion=start) as watch:
         await create(api, leases, "a", finalizers=["example.com/f"])
@@ -214,7 +208,7 @@ async def test_a_deletion_through_a_finalizer_is_told_in_two(api: Api, leases: s
 async def test_metadata_alone_can_be_watched(api: Api, namespace: str) -> None:
     """The garbage collector does nothing else."""
     path = CONFIG_MAPS.path(namespace=namespace)
-    start = await version_of(api, path)
+    start = await api.version(path)
     (await api.post(path, config_map("a", {"k": "v"}))).ok(201)
     accept = "application/json;as=PartialObjectMetadata;g=meta.k8s.io;v=v1"
     query = {"resourceVersion": start, "fieldSelector": "metadata.name=a"}
