@@ -8,7 +8,7 @@ from towline_sandbox.embedded.model.failures import ApiFailure
 from towline_sandbox.embedded.model.kinds import Kind
 from towline_sandbox.embedded.patches.comparison import Form, form_of
 from towline_sandbox.embedded.patches.field_sets import field_step, path_words
-from towline_sandbox.embedded.patches.go_words import literal, plain, type_name
+from towline_sandbox.embedded.patches.go_words import kind_words, literal, plain, type_name
 from towline_sandbox.embedded.patches.shapes import ListShape, MapShape, NoStep, Shape, shape_of
 
 
@@ -43,7 +43,7 @@ def check_applied(applied: KubeObject, *, kind: Kind) -> None:
     metadata = applied.get("metadata") or {}
     which = (
         f"{metadata.get('namespace') or ''}/{metadata.get('name') or ''}; "
-        f"{kind.resource.api_version}, Kind={kind.resource.kind}"
+        f"{kind_words(kind.resource.api_version, kind.resource.kind)}"
     )
     raise ApiFailure(500, "", f"failed to create typed patch object ({which}): {told}")
 

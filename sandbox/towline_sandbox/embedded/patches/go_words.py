@@ -73,3 +73,9 @@ def literal(value: Any) -> str:
             return f"[]interface {{}}{{{', '.join(map(literal, value))}}}"
         case _:
             return plain(value)
+
+
+def kind_words(api_version: str, kind: str) -> str:
+    """Return a kind with its group, which in the core group is empty: `/v1, Kind=Pod`."""
+    group, _, version = api_version.rpartition("/")
+    return f"{group}/{version}, Kind={kind}"

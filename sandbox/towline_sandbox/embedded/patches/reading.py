@@ -58,13 +58,20 @@ def _parse_yaml(patch: bytes) -> object:
     try:
         return yaml.load(patch, Loader=PlainLoader)  # noqa: S506  # a SafeLoader underneath
     except yaml.YAMLError as error:
-        raise bad_request(f"error encoding patch: yaml: {_yaml_words(error)}") from None
+        # What begins like JSON Kubernetes takes for that, and notices only when it decodes it.
+        like_json = patch.lstrip().startswith(b"{")
+        step = "decoding patch: error converting YAML to JSON" if like_json else "encoding patch"
+        raise bad_request(f"error {step}: yaml: {_yaml_words(error)}") from None
 
 
 def _yaml_words(error: yaml.YAMLError) -> str:
     words = str(getattr(error, "problem", None) or error).replace("here", "in this context")
+    if words.startswith("expected the node content"):
+        words = "did not find expected node content"
     mark = getattr(error, "problem_mark", None)
-    return f"line {mark.line + 1}: {words}" if mark is not None and mark.line else words
+    if mark is None or not (mark.line or isinstance(error, yaml.parser.ParserError)):
+        return words
+    return f"line {mark.line + 1}: {words}"
 
 
 class PlainLoader(yaml.SafeLoader):

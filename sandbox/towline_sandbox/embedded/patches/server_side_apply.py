@@ -22,6 +22,7 @@ from towline_sandbox.embedded.patches.field_sets import (
     intersection,
     union,
 )
+from towline_sandbox.embedded.patches.go_words import kind_words
 from towline_sandbox.embedded.patches.managed_fields import (
     taken_from,
     tracked_changes,
@@ -113,7 +114,7 @@ def apply(
 def _check(applied: KubeObject, kind: Kind) -> None:
     version, name = applied.get("apiVersion") or "", applied.get("kind") or ""
     if (version, name) != (kind.resource.api_version, kind.resource.kind):
-        raise bad_request(f"invalid object type: {version or '/'}, Kind={name}")
+        raise bad_request(f"invalid object type: {kind_words(version, name)}")
     if entries_of(applied) is not None:
         raise bad_request("metadata.managedFields must be nil")
 
