@@ -105,8 +105,8 @@ class Asking:
             "cells": comparable(table.ok()["rows"][0]["cells"], own=self._own),
         }
 
-    async def refuse(self, exchange: KubeObject) -> KubeObject:
-        """Send a request that is refused; return the refusal."""
+    async def send(self, exchange: KubeObject) -> KubeObject:
+        """Send one request; return the answer, whatever it is."""
         body = exchange.get("body")
         answer: Answer = await self._api.call(
             exchange.get("method", "POST"),
@@ -116,6 +116,10 @@ class Asking:
             query=exchange.get("query"),
         )
         return {"status": answer.status, "answer": comparable(answer.body, own=self._own)}
+
+    async def tell(self, story: KubeObject) -> KubeObject:
+        """Send several requests, one after the other; return all answers."""
+        return {"answers": [await self.send(step) for step in story["steps"]]}
 
     def _filled(self, template: Any) -> Any:
         match template:
@@ -142,6 +146,9 @@ async def prepare(api: Api) -> Asking:
     return Asking(api, namespace=namespace, name=name)
 
 
+_ASK = {"created.json": Asking.create, "refused.json": Asking.send, "stories.json": Asking.tell}
+
+
 async def _record() -> None:
     async with open_plane(Flavor.KUBE, "recording") as plane, AsyncExitStack() as stack:
         api = await Callers(plane, stack).admin()
@@ -149,8 +156,7 @@ async def _record() -> None:
             exchanges = load(file.name)
             for exchange in exchanges:
                 asking = await prepare(api)
-                ask = asking.create if "object" in exchange else asking.refuse
-                exchange.update(await ask(exchange))
+                exchange.update(await _ASK[file.name](asking, exchange))
             lines = ",\n".join(json.dumps(item, ensure_ascii=False) for item in exchanges)
             file.write_text(f"[\n{lines}\n]\n", encoding="utf-8")
 

@@ -22,6 +22,14 @@ async def test_an_object_comes_back_as_from_the_real_server(api: Api, exchange: 
 @pytest.mark.parametrize("exchange", _cases("refused.json"))
 async def test_a_request_is_refused_as_by_the_real_server(api: Api, exchange: KubeObject) -> None:
     """Code, reason, message and details."""
-    found = await (await prepare(api)).refuse(exchange)
+    found = await (await prepare(api)).send(exchange)
     expected = {"status": exchange["status"], "answer": exchange["answer"]}
+    assert found == expected, "\n".join(differences(expected, found))
+
+
+@pytest.mark.parametrize("story", _cases("stories.json"))
+async def test_a_story_goes_as_on_the_real_server(api: Api, story: KubeObject) -> None:
+    """Several writes of one object, by several managers: every answer in full."""
+    found = await (await prepare(api)).tell(story)
+    expected = {"answers": story["answers"]}
     assert found == expected, "\n".join(differences(expected, found))
