@@ -10,8 +10,9 @@ from contextlib import suppress
 from datetime import timedelta
 from typing import Any, TypeVar
 
+from cryptography.hazmat.primitives.asymmetric import ec
+
 from towline_api.resources import SECRETS, KubeObject
-from towline_certs.keys import generate_key
 from towline_sandbox.embedded.clocks import Clock
 from towline_sandbox.embedded.faults import Calls, Faults
 from towline_sandbox.embedded.serving.front import Front
@@ -59,7 +60,7 @@ class PlaneThread:
         self._ended: Future[None] = Future()
         # A daemon: a program that forgets its plane is not to hang at its end.
         self._thread = threading.Thread(target=self._live, name=f"plane-{name}", daemon=True)
-        account_key = generate_key()
+        account_key = ec.generate_private_key(ec.SECP256R1())
         self.server = Server(
             Identity(pki.client_authority, pki.serving_ca_pem, account_key),
             address=f"{_HOST}:{self.port}",
@@ -100,15 +101,16 @@ class PlaneThread:
     def objects(self) -> list[KubeObject]:
         """Return everything that is stored."""
         store = self.server.store
-        return self._call(lambda: [obj for key in store.keys() for obj in store.objects(key)])
+        keys = store.keys
+        return self._call(lambda: [obj for key in keys() for obj in store.objects(key)])
 
     def stop_serving(self) -> None:
         """Close the port and all connections."""
-        self._submit(self._front.stop()).result()
+        self._await(self._front.stop())
 
     def serve_again(self) -> None:
         """Listen again, on the same port."""
-        self._submit(self._front.start(_bound(self.port))).result()
+        self._await(self._front.start(_bound(self.port)))
 
     def compact(self) -> None:
         """Forget all history."""
@@ -129,6 +131,12 @@ class PlaneThread:
 
     def _submit(self, work: Coroutine[Any, Any, _T]) -> "Future[_T]":
         return asyncio.run_coroutine_threadsafe(work, self._loop)
+
+    def _await(self, work: Coroutine[Any, Any, _T]) -> _T:
+        if threading.current_thread() is self._thread:
+            work.close()
+            raise RuntimeError("a callback of the plane's own thread cannot wait for that thread")
+        return self._submit(work).result()
 
     def _call(self, function: Callable[[], _T]) -> _T:
         if threading.current_thread() is self._thread:

@@ -8,8 +8,10 @@ from cryptography.hazmat.primitives.serialization import Encoding, PublicFormat
 
 from towline_sandbox.embedded.access.account_tokens import ISSUER
 from towline_sandbox.embedded.serving.answers import Answer, HttpRequest, not_found_page
+from towline_sandbox.embedded.serving.call_log import CallLog
 from towline_sandbox.embedded.serving.forms import as_json
 from towline_sandbox.embedded.serving.health import health, version
+from towline_sandbox.embedded.serving.metrics import metrics
 from towline_sandbox.embedded.serving.objects import method_not_served
 from towline_sandbox.embedded.serving.request_info import RequestInfo
 from towline_sandbox.embedded.views.discovery import Discovery
@@ -26,6 +28,7 @@ class OtherPaths:
     Args:
         discovery: Knows what is served.
         open_api: Knows what it looks like.
+        calls: What was called so far.
         address: Host and port of the server.
         account_key: Verifies the tokens of service accounts.
     """
@@ -35,11 +38,13 @@ class OtherPaths:
         discovery: Discovery,
         open_api: OpenApi,
         *,
+        calls: CallLog,
         address: str,
         account_key: ec.EllipticCurvePublicKey,
     ) -> None:
         self._discovery = discovery
         self._open_api = open_api
+        self._calls = calls
         self._address = address
         self._account_key = account_key
 
@@ -64,6 +69,8 @@ class OtherPaths:
         match path:
             case "/version":
                 return version()
+            case "/metrics":
+                return metrics(self._calls)
             case "/.well-known/openid-configuration":
                 return Answer(200, as_json(self._token_issuer()), headers=_CACHED)
             case "/openid/v1/jwks":

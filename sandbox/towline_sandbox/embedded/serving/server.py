@@ -141,6 +141,7 @@ class Server:
                     definitions=built_in.definitions(),
                     version=KUBERNETES_VERSION,
                 ),
+                calls=self.calls,
                 address=address,
                 account_key=identity.account_key.public_key(),
             ),

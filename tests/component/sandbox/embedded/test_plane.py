@@ -174,3 +174,11 @@ async def test_a_watcher_that_hangs_up_is_forgotten(plane: EmbeddedPlane) -> Non
     async with asyncio.timeout(5):
         while sum(map(len, store._subscriptions.values())) != before:  # noqa: ASYNC110
             await asyncio.sleep(0.01)
+
+
+async def test_metrics_count_calls(api: RawApi) -> None:
+    """A person who may read them sees how a controller behaves."""
+    await api.call("GET", f"{PATH}/nowhere")
+    text = (await api.call("GET", "/metrics")).text
+    line = 'apiserver_request_total{verb="get",resource="configmaps",subresource="",code="404"} 1'
+    assert line in text.splitlines()
