@@ -148,7 +148,7 @@ async def joined_pair(
         )
         hub = await stack.enter_async_context(admin_client(hub_plane))
         spoke = await stack.enter_async_context(admin_client(spoke_plane))
-        await _until_condition(
+        await until_condition(
             hub, MANAGED_CLUSTERS, CLUSTER, namespace=None, condition=condition_types.JOINED
         )
         yield JoinedPair(
@@ -220,9 +220,15 @@ async def enabled_addon(
         yield EnabledAddon(agent.name, pair, namespace, settings)
 
 
-async def _until_condition(
+async def until_condition(
     client: Client, resource: Resource, name: str, *, namespace: str | None, condition: str
 ) -> None:
+    """Wait until an object has this condition.
+
+    Raises:
+        NotSeenError: It has not; says what the object is like.
+    """
+
     async def met() -> KubeObject | None:
         try:
             found = await client.find(resource, name, namespace=namespace)
