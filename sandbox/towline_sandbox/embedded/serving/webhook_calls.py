@@ -32,9 +32,11 @@ class WebhookCalls:
             raise WebhookUnreachable(
                 "the embedded control plane has no network of services; give the webhook a url"
             )
+        # As Kubernetes asks: the webhook is told how long the server waits.
+        asked = f"{url}{'&' if '?' in url else '?'}timeout={_LIMIT_SECONDS:.0f}s"
         try:
             session = self._session(config.get("caBundle") or "")
-            async with session.post(url, json=review) as response:
+            async with session.post(asked, json=review) as response:
                 if response.status >= 300:
                     raise WebhookUnreachable(
                         f"an error on the server ({(await response.text())[:1024]!r}) has "
@@ -42,9 +44,9 @@ class WebhookCalls:
                     )
                 answer = await response.json(content_type=None)
         except (aiohttp.ClientError, TimeoutError, ValueError, ssl.SSLError) as error:
-            raise WebhookUnreachable(f'Post "{url}": {error}') from error
+            raise WebhookUnreachable(f'Post "{asked}": {_in_go_words(error)}') from error
         if not isinstance(answer, dict):
-            raise WebhookUnreachable(f'Post "{url}": the answer is no object')
+            raise WebhookUnreachable(f'Post "{asked}": the answer is no object')
         return answer
 
     async def close(self) -> None:
@@ -65,3 +67,15 @@ class WebhookCalls:
             )
             self._sessions[ca_bundle] = session
         return session
+
+
+def _in_go_words(error: Exception) -> str:
+    match error:
+        case TimeoutError():
+            return "context deadline exceeded"
+        case aiohttp.ClientConnectorError(os_error=ConnectionRefusedError()):
+            return f"dial tcp {error.host}:{error.port}: connect: connection refused"
+        case aiohttp.ClientConnectorCertificateError():
+            return f"tls: failed to verify certificate: x509: {error.certificate_error}"
+        case _:
+            return str(error)
