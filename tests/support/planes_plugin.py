@@ -20,7 +20,8 @@ def pytest_configure(config: pytest.Config) -> None:
 
 def record_plane(config: pytest.Config, plane: ControlPlane) -> None:
     """Note that tests ran on this plane, which has to be running."""
-    what = f"kube {plane.version} ({plane.flavor})"
+    kube = "" if "embedded" in plane.version else "kube "
+    what = f"{kube}{plane.version} ({plane.flavor})"
     config.stash[_PLANES].append((what, plane.readiness.took.total_seconds()))
 
 
