@@ -45,7 +45,7 @@ log = logging.getLogger(__name__)
 _COLLECTION = {"GET": "list", "POST": "create", "DELETE": "deletecollection"}
 _ITEM = {"GET": "get", "PUT": "update", "PATCH": "patch", "DELETE": "delete"}
 _SUBRESOURCE = {**_ITEM, "POST": "create"}
-_WRITTEN = ("status", "approval", "finalize", "ephemeralcontainers", "resize")
+_WRITTEN = ("status", "scale", "approval", "finalize", "ephemeralcontainers", "resize")
 """Subresources that change the object itself, through the same verbs."""
 _LONGEST_MANAGER = 128
 
@@ -88,6 +88,8 @@ class ObjectPaths:
         if kind is None:
             return _nobody_serves(info)
         verb = _verb_for(kind, info)
+        if kind.deprecation:
+            warnings.append(kind.deprecation)
         field_validation = _field_validation(request.query)
         call = Call(
             verb=verb,

@@ -23,12 +23,14 @@ from towline_sandbox.embedded.access import (
     bootstrap_policy,
     handlers,
 )
-from towline_sandbox.embedded.admission import PolicyAdmission, chain
+from towline_sandbox.embedded.admission import PolicyAdmission
+from towline_sandbox.embedded.built_in.pod_accounts import PodAccounts
 from towline_sandbox.embedded.clocks import Clock
 from towline_sandbox.embedded.controllers.own_calls import OwnCalls
 from towline_sandbox.embedded.controllers.standard import standard_controllers
 from towline_sandbox.embedded.custom import CustomKinds
 from towline_sandbox.embedded.faults import Faults
+from towline_sandbox.embedded.model.admissions import chain
 from towline_sandbox.embedded.model.kinds import Catalog
 from towline_sandbox.embedded.serving.call_log import CallLog
 from towline_sandbox.embedded.serving.gate import Gate
@@ -92,10 +94,9 @@ class Server:
         self.api = ResourceApi(
             store=self.store,
             catalog=self.catalog,
-            admission=chain(
-                EscalationCheck(authorizer),
-                CsrRules(authorizer),
-                PolicyAdmission(self.store, self.catalog, authorizer),
+            admission=chain(PodAccounts(self.store), EscalationCheck(authorizer)),
+            last_word=chain(
+                CsrRules(authorizer), PolicyAdmission(self.store, self.catalog, authorizer)
             ),
             now=now,
         )

@@ -4,6 +4,7 @@ from collections.abc import AsyncGenerator, Callable
 from datetime import datetime
 
 from towline_api.resources import KubeObject
+from towline_sandbox.embedded.model.admissions import Admission, chain, let_pass
 from towline_sandbox.embedded.model.calls import Call
 from towline_sandbox.embedded.model.kinds import Catalog
 from towline_sandbox.embedded.storage.store import Store
@@ -11,7 +12,7 @@ from towline_sandbox.embedded.verbs.deleting import Deleted, Deleter
 from towline_sandbox.embedded.verbs.reading import get, list_objects
 from towline_sandbox.embedded.verbs.scaling import SCALE, Scaler
 from towline_sandbox.embedded.verbs.watching import WatchEvent, watch
-from towline_sandbox.embedded.verbs.writing import Admission, Writer, Written
+from towline_sandbox.embedded.verbs.writing import Writer, Written
 
 
 class ResourceApi:
@@ -22,7 +23,8 @@ class ResourceApi:
     Args:
         store: Where objects are.
         catalog: The kinds there are.
-        admission: Has a say in every write.
+        admission: Has a say in every write, before the rules of the kind are looked at.
+        last_word: Has a say in every write that breaks no rule.
         now: The clock.
     """
 
@@ -32,14 +34,15 @@ class ResourceApi:
         store: Store,
         catalog: Catalog,
         admission: Admission,
+        last_word: Admission = let_pass,
         now: Callable[[], datetime],
     ) -> None:
         self._store = store
         self._catalog = catalog
         self._now = now
-        self._writer = Writer(store=store, admission=admission)
+        self._writer = Writer(store=store, admission=admission, last_word=last_word)
         self._scaler = Scaler(store=store, writer=self._writer)
-        self._deleter = Deleter(store=store, admission=admission)
+        self._deleter = Deleter(store=store, admission=chain(admission, last_word))
 
     async def get(self, call: Call) -> KubeObject:
         """Return the object that a call names."""

@@ -1,12 +1,13 @@
 """Creating, updating and patching objects."""
 
 import random
-from collections.abc import Awaitable, Callable
+from collections.abc import Callable
 from dataclasses import dataclass, replace
 
 import orjson
 
 from towline_api.resources import KubeObject, Resource
+from towline_sandbox.embedded.model.admissions import Admission
 from towline_sandbox.embedded.model.calls import Call
 from towline_sandbox.embedded.model.failures import (
     ApiFailure,
@@ -42,10 +43,6 @@ from towline_sandbox.embedded.verbs.version_checks import (
 from towline_sandbox.embedded.verbs.versions import as_served, as_stored
 from towline_sandbox.embedded.verbs.write_options import check_write_options
 
-Admission = Callable[[Call, KubeObject | None, KubeObject | None], Awaitable[None]]
-"""Refuses a write by raising, or changes the new object in place. Gets the call, the new object
-(None if one goes) and the stored one (None if one comes)."""
-
 ATTEMPTS = 64
 """How often a write is begun anew because another one came in between while it waited."""
 _NAME_ATTEMPTS = 8
@@ -76,12 +73,14 @@ class Writer:
 
     Args:
         store: Where objects are.
-        admission: Has a say in every write.
+        admission: Has a say in every write, before the rules of the kind are looked at.
+        last_word: Has a say in every write that breaks no rule.
     """
 
-    def __init__(self, *, store: Store, admission: Admission) -> None:
+    def __init__(self, *, store: Store, admission: Admission, last_word: Admission) -> None:
         self._store = store
         self._admission = admission
+        self._last_word = last_word
         self._chance = random.SystemRandom()
 
     async def create(self, call: Call, body: KubeObject) -> KubeObject:
@@ -197,6 +196,7 @@ class Writer:
         causes = broken_when_new(metadata, kind=kind) + list(kind.traits.check(call, obj, None))
         if causes:
             raise invalid(_stored_resource(kind), name, causes)
+        await self._last_word(call, obj, None)
         to_store = await as_stored(kind, in_order(obj, kind=kind))
         there = self._store.find(kind.storage_key, namespace=call.namespace, name=name)
         if there is not None:
@@ -229,6 +229,7 @@ class Writer:
         causes += kind.traits.check(call, new, old)
         if causes:
             raise invalid(_stored_resource(kind), call.target, causes)
+        await self._last_word(call, new, old)
         if is_finished(new, old):
             if not call.dry_run:
                 self._store.delete(
