@@ -36,6 +36,7 @@ def parse(
     [
         (b"{bad", "invalid character 'b' looking for beginning of object key string ({bad)"),
         (b"", "unexpected end of JSON input (<empty>)"),
+        (b'{"a', 'unexpected end of JSON input ({"a)'),
         (b'{"a":', 'unexpected end of JSON input ({"a":)'),
         (b"{} {}", "invalid character '{' after top-level value ({} {})"),
         (b'{"a" 1}', "invalid character '1' after object key ({\"a\" 1})"),
