@@ -139,7 +139,7 @@ def _json_problem(body: bytes) -> str:
     try:
         json.loads(text)
     except json.JSONDecodeError as error:
-        if error.pos >= len(text.rstrip()):
+        if error.pos >= len(text.rstrip()) or error.msg.startswith("Unterminated string"):
             return "unexpected end of JSON input"
         found = text[error.pos]
         place = {
