@@ -38,6 +38,7 @@ def planes_line(planes: list[_Seen], *, missing: set[str]) -> str:
     for kind in sorted({what for what, _ in planes}):
         seconds = [took for what, took in planes if what == kind]
         parts.append(f"{kind}, {len(seconds)} started, each up within {max(seconds):.1f} s")
+    parts.extend(f"not on {reason}" for reason in sorted(missing))
     return f"planes: {'; '.join(parts)}"
 
 

@@ -16,6 +16,12 @@ def test_skipped_tests_say_why() -> None:
     assert planes_line([], missing={"no control plane"}) == "planes: none (no control plane)"
 
 
+def test_a_run_on_one_plane_of_two_says_so() -> None:
+    """The conformance suite runs on what there is; what there was not has to be told."""
+    line = planes_line([("embedded", 0.1)], missing={"kube: no binaries"})
+    assert line == ("planes: embedded, 1 started, each up within 0.1 s; not on kube: no binaries")
+
+
 def test_a_run_without_integration_tests_says_so() -> None:
     """Nothing was missing then; nobody asked."""
     assert planes_line([], missing=set()) == "planes: none (no test asked for one)"
