@@ -38,6 +38,11 @@ def apply(current: KubeObject, patch: bytes, *, kind: Kind) -> KubeObject:
     return _merged(private(current), wanted, kind.schema)
 
 
+def merged_words(patch: bytes) -> str:
+    """Return a patch as refusals of what it led to show it."""
+    return plain(parse_json(patch))
+
+
 def _merged(target: KubeObject, patch: KubeObject, schema: Schema) -> KubeObject:
     """Merge `patch` into `target`, both of which are used up."""
     match patch.get(DIRECTIVE, _merged):

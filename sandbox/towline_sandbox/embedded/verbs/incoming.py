@@ -1,14 +1,17 @@
 """Bodies of writes: of the right kind, read, with defaults, about the right object."""
 
+from collections.abc import Sequence
+
 import orjson
 
 from towline_api.resources import KubeObject
 from towline_sandbox.embedded.built_in import decoding as built_in
 from towline_sandbox.embedded.custom import decoding as custom
-from towline_sandbox.embedded.model.calls import Call
+from towline_sandbox.embedded.model.calls import Call, FieldValidation
 from towline_sandbox.embedded.model.failures import ApiFailure, Cause, bad_request, invalid
 
 _SHOWN = 30
+_STRICT = "strict decoding error: "
 
 
 def read_body(call: Call, body: KubeObject) -> KubeObject:
@@ -22,8 +25,16 @@ def read_body(call: Call, body: KubeObject) -> KubeObject:
     return _read(call, body)
 
 
-def read_patched(call: Call, patched: KubeObject) -> KubeObject:
+def read_patched(
+    call: Call, patched: KubeObject, *, slips: Sequence[str] = (), shown: str | None = None
+) -> KubeObject:
     """Return a fresh object from what a patch made of the stored one.
+
+    Args:
+        call: The call with the patch.
+        patched: The object, patched.
+        slips: What is odd about the patch itself.
+        shown: What a refusal shows of it; without, that is the object.
 
     Raises:
         ApiFailure: It is no object of the call's kind any more.
@@ -32,14 +43,23 @@ def read_patched(call: Call, patched: KubeObject) -> KubeObject:
     found = patched.get("apiVersion"), patched.get("kind")
     if found != (resource.api_version, resource.kind):
         _refuse_type(call, patched)
+    if call.field_validation is FieldValidation.WARN:
+        call.warnings.extend(slips)
+    strict = slips if call.field_validation is FieldValidation.STRICT else ()
     try:
-        return _read(call, patched)
+        read = _read(call, patched)
     except ApiFailure as failure:
         prefix = "cannot be handled as a"
         if failure.code == 400 and prefix in failure.message:
             why = failure.message.partition(f"{prefix} {resource.kind}: ")[2]
-            raise _bad_patch(patched, why) from None
+            _, is_strict, unknown = why.partition(_STRICT)
+            if is_strict:
+                why = _STRICT + ", ".join((*strict, unknown))
+            raise _bad_patch(patched, why, shown=shown) from None
         raise
+    if strict:
+        raise _bad_patch(patched, _STRICT + ", ".join(strict), shown=shown)
+    return read
 
 
 def check_place(call: Call, metadata: KubeObject) -> None:
@@ -143,9 +163,9 @@ def _wrong_kind(call: Call, body: KubeObject) -> ApiFailure:
     )
 
 
-def _bad_patch(patched: KubeObject, why: str) -> ApiFailure:
+def _bad_patch(patched: KubeObject, why: str, *, shown: str | None = None) -> ApiFailure:
     ordered = {key: patched[key] for key in sorted(patched)}
-    text = orjson.dumps(ordered).decode()
+    text = orjson.dumps(ordered).decode() if shown is None else shown
     told = f"Invalid value: {orjson.dumps(text).decode()}: {why}"
     return ApiFailure(
         422,

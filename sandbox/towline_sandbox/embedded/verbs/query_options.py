@@ -1,6 +1,6 @@
 """Values in the query of a call, and the refusal of those that make no sense."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 
 from towline_sandbox.embedded.model.failures import ApiFailure, Cause, bad_request
 
@@ -24,6 +24,14 @@ def as_integer(text: str) -> int | None:
 def as_boolean(text: str) -> bool | None:
     """Return a choice from the query; None if it says nothing. Whatever is not no, is yes."""
     return None if not text else text not in _FALSE
+
+
+def is_forced(query: Mapping[str, str]) -> bool:
+    """Return whether an apply is to win all conflicts: `force` alone, without a value, says so.
+
+    The API server reads this option by other rules than the rest.
+    """
+    return "force" in query and query["force"].lower() not in ("0", "false")
 
 
 def invalid_options(kind: str, causes: Sequence[Cause]) -> ApiFailure:

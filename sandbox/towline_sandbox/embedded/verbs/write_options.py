@@ -33,7 +33,7 @@ def check_write_options(call: Call, *, is_apply: bool = False) -> None:
                     "fieldManager",
                 )
             )
-        elif not is_apply and query.get("force"):
+        elif not is_apply and "force" in query:
             causes.append(
                 Cause(
                     "FieldValueForbidden",

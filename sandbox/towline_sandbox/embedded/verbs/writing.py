@@ -1,14 +1,14 @@
 """Creating, updating and patching objects."""
 
 import random
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass, replace
 
 import orjson
 
 from towline_api.resources import KubeObject, Resource
 from towline_sandbox.embedded.model.admissions import Admission
-from towline_sandbox.embedded.model.calls import Call
+from towline_sandbox.embedded.model.calls import Call, FieldValidation
 from towline_sandbox.embedded.model.failures import (
     ApiFailure,
     already_exists,
@@ -19,8 +19,15 @@ from towline_sandbox.embedded.model.failures import (
 from towline_sandbox.embedded.model.kinds import Kind
 from towline_sandbox.embedded.patches import apply_patch, server_side_apply
 from towline_sandbox.embedded.patches.managed_fields import track_update
-from towline_sandbox.embedded.patches.media_types import APPLY, accepted, not_accepted
+from towline_sandbox.embedded.patches.media_types import (
+    APPLY,
+    STRATEGIC_MERGE,
+    accepted,
+    not_accepted,
+)
 from towline_sandbox.embedded.patches.reading import parse_apply
+from towline_sandbox.embedded.patches.slips import refused_apply, slips_in
+from towline_sandbox.embedded.patches.strategic_merge import merged_words
 from towline_sandbox.embedded.storage.store import AlreadyThere, ChangedMeanwhile, Store
 from towline_sandbox.embedded.verbs.incoming import check_place, read_body, read_patched
 from towline_sandbox.embedded.verbs.metadata_rules import broken_when_changed, broken_when_new
@@ -35,7 +42,7 @@ from towline_sandbox.embedded.verbs.object_metadata import (
     stamp_new,
 )
 from towline_sandbox.embedded.verbs.outlines import outline, outline_new
-from towline_sandbox.embedded.verbs.query_options import as_boolean
+from towline_sandbox.embedded.verbs.query_options import is_forced
 from towline_sandbox.embedded.verbs.version_checks import (
     check_same_object,
     check_same_version,
@@ -123,12 +130,18 @@ class Writer:
         if media_type not in accepted(call.kind):
             raise not_accepted(call.kind)
         check_write_options(call)
+        told = _tell_once(call)
 
         def change(old: KubeObject | None) -> KubeObject:
             if old is None:
                 raise not_found(call.kind.resource, call.target)
             patched = apply_patch(old, patch, media_type=media_type, kind=call.kind)
-            wanted = read_patched(call, patched)
+            wanted = read_patched(
+                next(told),
+                patched,
+                slips=_slips(call, patch, media_type),
+                shown=merged_words(patch) if media_type == STRATEGIC_MERGE else None,
+            )
             check_place(call, wanted["metadata"])
             return _tracked(call, wanted, old)
 
@@ -137,6 +150,10 @@ class Writer:
     async def _apply(self, call: Call, patch: bytes) -> Written:
         check_write_options(call, is_apply=True)
         applied = parse_apply(patch)
+        slips = _slips(call, patch, APPLY)
+        if slips and call.field_validation is FieldValidation.STRICT:
+            raise refused_apply(slips)
+        told = _tell_once(call)
 
         def change(old: KubeObject | None) -> KubeObject:
             merged = server_side_apply.apply(
@@ -144,11 +161,11 @@ class Writer:
                 applied,
                 kind=call.kind,
                 manager=call.field_manager,
-                force=as_boolean(call.query.get("force", "")) or False,
+                force=is_forced(call.query),
                 subresource=call.subresource,
                 now=call.now,
             )
-            wanted = read_patched(call, merged)
+            wanted = read_patched(next(told), merged, slips=slips)
             check_place(call, wanted["metadata"])
             return wanted
 
@@ -261,6 +278,19 @@ def _tracked(call: Call, wanted: KubeObject, old: KubeObject | None) -> KubeObje
         subresource=call.subresource,
         now=call.now,
     )
+
+
+def _slips(call: Call, patch: bytes, media_type: str) -> tuple[str, ...]:
+    if call.field_validation is FieldValidation.IGNORE:
+        return ()
+    return slips_in(patch, media_type=media_type)
+
+
+def _tell_once(call: Call) -> Iterator[Call]:
+    """Yield the call, and then such as tell their warnings to nobody: they were heard already."""
+    yield call
+    while True:
+        yield replace(call, warnings=[])
 
 
 def _read_again(call: Call, body: KubeObject) -> KubeObject:
