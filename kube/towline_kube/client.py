@@ -7,6 +7,7 @@ import random
 from collections import Counter
 from collections.abc import AsyncGenerator, Callable, Mapping, Sequence
 from datetime import timedelta
+from functools import cache
 from importlib.metadata import version
 from types import TracebackType
 from typing import Any, Self
@@ -47,7 +48,13 @@ SWAP_DRAINS_WITHIN = timedelta(seconds=35)
 
 def user_agent(part: str) -> str:
     """Return how a part of towline introduces itself, for example `towline-agent/0.1.0`."""
-    return f"towline-{part}/{version('towline')}"
+    return f"towline-{part}/{_own_version()}"
+
+
+@cache
+def _own_version() -> str:
+    # Read from a file of the installation, which takes as long as a call over the network.
+    return version("towline")
 
 
 class Client:
@@ -85,7 +92,7 @@ class Client:
         self._field_manager = field_manager
         self._caller = Caller(
             connection,
-            user_agent=user_agent or f"towline/{version('towline')}",
+            user_agent=user_agent or f"towline/{_own_version()}",
             request_timeout=request_timeout,
             retry=retry or RetryPolicy(),
             clock=clock,

@@ -85,6 +85,13 @@ async def with_retries(
         ApiError: The last attempt's.
     """
     started = clock.monotonic()
+    try:
+        # Nearly all calls end here, and what it takes to try again takes as long as a fast call.
+        return await attempt(1)
+    except ApiError as error:
+        if not may_repeat(error, repeat):
+            raise
+        first = error
     backoff = wait_random_exponential(
         multiplier=policy.first_delay.total_seconds(),
         max=policy.longest_delay.total_seconds(),
@@ -133,6 +140,8 @@ async def with_retries(
     async def numbered() -> T:
         nonlocal number
         number += 1
+        if number == 1:  # that was above
+            raise first
         return await attempt(number)
 
     return await retrying(numbered)
