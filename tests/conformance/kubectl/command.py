@@ -9,6 +9,8 @@ from contextlib import asynccontextmanager
 from dataclasses import dataclass, replace
 from pathlib import Path
 
+import yaml
+
 from towline_api.resources import KubeObject
 
 _LIMIT_SECONDS = 30
@@ -102,7 +104,7 @@ class Kubectl:
         program: Where it is.
         home: The folder that it takes for its user's, with what it remembers of the plane.
         kubeconfig: Says which plane, and who it is there.
-        namespace: Where it works.
+        namespace: Where the kubeconfig says that it works.
     """
 
     program: Path
@@ -110,9 +112,11 @@ class Kubectl:
     kubeconfig: Path
     namespace: str
 
-    def by(self, kubeconfig: Path) -> "Kubectl":
-        """Return the same, as somebody else."""
-        return replace(self, kubeconfig=kubeconfig)
+    def by(self, kubeconfig: str, *, folder: Path) -> "Kubectl":
+        """Return the same, as somebody else, whose kubeconfig is kept in this folder."""
+        path = folder / "kubeconfig"
+        path.write_text(in_namespace(kubeconfig, namespace=self.namespace))
+        return replace(self, kubeconfig=path)
 
     async def __call__(
         self,
@@ -155,7 +159,6 @@ class Kubectl:
         return await asyncio.create_subprocess_exec(
             self.program,
             f"--cache-dir={self.home / 'cache'}",
-            f"--namespace={self.namespace}",
             *words,
             stdin=asyncio.subprocess.PIPE,
             stdout=asyncio.subprocess.PIPE,
@@ -167,6 +170,17 @@ class Kubectl:
                 "KUBE_EDITOR": editor or "false",
             },
         )
+
+
+def in_namespace(kubeconfig: str, *, namespace: str) -> str:
+    """Return a kubeconfig with which commands work in this namespace.
+
+    To name it in every command would be taken amiss by those about objects that are in none.
+    """
+    config = yaml.safe_load(kubeconfig)
+    for context in config["contexts"]:
+        context["context"]["namespace"] = namespace
+    return yaml.safe_dump(config)
 
 
 def _as_input(objects: KubeObject | Sequence[KubeObject] | None) -> bytes:

@@ -5,7 +5,7 @@ from pathlib import Path
 
 import pytest
 
-from conformance.kubectl.command import Kubectl
+from conformance.kubectl.command import Kubectl, in_namespace
 from conformance.planes import Plane
 
 
@@ -20,17 +20,18 @@ def kubectl_program() -> Path:
 
 @pytest.fixture(scope="session")
 def kubectl_home(tmp_path_factory: pytest.TempPathFactory, plane: Plane) -> Path:
-    """The home of kubectl, with the administrator's kubeconfig.
+    """The home of kubectl, with what it remembers of the plane.
 
     Shared by the tests of a worker, as people share theirs between commands: discovery is read
     once, and what was installed since has to be found nevertheless.
     """
-    home = tmp_path_factory.mktemp("kubectl")
-    (home / "admin").write_text(plane.control.admin_kubeconfig())
-    return home
+    return tmp_path_factory.mktemp("kubectl")
 
 
 @pytest.fixture
-def kubectl(kubectl_program: Path, kubectl_home: Path, namespace: str) -> Kubectl:
-    """Kubectl as the administrator uses it, in the test's namespace."""
-    return Kubectl(kubectl_program, kubectl_home, kubectl_home / "admin", namespace)
+def kubectl(kubectl_program: Path, kubectl_home: Path, namespace: str, plane: Plane) -> Kubectl:
+    """What the administrator types, in the test's namespace."""
+    kubeconfig = kubectl_home / f"admin-{namespace}"
+    text = plane.control.admin_kubeconfig()
+    kubeconfig.write_text(in_namespace(text, namespace=namespace))
+    return Kubectl(kubectl_program, kubectl_home, kubeconfig, namespace)

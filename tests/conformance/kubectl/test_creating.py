@@ -103,7 +103,7 @@ async def test_a_service_is_created(kubectl: Kubectl) -> None:
 
 
 async def test_roles_and_bindings_are_created(kubectl: Kubectl) -> None:
-    """kubectl finds the groups of resources in discovery."""
+    """Kubectl finds the groups of resources in discovery."""
     rules = ("--verb=get,list", "--resource=configmaps,deployments", "--resource-name=a")
     (await kubectl("create", "role", "reader", *rules)).assert_said(
         "role.rbac.authorization.k8s.io/reader created"
@@ -126,7 +126,7 @@ async def test_roles_and_bindings_are_created(kubectl: Kubectl) -> None:
         ["bound", "Role/reader", "AGE", "u", "", "ns/sa"],
     ]
     (await kubectl("create", "role", "r", "--verb=get", "--resource=nonsense")).assert_failed(
-        'error: the server doesn\'t have a resource type "nonsense"'
+        'the server doesn\'t have a resource type "nonsense"'
     )
 
 
@@ -158,6 +158,8 @@ async def test_what_is_there_is_not_created(kubectl: Kubectl) -> None:
 async def test_a_dry_run_creates_nothing(kubectl: Kubectl, api: Api, how: str) -> None:
     """Wherever it is run."""
     ran = await kubectl("create", "cm", "c", f"--dry-run={how}")
-    ran.assert_said("configmap/c created " + ("(server dry run)" if how == "server" else "(dry run)"))
+    ran.assert_said(
+        "configmap/c created " + ("(server dry run)" if how == "server" else "(dry run)")
+    )
     path = CONFIG_MAPS.path(namespace=kubectl.namespace, name="c")
     assert (await api.get(path)).status == 404
