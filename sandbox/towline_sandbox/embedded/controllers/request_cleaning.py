@@ -19,6 +19,7 @@ from towline_sandbox.embedded.storage.store import Store
 
 log = logging.getLogger(__name__)
 
+LOOKS_EVERY = timedelta(hours=1)
 DECIDED_AGE = timedelta(hours=1)
 """How long issued, denied and failed requests are kept."""
 UNDECIDED_AGE = timedelta(hours=24)
@@ -48,10 +49,15 @@ def _deadlines(csr: KubeObject) -> Iterator[datetime]:
         yield leaf.not_valid_after_utc
 
 
-class RequestCleaner:
-    """Deletes old certificate requests, as kube-controller-manager does.
+def next_look(due: datetime, *, began: datetime) -> datetime:
+    """Return when a cleaner that looks every hour since it began first sees what is due then."""
+    # Kubernetes deletes what is older than the limit, not what is just as old.
+    hours = (due - began) // LOOKS_EVERY + 1
+    return began + max(1, hours) * LOOKS_EVERY
 
-    That one looks once an hour; this one when the time has come.
+
+class RequestCleaner:
+    """Deletes old certificate requests, as kube-controller-manager does: it looks once an hour.
 
     Args:
         store: Where requests are.
@@ -63,6 +69,7 @@ class RequestCleaner:
         self._store = store
         self._calls = calls
         self._now = now
+        self._began = now()
         self._passes = passes("clean-requests", self._clean)
 
     def note(self, change: Change) -> None:
@@ -86,10 +93,9 @@ class RequestCleaner:
         due = deletion_time(request)
         if due is None:
             return DONE
-        left = due - self._now()
-        if left >= timedelta(0):
-            # Kubernetes deletes what is older than the limit, not what is just as old.
-            return Result(look_again_in=left + timedelta(seconds=1))
+        left = next_look(due, began=self._began) - self._now()
+        if left > timedelta(0):
+            return Result(look_again_in=left)
         await self._calls.delete(CERTIFICATE_SIGNING_REQUESTS, name, uid=request["metadata"]["uid"])
         log.debug("certificate request deleted because of its age", extra={"csr": name})
         return DONE

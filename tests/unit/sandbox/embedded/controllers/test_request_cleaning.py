@@ -9,7 +9,7 @@ from towline_api.resources import KubeObject
 from towline_certs.authority import create_authority
 from towline_certs.identities import Subject
 from towline_certs.keys import generate_key
-from towline_sandbox.embedded.controllers.request_cleaning import deletion_time
+from towline_sandbox.embedded.controllers.request_cleaning import deletion_time, next_look
 
 CREATED = datetime(2026, 1, 1, tzinfo=UTC)
 DECIDED = CREATED + timedelta(hours=5)
@@ -61,3 +61,19 @@ def request(*conditions: str, **status: object) -> KubeObject:
 def test_a_request_goes_when_its_time_has_come(csr: KubeObject, due: datetime | None) -> None:
     """Agents look for their request for hours; a fleet's requests must not pile up."""
     assert deletion_time(csr) == due
+
+
+@pytest.mark.parametrize(
+    ("due_after", "seen_after"),
+    [
+        (timedelta(0), timedelta(hours=1)),
+        (timedelta(minutes=59), timedelta(hours=1)),
+        (timedelta(hours=1), timedelta(hours=2)),
+        (timedelta(hours=1, seconds=1), timedelta(hours=2)),
+        (timedelta(hours=-5), timedelta(hours=1)),
+    ],
+)
+def test_it_looks_once_an_hour(due_after: timedelta, seen_after: timedelta) -> None:
+    """Short-lived certificates end while somebody still wants to see what was asked for."""
+    began = datetime(2026, 1, 1, tzinfo=UTC)
+    assert next_look(began + due_after, began=began) == began + seen_after
