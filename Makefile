@@ -10,7 +10,7 @@ PYTHON ?= $(firstword $(foreach p,python3 python3.14 python3.13 python3.12 pytho
 BIN := .venv/bin
 STAMP := .venv/.installed
 JOBS ?= 2
-PLANE ?= kube
+PLANE ?= embedded
 
 .PHONY: help
 help: ## list what make can do
@@ -33,7 +33,7 @@ kube: $(STAMP) ## build the real control plane once (about 7 minutes), into your
 
 .PHONY: demo
 demo: $(STAMP) ## join a cluster to a hub on this machine and show each step
-	@$(MAKE) kube >/dev/null
+	@if [ "$(PLANE)" = kube ]; then $(MAKE) kube >/dev/null; fi
 	@$(BIN)/towline demo --plane $(PLANE) $(ARGS)
 
 .PHONY: test

@@ -5,12 +5,7 @@ from enum import StrEnum
 from pydantic import AliasChoices, Field
 
 from towline_kube.settings import ProgramSettings
-
-
-class PlaneKind(StrEnum):
-    """What the two control planes are made of."""
-
-    KUBE = "kube"
+from towline_sandbox.plane_kinds import PlaneKind
 
 
 class OutputKind(StrEnum):
@@ -23,8 +18,9 @@ class OutputKind(StrEnum):
 class DemoSettings(ProgramSettings):
     """Settings of `towline demo`."""
 
-    plane: PlaneKind = PlaneKind.KUBE
-    """What the two control planes are: `kube` is the real kube-apiserver."""
+    plane: PlaneKind = PlaneKind.EMBEDDED
+    """What the two control planes are: `embedded` needs nothing but Python and is up at once,
+    `kube` is the real kube-apiserver."""
     keep: bool = False
     """Leave everything running until interrupted, and print kubeconfigs for kubectl."""
     output: OutputKind = Field(

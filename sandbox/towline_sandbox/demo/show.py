@@ -16,13 +16,12 @@ from towline_api import names
 from towline_hub.fleet_report import print_status
 from towline_hub.status import collect_status
 from towline_kube.settings import load
-from towline_sandbox.binaries import find_binaries
 from towline_sandbox.demo import configuring, joining, refusing, rotating
 from towline_sandbox.demo.programs import Program
 from towline_sandbox.demo.settings import DemoSettings, OutputKind
-from towline_sandbox.demo.stage import ADDON, CERTIFICATE_LIFETIME, CLUSTER, Stage, set_stage
+from towline_sandbox.demo.stage import ADDON, CERTIFICATE_LIFETIMES, CLUSTER, Stage, set_stage
 from towline_sandbox.demo.steps import StepFailedError, Story, console_reporter, write_json
-from towline_sandbox.kube_plane import KubePlane
+from towline_sandbox.plane_kinds import PlaneKind, make_plane
 from towline_sandbox.private_folder import create_private_folder
 
 EXIT_TERMINATED = 143  # 128 + SIGTERM, as shells report it
@@ -62,7 +61,7 @@ async def show(settings: DemoSettings) -> int:
     try:
         async with AsyncExitStack() as stack:
             try:
-                stage = await _raise_planes(story, stack, folder)
+                stage = await _raise_planes(story, stack, folder, kind=settings.plane)
                 await _perform(story, stage, console)
             except* StepFailedError:  # on its own, or out of the task group around the caller
                 _show_logs(console, folder)
@@ -80,12 +79,13 @@ async def show(settings: DemoSettings) -> int:
     return 0 if story.ok else 1
 
 
-async def _raise_planes(story: Story, stack: AsyncExitStack, folder: Path) -> Stage:
+async def _raise_planes(
+    story: Story, stack: AsyncExitStack, folder: Path, *, kind: PlaneKind
+) -> Stage:
     with story.step("two control planes come up: a hub cluster and a managed cluster") as seen:
-        binaries = find_binaries()
         planes = (
-            KubePlane("hub", certificate_lifetime=CERTIFICATE_LIFETIME, binaries=binaries),
-            KubePlane("spoke", binaries=binaries),
+            make_plane(kind, "hub", certificate_lifetime=CERTIFICATE_LIFETIMES[kind]),
+            make_plane(kind, "spoke"),
         )
         async with asyncio.TaskGroup() as group:
             for plane in planes:
