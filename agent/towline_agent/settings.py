@@ -8,7 +8,7 @@ from pydantic import Field, field_validator, model_validator
 
 from towline_agent.cluster_registration import agent_annotations, client_configs
 from towline_api.dns_names import is_dns_label
-from towline_api.durations import Duration
+from towline_api.duration_field import Duration
 from towline_api.errors import ConfigError
 from towline_api.names import ADDON_NAMESPACE, AGENT_NAMESPACE, HUB_KUBECONFIG_SECRET
 from towline_certs.errors import IdentityError

@@ -2,8 +2,9 @@
 
 Names of labels, Secrets and roles are in `towline_api.names`, condition types in
 `towline_api.condition_types`, endpoints in `towline_api.resources`. The pydantic models
-(`towline_api.models`) and the CRDs made from them (`towline_api.crds`) are not imported from here:
-building them takes a tenth of a second, which an agent need not spend.
+(`towline_api.models`), the CRDs made from them (`towline_api.crds`) and the field for durations
+(`towline_api.duration_field`) are not imported from here: pydantic and what is built with it take
+a tenth of a second each, which not everybody need spend.
 """
 
 from towline_api.addon_codec import AddonCodec, V1Alpha1Codec
@@ -32,7 +33,7 @@ from towline_api.conditions import (
     with_condition,
 )
 from towline_api.dns_names import is_dns_label, is_dns_subdomain
-from towline_api.durations import Duration, format_duration, parse_duration
+from towline_api.durations import format_duration, parse_duration
 from towline_api.errors import (
     ConfigError,
     EnrollmentError,
@@ -62,7 +63,6 @@ __all__ = [
     "ConfigReference",
     "CustomSignerRegistration",
     "DisplayMeta",
-    "Duration",
     "EnrollmentError",
     "HashedConfig",
     "HealthMode",

@@ -8,9 +8,6 @@ first or in any order. A bare number is refused, because nobody can tell seconds
 import re
 from datetime import timedelta
 from fractions import Fraction
-from typing import Annotated
-
-from pydantic import BeforeValidator, Field, PlainSerializer, WithJsonSchema
 
 _MICROSECONDS = {
     "h": Fraction(3_600_000_000),
@@ -95,24 +92,3 @@ def _below_a_second(microseconds: int) -> str:
     if microseconds % 1_000 == 0:
         return f"{microseconds // 1_000}ms"
     return f"{microseconds}us"
-
-
-def _parse_field(value: object) -> object:
-    """Parse text; pass a timedelta on; refuse numbers, which pydantic would take for seconds."""
-    if isinstance(value, str):
-        return parse_duration(value)
-    if isinstance(value, timedelta):
-        return value
-    raise ValueError(
-        f"a duration is text with a unit, for example '90s' or '1h30m'; found {value!r}"
-    )
-
-
-Duration = Annotated[
-    timedelta,
-    Field(ge=timedelta()),
-    BeforeValidator(_parse_field),
-    PlainSerializer(format_duration, return_type=str, when_used="json"),
-    WithJsonSchema({"type": "string", "examples": ["90s", "1h30m"]}),
-]
-"""A pydantic field that reads and writes durations as text; never negative, may be zero."""

@@ -8,7 +8,7 @@ from typing import Self
 from pydantic import AliasChoices, Field, field_validator, model_validator
 from pydantic_settings import CliPositionalArg
 
-from towline_api.durations import Duration
+from towline_api.duration_field import Duration
 from towline_certs.approval import LONGEST_LIFETIME, SHORTEST_LIFETIME, BootstrapPolicy
 from towline_certs.errors import IdentityError
 from towline_certs.identities import check_addon_name

@@ -1,4 +1,8 @@
-"""Talking to a Kubernetes API server: client, cache, queue, controller, events."""
+"""Talking to a Kubernetes API server: client, cache, queue, controller, events.
+
+Settings of programs (`towline_kube.settings`) are not imported from here: they bring pydantic with
+them, a tenth of a second that only a program's own start need spend.
+"""
 
 from towline_kube.access import ResourceAttributes, UserInfo
 from towline_kube.backoff import Backoff
@@ -35,7 +39,6 @@ from towline_kube.logs import LogFormat, LogLevel, configure_logging
 from towline_kube.merge_patch import is_applied, merge_patch
 from towline_kube.queue import KeyedQueue
 from towline_kube.retries import RetryPolicy
-from towline_kube.settings import ProgramSettings
 from towline_kube.store import Change, ChangeType
 from towline_kube.watch import WatchEvent, WatchEventType
 
@@ -71,7 +74,6 @@ __all__ = [
     "NotServed",
     "ObjectList",
     "PatchType",
-    "ProgramSettings",
     "Propagation",
     "ResourceAttributes",
     "Result",

@@ -8,7 +8,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 from pydantic import BaseModel, ValidationError
 
-from towline_api.durations import Duration, format_duration, parse_duration
+from towline_api.duration_field import Duration
+from towline_api.durations import format_duration, parse_duration
 
 
 class Settings(BaseModel):

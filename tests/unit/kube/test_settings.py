@@ -8,7 +8,7 @@ import pytest
 from pydantic import AliasChoices, Field, ValidationError, model_validator
 from pydantic_settings import CliPositionalArg
 
-from towline_api.durations import Duration
+from towline_api.duration_field import Duration
 from towline_api.errors import ConfigError
 from towline_kube.logs import LogFormat
 from towline_kube.settings import ProgramSettings, load

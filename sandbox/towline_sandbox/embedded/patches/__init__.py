@@ -2,7 +2,7 @@
 
 from towline_api.resources import KubeObject
 from towline_sandbox.embedded.model.kinds import Kind
-from towline_sandbox.embedded.patches import json_patch, merge_patch, strategic_merge
+from towline_sandbox.embedded.patches import merge_patch, strategic_merge
 from towline_sandbox.embedded.patches.media_types import (
     JSON_PATCH,
     MERGE_PATCH,
@@ -24,6 +24,9 @@ def apply_patch(current: KubeObject, patch: bytes, *, media_type: str, kind: Kin
         ApiFailure: The form is not read for this kind, or the patch is no good.
     """
     if media_type == JSON_PATCH:
+        # Here, since few send any, and its library would take its time at every start of a plane.
+        from towline_sandbox.embedded.patches import json_patch
+
         return json_patch.apply(current, patch)
     if media_type == MERGE_PATCH:
         return merge_patch.apply(current, patch)

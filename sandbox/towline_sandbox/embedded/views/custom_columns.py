@@ -9,13 +9,14 @@ import json
 import logging
 import re
 from collections.abc import Callable, Iterator
-from typing import Any
-
-import jsonpath
+from typing import TYPE_CHECKING, Any
 
 from towline_api.resources import KubeObject
 from towline_sandbox.embedded.model.kinds import Column
 from towline_sandbox.embedded.views.durations import INVALID, Since, parse_moment
+
+if TYPE_CHECKING:
+    from jsonpath import CompoundJSONPath, JSONPath
 
 _NO_VALUE = "<no value>"
 
@@ -71,6 +72,9 @@ def printer_column(declared: KubeObject) -> Column | None:
 
     As in Kubernetes, one whose path cannot be read is left out, and nobody is told but the log.
     """
+    # Here, since a plane can start without it.
+    import jsonpath
+
     path: str = declared["jsonPath"]
     type_: str = declared["type"]
     try:
@@ -90,12 +94,14 @@ def printer_column(declared: KubeObject) -> Column | None:
 
 
 def _value_of(
-    compiled: jsonpath.JSONPath | jsonpath.CompoundJSONPath, type_: str
+    compiled: "JSONPath | CompoundJSONPath", type_: str
 ) -> Callable[[KubeObject], object]:
+    from jsonpath import JSONPathError
+
     def value(each: KubeObject) -> object:
         try:
             match = compiled.match(each)
-        except jsonpath.JSONPathError:  # a comparison of what cannot be compared
+        except JSONPathError:  # a comparison of what cannot be compared
             return None
         return None if match is None else _cell(match.obj, type_)
 

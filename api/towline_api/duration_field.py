@@ -1,0 +1,29 @@
+"""Durations as a field of pydantic models; apart from `durations`, which can do without them."""
+
+from datetime import timedelta
+from typing import Annotated
+
+from pydantic import BeforeValidator, Field, PlainSerializer, WithJsonSchema
+
+from towline_api.durations import format_duration, parse_duration
+
+
+def _parse_field(value: object) -> object:
+    """Parse text; pass a timedelta on; refuse numbers, which pydantic would take for seconds."""
+    if isinstance(value, str):
+        return parse_duration(value)
+    if isinstance(value, timedelta):
+        return value
+    raise ValueError(
+        f"a duration is text with a unit, for example '90s' or '1h30m'; found {value!r}"
+    )
+
+
+Duration = Annotated[
+    timedelta,
+    Field(ge=timedelta()),
+    BeforeValidator(_parse_field),
+    PlainSerializer(format_duration, return_type=str, when_used="json"),
+    WithJsonSchema({"type": "string", "examples": ["90s", "1h30m"]}),
+]
+"""A pydantic field that reads and writes durations as text; never negative, may be zero."""
