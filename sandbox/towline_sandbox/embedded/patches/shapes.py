@@ -237,6 +237,10 @@ def _list_ownership(node: Node) -> tuple[bool, tuple[str, ...]]:
     return True, ()
 
 
+_LEFT_OUT = frozenset({"validationActions"})
+"""Lists that Go leaves out when they are empty, although they are required."""
+
+
 def _always_there(schema: Schema) -> dict[str, Any]:
     """Return the fields that a Go struct has before anybody sets them, as JSON shows them then.
 
@@ -247,7 +251,11 @@ def _always_there(schema: Schema) -> dict[str, Any]:
     for name, field in schema.properties.items():
         default = field.node.get("default")
         if default is None:
-            if name in schema.required and field.type in ("array", "object"):
+            if (
+                name in schema.required
+                and name not in _LEFT_OUT
+                and field.type in ("array", "object")
+            ):
                 found[name] = None
         elif default == {} if field.type == "object" else default in ("", 0):
             found[name] = default

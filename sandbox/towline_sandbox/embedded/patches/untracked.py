@@ -51,6 +51,10 @@ _BY_STRATEGY = {
     ("certificates.k8s.io", "certificatesigningrequests", "approval"): of_paths(
         [_SPEC, ("f:status", "f:certificate")]
     ),
+    ("certificates.k8s.io", "certificatesigningrequests", "status"): of_paths(
+        [_SPEC, ("f:status", "f:conditions")]
+    ),
+    ("", "namespaces", "finalize"): _STATUS_SET,
 }
 """What a write leaves alone, by group, plural and subresource, where it is not the usual."""
 
