@@ -14,7 +14,7 @@ from pathlib import Path
 import pytest
 import pytest_asyncio
 
-from support.planes import Flavor, open_plane, parametrize_planes
+from support.planes import Flavor, deselect_planeless, open_plane, parametrize_planes
 from support.planes_plugin import record_missing, record_plane
 from towline_sandbox.binaries import Binaries, BinariesMissing, find_binaries
 from towline_sandbox.plane import ControlPlane
@@ -30,8 +30,9 @@ def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
     parametrize_planes(metafunc)
 
 
-def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
     """Give the tests of this folder time for real servers."""
+    deselect_planeless(config, items)
     for item in items:
         if _HERE in item.path.parents and item.get_closest_marker("timeout") is None:
             item.add_marker(pytest.mark.timeout(_LIMIT_SECONDS))

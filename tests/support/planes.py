@@ -1,7 +1,7 @@
 """The kinds of control plane that tests run on, and which of them a run has."""
 
 import importlib.util
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
 from datetime import timedelta
 from enum import StrEnum
@@ -42,14 +42,12 @@ async def open_plane(
     flavor: Flavor, name: str, *, certificate_lifetime: timedelta | None = None
 ) -> AsyncIterator[ControlPlane]:
     """Start a plane of this flavor."""
-    match flavor:
-        case Flavor.EMBEDDED:
-            from towline_sandbox.embedded.plane import EmbeddedPlane
+    make: Callable[..., ControlPlane] = KubePlane
+    if flavor is Flavor.EMBEDDED:
+        from towline_sandbox.embedded.plane import EmbeddedPlane
 
-            plane: ControlPlane = EmbeddedPlane(name, certificate_lifetime=certificate_lifetime)
-        case Flavor.KUBE:
-            plane = KubePlane(name, certificate_lifetime=certificate_lifetime)
-    async with plane:
+        make = EmbeddedPlane
+    async with make(name, certificate_lifetime=certificate_lifetime) as plane:
         yield plane
 
 
@@ -79,16 +77,32 @@ def parametrize_planes(metafunc: pytest.Metafunc) -> None:
     """
     if "flavor" not in metafunc.fixturenames:
         return
-    marker = metafunc.definition.get_closest_marker("planes")
-    only = None if marker is None else {Flavor(name) for name in marker.args}
+    chosen = _chosen(metafunc.config, metafunc.definition)
+    if not chosen:
+        return  # deselect_planeless takes it out
     marks = {Flavor.KUBE: (pytest.mark.kube,)}
     metafunc.parametrize(
         "flavor",
-        [
-            pytest.param(flavor, id=str(flavor), marks=marks.get(flavor, ()))
-            for flavor in flavors(metafunc.config)
-            if only is None or flavor in only
-        ],
+        [pytest.param(flavor, id=str(flavor), marks=marks.get(flavor, ())) for flavor in chosen],
         indirect=True,
         scope="session",
     )
+
+
+def deselect_planeless(config: pytest.Config, items: list[pytest.Item]) -> None:
+    """Take out the tests whose planes this run does not have: the last line says which and why."""
+    left = [
+        item
+        for item in items
+        if "flavor" in getattr(item, "fixturenames", ()) and not _chosen(config, item)
+    ]
+    if left:
+        config.hook.pytest_deselected(items=left)
+        items[:] = [item for item in items if item not in left]
+
+
+def _chosen(config: pytest.Config, item: pytest.Item) -> list[Flavor]:
+    """Return the planes that a test runs on, as far as this run has them."""
+    marker = item.get_closest_marker("planes")
+    found = flavors(config)
+    return found if marker is None else [f for f in found if f in marker.args]
