@@ -29,6 +29,9 @@ Check = Callable[["Call", KubeObject, KubeObject | None], Iterable[Cause]]
 Convert = Callable[[Sequence[KubeObject], str], Awaitable[list[KubeObject]]]
 """Turns objects into the kind's form in another `apiVersion`. Does not change what it is given."""
 
+Warn = Callable[["Call", KubeObject, KubeObject | None], Iterable[str]]
+"""Names what a caller should be told about an object that breaks no rule. Pure."""
+
 NameCheck = Callable[[str], Sequence[str]]
 """Says what is wrong with a name, in Kubernetes' sentences; empty if nothing is."""
 
@@ -93,6 +96,11 @@ def _keep(*_about: object) -> None:
     """Change nothing."""
 
 
+def _be_silent(*_about: object) -> Sequence[str]:
+    """Find nothing odd."""
+    return ()
+
+
 def _allow(*_about: object) -> Sequence[Cause]:
     """Find nothing wrong."""
     return ()
@@ -112,6 +120,7 @@ class Traits:
         fill: Sets what the server sets. Runs after the caller's change, before `check`; nobody
             owns what it sets.
         check: Names broken rules of this kind. Metadata has been checked already.
+        warn: Says what is odd about an object that is stored all the same.
         check_name: Says what is wrong with a name.
         counts_generation: Whether a change outside metadata and status raises `generation`.
         selectable: Fields for field selectors besides `metadata.name` and `metadata.namespace`:
@@ -123,6 +132,7 @@ class Traits:
     complete: Complete = _keep
     fill: Fill = _keep
     check: Check = _allow
+    warn: Warn = _be_silent
     check_name: NameCheck = _any_name
     counts_generation: bool = False
     selectable: Mapping[str, Callable[[KubeObject], str]] = field(default_factory=dict)

@@ -18,7 +18,7 @@ _KEPT_BY_STATUS = {
 }
 """Metadata that some status paths do not reach; most reach all of it."""
 _POD_PARTS = {"ephemeralcontainers": "ephemeralContainers", "resize": "containers"}
-_KEEP_STATUS_WHEN_NEW = frozenset({StorageKey("", "nodes"), StorageKey("", "services")})
+_KEEP_STATUS_WHEN_NEW = frozenset({StorageKey("", "nodes")})
 
 
 def outline_new(call: Call, obj: KubeObject) -> None:

@@ -213,6 +213,7 @@ class Writer:
         causes = broken_when_new(metadata, kind=kind) + list(kind.traits.check(call, obj, None))
         if causes:
             raise invalid(_stored_resource(kind), name, causes)
+        call.warnings.extend(kind.traits.warn(call, obj, None))
         await self._last_word(call, obj, None)
         to_store = await as_stored(kind, in_order(obj, kind=kind))
         there = self._store.find(kind.storage_key, namespace=call.namespace, name=name)
@@ -246,6 +247,7 @@ class Writer:
         causes += kind.traits.check(call, new, old)
         if causes:
             raise invalid(_stored_resource(kind), call.target, causes)
+        call.warnings.extend(kind.traits.warn(call, new, old))
         await self._last_word(call, new, old)
         if is_finished(new, old):
             if not call.dry_run:

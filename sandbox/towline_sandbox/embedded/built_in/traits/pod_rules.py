@@ -34,6 +34,7 @@ _FIELDS = frozenset(
         "status.podIPs",
     }
 )
+_LARGEST_DEADLINE = 2**31 - 1
 _PORT_RANGE = "must be between 1 and 65535, inclusive"
 
 
@@ -50,11 +51,23 @@ def check_pod_spec(where: str, spec: KubeObject) -> Iterator[Cause]:
         yield unsupported(f"{where}.restartPolicy", spec["restartPolicy"], _RESTART_POLICIES)
     if spec["dnsPolicy"] not in _DNS_POLICIES:
         yield unsupported(f"{where}.dnsPolicy", spec["dnsPolicy"], _DNS_POLICIES)
+    yield from _check_identity(where, spec)
     for index, container in enumerate(spec.get("containers") or ()):
         image = container.get("image", "")
         if image != image.strip():
             told = "must not have leading or trailing whitespace"
             yield invalid_value(f"{where}.containers[{index}].image", image, told)
+
+
+def _check_identity(where: str, spec: KubeObject) -> Iterator[Cause]:
+    deadline = spec.get("activeDeadlineSeconds")
+    if deadline is not None and not 1 <= deadline <= _LARGEST_DEADLINE:
+        told = f"must be between 1 and {_LARGEST_DEADLINE}, inclusive"
+        yield invalid_value(f"{where}.activeDeadlineSeconds", deadline, told)
+    for field in ("hostname", "subdomain"):
+        name = spec.get(field, "")
+        for problem in dns_label(name) if name else ():
+            yield invalid_value(f"{where}.{field}", name, problem)
 
 
 def _check_volumes(where: str, volumes: Sequence[KubeObject]) -> Iterator[Cause]:
@@ -100,6 +113,20 @@ def _check_containers(
         if name and name in seen:
             yield duplicate(f"{here}.name", name)
         seen.add(name)
+    if where.endswith(".containers"):
+        yield from _check_host_ports(where, containers)
+
+
+def _check_host_ports(where: str, containers: Sequence[KubeObject]) -> Iterator[Cause]:
+    seen = set()
+    for at, container in enumerate(containers):
+        for index, port in enumerate(container.get("ports") or ()):
+            if not port.get("hostPort"):
+                continue
+            told = f"{port['protocol']}/{port.get('hostIP', '')}/{port['hostPort']}"
+            if told in seen:
+                yield duplicate(f"{where}[{at}].ports[{index}].hostPort", told)
+            seen.add(told)
 
 
 def _check_ports(where: str, ports: Sequence[KubeObject]) -> Iterator[Cause]:
@@ -116,6 +143,9 @@ def _check_ports(where: str, ports: Sequence[KubeObject]) -> Iterator[Cause]:
             yield required(f"{here}.containerPort")
         elif not 1 <= number <= 65535:
             yield invalid_value(f"{here}.containerPort", number, _PORT_RANGE)
+        outside = port.get("hostPort") or 1
+        if not 1 <= outside <= 65535:
+            yield invalid_value(f"{here}.hostPort", outside, _PORT_RANGE)
         if port["protocol"] not in _PROTOCOLS:
             yield unsupported(f"{here}.protocol", port["protocol"], _PROTOCOLS)
 

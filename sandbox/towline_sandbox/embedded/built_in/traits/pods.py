@@ -9,6 +9,7 @@ from towline_sandbox.embedded.built_in.name_rules import dns_subdomain
 from towline_sandbox.embedded.built_in.traits.composing import selectable, text_at
 from towline_sandbox.embedded.built_in.traits.pod_defaults import complete_pod, containers
 from towline_sandbox.embedded.built_in.traits.pod_rules import check_pod_spec
+from towline_sandbox.embedded.built_in.traits.pod_warnings import warn_of_new_pod
 from towline_sandbox.embedded.model.calls import Call
 from towline_sandbox.embedded.model.failures import Cause
 from towline_sandbox.embedded.model.kinds import StorageKey, Traits
@@ -122,6 +123,7 @@ TRAITS = {
         complete=complete_pod,
         fill=_fill,
         check=_check,
+        warn=warn_of_new_pod,
         check_name=dns_subdomain,
         counts_generation=True,
         selectable={

@@ -44,6 +44,10 @@ def _complete(service: KubeObject) -> None:
         spec.setdefault("externalTrafficPolicy", "Cluster")
     if spec["type"] == "LoadBalancer":
         spec.setdefault("allocateLoadBalancerNodePorts", True)
+        balancer = (service.get("status") or {}).get("loadBalancer") or {}
+        for entry in balancer.get("ingress") or ():
+            if entry.get("ip"):
+                entry.setdefault("ipMode", "VIP")
 
 
 def _fill(call: Call, new: KubeObject, old: KubeObject | None) -> None:

@@ -19,6 +19,12 @@ from towline_sandbox.embedded.built_in.traits.defaulting import (
 )
 from towline_sandbox.embedded.built_in.traits.pod_defaults import complete_pod_spec
 from towline_sandbox.embedded.built_in.traits.pod_rules import check_pod_spec
+from towline_sandbox.embedded.built_in.traits.pod_warnings import warn_of_template
+from towline_sandbox.embedded.built_in.traits.rollouts import (
+    check_daemon_rollout,
+    check_deployment_rollout,
+    check_deployment_times,
+)
 from towline_sandbox.embedded.built_in.traits.selectors import check_selector, is_empty, selects
 from towline_sandbox.embedded.model.calls import Call
 from towline_sandbox.embedded.model.failures import Cause
@@ -104,6 +110,10 @@ def _completed(defaults: Defaults, *, strategy: str = "", rolling: str = "") -> 
 
 def _complete_daemon_set(daemon_set: KubeObject) -> None:
     _completed(_DAEMON_SET, strategy="updateStrategy", rolling="daemons")(daemon_set)
+    # Inside the server neither can be left out.
+    rollout = daemon_set["spec"]["updateStrategy"].get("rollingUpdate")
+    if rollout is not None:
+        set_defaults(rollout, {"maxUnavailable": 0, "maxSurge": 0})
     # Corrected when it is stored; but it belongs to whoever writes the object.
     daemon_set["metadata"].setdefault("annotations", {}).setdefault(_TEMPLATE_GENERATION, "1")
 
@@ -183,28 +193,49 @@ def _check_template(where: str, spec: KubeObject, selector: KubeObject | None) -
         yield invalid_value(f"{where}.metadata.labels", labels or None, told)
 
 
-def _check_deployment(_call: Call, new: KubeObject, _old: KubeObject | None) -> Iterator[Cause]:
+def _check_deployment(call: Call, new: KubeObject, _old: KubeObject | None) -> Iterator[Cause]:
+    if call.subresource:
+        return
     strategy = new["spec"]["strategy"]
     kind = strategy["type"]
     if kind == "Recreate" and "rollingUpdate" in strategy:
         told = "may not be specified when strategy `type` is 'Recreate'"
         yield forbidden_field("spec.strategy.rollingUpdate", told)
     elif kind not in ("Recreate", "RollingUpdate"):
-        yield unsupported("spec.strategy", _go_names(strategy), ("Recreate", "RollingUpdate"))
+        yield unsupported(
+            "spec.strategy",
+            _go_strategy(strategy),
+            ("Recreate", "RollingUpdate"),
+        )
+    elif "rollingUpdate" in strategy:
+        where = "spec.strategy.rollingUpdate"
+        yield from check_deployment_rollout(where, strategy["rollingUpdate"])
+    yield from check_deployment_times(new["spec"])
 
 
-def _check_daemon_set(_call: Call, new: KubeObject, _old: KubeObject | None) -> Iterator[Cause]:
+def _check_daemon_set(call: Call, new: KubeObject, _old: KubeObject | None) -> Iterator[Cause]:
+    if call.subresource:
+        return
     strategy = new["spec"]["updateStrategy"]
     if strategy["type"] not in ("RollingUpdate", "OnDelete"):
         kinds = ("RollingUpdate", "OnDelete")
-        yield unsupported("spec.updateStrategy", _go_names(strategy), kinds)
+        yield unsupported("spec.updateStrategy", _go_strategy(strategy), kinds)
+    elif strategy["type"] == "RollingUpdate":
+        yield from check_daemon_rollout(
+            "spec.updateStrategy.rollingUpdate", strategy["rollingUpdate"]
+        )
 
 
 def _check_stateful_set(_call: Call, new: KubeObject, _old: KubeObject | None) -> Iterator[Cause]:
     strategy = new["spec"]["updateStrategy"]
     if strategy["type"] not in ("RollingUpdate", "OnDelete"):
         told = "must be 'RollingUpdate' or 'OnDelete'"
-        yield invalid_value("spec.updateStrategy", _go_names(strategy), told)
+        yield invalid_value("spec.updateStrategy", _go_strategy(strategy), told)
+
+
+def _go_strategy(strategy: KubeObject) -> KubeObject:
+    told = {"type": strategy["type"], "rollingUpdate": strategy.get("rollingUpdate")}
+    return _go_names(told)
 
 
 def _go_names(value: KubeObject) -> KubeObject:
@@ -252,6 +283,8 @@ def _check_cron_job(call: Call, new: KubeObject, _old: KubeObject | None) -> Ite
         yield unsupported("spec.concurrencyPolicy", spec["concurrencyPolicy"], _CONCURRENCY)
 
 
+_TEMPLATE_WARNINGS = warn_of_template("spec.template.spec")
+
 TRAITS = {
     StorageKey("apps", "deployments"): Traits(
         complete=_completed(_DEPLOYMENT, strategy="strategy", rolling="strategy"),
@@ -259,6 +292,7 @@ TRAITS = {
             _check_workload("deployment"), _check_deployment, unchanged("spec.selector")
         ),
         check_name=dns_subdomain,
+        warn=_TEMPLATE_WARNINGS,
         counts_generation=True,
     ),
     StorageKey("apps", "daemonsets"): Traits(
@@ -270,12 +304,14 @@ TRAITS = {
             unchanged("spec.selector"),
         ),
         check_name=dns_subdomain,
+        warn=_TEMPLATE_WARNINGS,
         counts_generation=True,
     ),
     StorageKey("apps", "replicasets"): Traits(
         complete=_completed(_REPLICA_SET),
         check=check_all(_check_workload("deployment"), unchanged("spec.selector")),
         check_name=dns_subdomain,
+        warn=_TEMPLATE_WARNINGS,
         counts_generation=True,
         selectable=selectable("status.replicas"),
     ),
@@ -292,6 +328,7 @@ TRAITS = {
             ),
         ),
         check_name=dns_label,
+        warn=_TEMPLATE_WARNINGS,
         counts_generation=True,
     ),
     StorageKey("batch", "jobs"): Traits(
@@ -301,6 +338,7 @@ TRAITS = {
             _check_job, unchanged("spec.completions", "spec.selector", "spec.template")
         ),
         check_name=dns_subdomain,
+        warn=_TEMPLATE_WARNINGS,
         counts_generation=True,
         selectable={"status.successful": text_at("status.succeeded")},
     ),
@@ -308,6 +346,7 @@ TRAITS = {
         complete=_complete_cron_job,
         check=_check_cron_job,
         check_name=cron_job_name,
+        warn=warn_of_template("spec.jobTemplate.spec.template.spec"),
         counts_generation=True,
     ),
 }
