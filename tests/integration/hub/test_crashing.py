@@ -18,7 +18,8 @@ from towline_kube.client import Call, Client
 from towline_sandbox.plane import ControlPlane
 
 READS = ("get", "list", "watch")
-WRITES_OF_A_JOIN = 11
+WRITES_OF_A_JOIN = 10
+"""Once what all clusters share is there; a lost race adds some."""
 
 
 @pytest.mark.parametrize("survived", range(1, WRITES_OF_A_JOIN + 1))
