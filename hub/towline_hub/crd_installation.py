@@ -1,6 +1,7 @@
 """The CRDs of the hub's kinds: installing them, or waiting until somebody has."""
 
 import logging
+import random
 from collections.abc import Iterable
 from datetime import timedelta
 
@@ -16,6 +17,7 @@ from towline_api.resources import (
     KubeObject,
     Resource,
 )
+from towline_kube.backoff import Backoff
 from towline_kube.client import Client
 from towline_kube.clock import Clock
 from towline_kube.errors import NotServed
@@ -32,7 +34,9 @@ _SERVED = (
     ADDON_DEPLOYMENT_CONFIGS,
 )
 
-_PROBE_EVERY = timedelta(milliseconds=500)
+# An API server takes hundredths of a second to serve a kind whose definition it has; somebody who
+# is to install definitions takes minutes.
+_PROBES = Backoff(first=timedelta(milliseconds=20), limit=timedelta(milliseconds=500))
 
 
 def hub_crds() -> list[KubeObject]:
@@ -68,7 +72,7 @@ async def wait_until_served(client: Client, *, limit: timedelta, clock: Clock) -
         ConfigError: Some kind is not served within the limit; says which and what to do.
     """
     deadline = clock.monotonic() + limit.total_seconds()
-    told = False
+    probes = 0
     while missing := await _missing(client, _SERVED):
         message = (
             f"{client.connection.server} does not serve {', '.join(missing)}; run the hub with "
@@ -76,10 +80,10 @@ async def wait_until_served(client: Client, *, limit: timedelta, clock: Clock) -
         )
         if clock.monotonic() >= deadline:
             raise ConfigError(message)
-        if not told:
+        probes += 1
+        if probes == 1:
             log.warning("waiting for CRDs", extra={"reason": message})
-            told = True
-        await clock.sleep(_PROBE_EVERY)
+        await clock.sleep(_PROBES.delay(probes, roll=random.random()))  # noqa: S311 - spreads load
 
 
 async def _missing(client: Client, resources: Iterable[Resource]) -> list[str]:

@@ -6,7 +6,7 @@ joined, so tests and measurements run both here.
 
 import asyncio
 from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
-from contextlib import asynccontextmanager
+from contextlib import aclosing, asynccontextmanager
 from pathlib import Path
 from typing import Any
 
@@ -14,10 +14,12 @@ from towline_agent.permissions import agent_permissions
 from towline_agent.settings import AgentSettings
 from towline_api import names
 from towline_api.rbac_subjects import user_subject
+from towline_api.resources import CLUSTER_ROLE_BINDINGS
 from towline_hub.permissions import hub_permissions
 from towline_hub.settings import HubSettings
 from towline_kube.client import Client
 from towline_kube.kubeconfig import parse_kubeconfig
+from towline_kube.watch import WatchEventType
 from towline_sandbox.grants import AGENT_USER, HUB_USER, grant
 from towline_sandbox.plane import ControlPlane
 
@@ -56,6 +58,21 @@ async def prepare_hub(plane: ControlPlane, *, folder: Path, **settings: Any) -> 
         "auto_approve_groups": (names.BOOTSTRAP_GROUP,),
     }
     return HubSettings(**(given | settings))
+
+
+async def until_hub_takes_clusters(admin: Client) -> None:
+    """Wait until a hub that starts has given bootstrap tokens their rights: it does that last.
+
+    An agent that comes earlier is turned away, and waits a second or two before it comes again.
+    """
+    bindings = admin.watch(
+        CLUSTER_ROLE_BINDINGS,
+        field_selector=f"metadata.name={names.BOOTSTRAP_CLUSTER_ROLE_BINDING}",
+    )
+    async with aclosing(bindings) as events:
+        async for event in events:
+            if event.type is WatchEventType.ADDED:
+                return
 
 
 async def prepare_agent(

@@ -35,6 +35,7 @@ from towline_sandbox.in_process import (
     prepare_agent,
     prepare_hub,
     running,
+    until_hub_takes_clusters,
 )
 from towline_sandbox.mount import Mount
 from towline_sandbox.plane import ControlPlane
@@ -143,10 +144,11 @@ async def joined_pair(
     )
     async with AsyncExitStack() as stack:
         await stack.enter_async_context(running("run-hub", partial(hub_daemon.run, hub_settings)))
+        hub = await stack.enter_async_context(admin_client(hub_plane))
+        await until_hub_takes_clusters(hub)
         await stack.enter_async_context(
             running("run-agent", partial(agent_daemon.run, agent_settings))
         )
-        hub = await stack.enter_async_context(admin_client(hub_plane))
         spoke = await stack.enter_async_context(admin_client(spoke_plane))
         await until_condition(
             hub, MANAGED_CLUSTERS, CLUSTER, namespace=None, condition=condition_types.JOINED
