@@ -2,6 +2,8 @@
 
 import asyncio
 import time
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -10,6 +12,8 @@ from crash_points.scenarios import PATIENCE, Scenario
 from crash_points.state import Looker, State, differences
 from crash_points.world import Party, Point, World, open_world
 from support.tasks import background
+from towline_api.errors import TowlineError
+from towline_sandbox.embedded.plane import EmbeddedPlane
 
 _QUIET_SECONDS = 0.4
 """Nothing more is written after this long without a write."""
@@ -18,59 +22,96 @@ _LOOK_SECONDS = 0.05
 
 @dataclass(frozen=True, slots=True)
 class Course:
-    """How a run went.
+    """How a run goes in which nobody is killed.
 
     Args:
-        state: What was on the planes in the end.
-        calls: How many calls each program made.
+        state: What is on the planes in the end.
+        calls: How many calls each program makes.
     """
 
     state: State
     calls: dict[Party, int]
 
 
-async def undisturbed(scenario: Scenario, *, folder: Path) -> Course:
-    """Run the scenario with nobody killed, and return where it ends once all is quiet."""
-    async with open_world(folder) as world:
-        await scenario.prepare(world)
-        world.gate.kill_at(None)
-        await scenario.play(world)
-        state = await _quiet_state(world)
-        promises = broken_promises(world, each_identity_asks=scenario.requests_each)
-        assert promises == [], promises
-        return Course(state, dict(world.gate.calls))
+class Stage:
+    """A world in which one scenario is played again and again, from the same beginning.
 
-
-async def killed(scenario: Scenario, point: Point, *, wanted: State, folder: Path) -> str | None:
-    """Run the scenario with a program killed and started again; it has to end where it should.
-
-    Returns:
-        At which call the program was killed; None if it did not make so many.
-
-    Raises:
-        AssertionError: It did not converge, or a promise was broken; says which and how.
+    Args:
+        scenario: What is played.
+        world: Where.
     """
+
+    def __init__(self, scenario: Scenario, world: World) -> None:
+        self._scenario = scenario
+        self._world = world
+        self._beginning = [plane.snapshot() for plane in self._planes]
+        self.course = Course({}, {})
+
+    @property
+    def _planes(self) -> tuple[EmbeddedPlane, EmbeddedPlane]:
+        return (self._world.hub_plane, self._world.spoke_plane)
+
+    async def rehearse(self) -> None:
+        """Play the scenario with nobody killed; where that ends is where every run has to."""
+        await self._begin(None)
+        await self._scenario.play(self._world)
+        state = await _quiet_state(self._world)
+        assert self._broken_promises() == []
+        self.course = Course(state, dict(self._world.gate.calls))
+
+    async def kill_at(self, point: Point) -> str | None:
+        """Play the scenario with a program killed and started again.
+
+        Returns:
+            At which call the program was killed; None if it did not make so many.
+
+        Raises:
+            AssertionError: It did not end where it should, or a promise was broken.
+        """
+        await self._begin(point)
+        try:
+            async with background(self._bring_back(), name="bring-back"):
+                await self._scenario.play(self._world)
+                found = await _until_state(self._world, self.course.state)
+        except TowlineError as error:
+            raise AssertionError(f"killed at {point} ({self._killed_at}): {error}") from error
+        if self._world.gate.killed_at is None:
+            return None
+        left = differences(self.course.state, found) + self._broken_promises()
+        assert left == [], f"killed at {point} ({self._killed_at}):\n" + "\n".join(left)
+        return self._killed_at
+
+    async def _begin(self, point: Point | None) -> None:
+        await self._world.kill_all()
+        self._world.gate.kill_at(None)
+        for plane, beginning in zip(self._planes, self._beginning, strict=True):
+            plane.restore(beginning)
+        await self._scenario.begin(self._world)
+        self._world.gate.kill_at(point)
+
+    async def _bring_back(self) -> None:
+        await self._world.gate.killed.wait()
+        promises = self._broken_promises()
+        assert promises == [], f"at the moment of {self._killed_at}: {promises}"
+        await self._world.bring_back()
+
+    @property
+    def _killed_at(self) -> str:
+        at = self._world.gate.killed_at
+        return "nowhere" if at is None else f"{at.verb} {at.resource or at.path} {at.name}".strip()
+
+    def _broken_promises(self) -> list[str]:
+        return broken_promises(self._world, each_identity_asks=self._scenario.requests_each)
+
+
+@asynccontextmanager
+async def open_stage(scenario: Scenario, *, folder: Path) -> AsyncIterator[Stage]:
+    """Make a world for one scenario, and see how it goes when nobody is killed."""
     async with open_world(folder) as world:
         await scenario.prepare(world)
-        world.gate.kill_at(point)
-        async with background(_bring_back(world, scenario), name="bring-back"):
-            await scenario.play(world)
-            found = await _until_state(world, wanted)
-        at = world.gate.killed_at
-        if at is None:
-            return None
-        call = f"{at.verb} {at.resource or at.path} {at.name}".strip()
-        left = differences(wanted, found)
-        left += broken_promises(world, each_identity_asks=scenario.requests_each)
-        assert left == [], f"killed at {point} ({call}):\n" + "\n".join(left)
-        return call
-
-
-async def _bring_back(world: World, scenario: Scenario) -> None:
-    await world.gate.killed.wait()
-    promises = broken_promises(world, each_identity_asks=scenario.requests_each)
-    assert promises == [], f"at the moment of {world.gate.killed_at}"
-    await world.bring_back()
+        stage = Stage(scenario, world)
+        await stage.rehearse()
+        yield stage
 
 
 async def _until_state(world: World, wanted: State) -> State:

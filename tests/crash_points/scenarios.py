@@ -1,5 +1,6 @@
 """What is going on while a program is killed."""
 
+import asyncio
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
 from datetime import timedelta
@@ -26,6 +27,7 @@ from towline_sandbox.waiting import until
 PATIENCE = timedelta(seconds=20)
 
 GREETING = "greeting"
+_REST_SECONDS = 0.3
 
 
 @dataclass(frozen=True, slots=True)
@@ -34,7 +36,8 @@ class Scenario:
 
     Args:
         name: What it is called.
-        prepare: Brings the world to where it begins; nobody is killed yet.
+        prepare: Brings the planes to where it begins, once; nobody runs in the end.
+        begin: Starts whoever is to run from the beginning; nobody is killed yet.
         play: What the operator does meanwhile; returns when it is over, however often programs
             were killed. Whoever is not running yet is started here.
         requests_each: How many certificates each identity needs until the end.
@@ -42,12 +45,13 @@ class Scenario:
 
     name: str
     prepare: Callable[[World], Awaitable[None]]
+    begin: Callable[[World], Awaitable[None]]
     play: Callable[[World], Awaitable[None]]
     requests_each: int
 
 
-async def nothing(world: World) -> None:
-    """Begin with two fresh planes."""
+async def nothing(_world: World) -> None:
+    """Begin with two fresh planes, or with nobody running."""
 
 
 async def join(world: World) -> None:
@@ -70,14 +74,21 @@ async def join(world: World) -> None:
 async def joined(world: World) -> None:
     """Begin with a cluster that has joined and has its add-on."""
     await join(world)
+    await _until_at_rest(world)
+    await world.kill_all()
 
 
 async def joined_long_ago(world: World) -> None:
-    """Begin with a cluster whose certificates are due for renewal, everybody stopped."""
-    await join(world)
-    for party in Party:
-        await world.kill(party)
+    """Begin with a cluster whose certificates are due for renewal."""
+    await joined(world)
     world.pass_time(CERTIFICATE_LIFETIME * 5 / 6)
+
+
+async def at_rest(world: World) -> None:
+    """Begin with hub and agent at work, and nothing to do."""
+    world.start(Party.HUB)
+    world.start(Party.AGENT)
+    await _until_at_rest(world)
 
 
 async def renew(world: World) -> None:
@@ -121,12 +132,21 @@ async def remove_addon(world: World) -> None:
 SCENARIOS = {
     scenario.name: scenario
     for scenario in (
-        Scenario("join", nothing, join, requests_each=1),
-        Scenario("renewal", joined_long_ago, renew, requests_each=2),
-        Scenario("configuration change", joined, change_configuration, requests_each=1),
-        Scenario("removal", joined, remove_addon, requests_each=1),
+        Scenario("join", nothing, nothing, join, requests_each=1),
+        Scenario("renewal", joined_long_ago, nothing, renew, requests_each=2),
+        Scenario("configuration change", joined, at_rest, change_configuration, requests_each=1),
+        Scenario("removal", joined, at_rest, remove_addon, requests_each=1),
     )
 }
+
+
+async def _until_at_rest(world: World) -> None:
+    """Wait until hub and agent have called nobody for a while."""
+    last: dict[Party, int] = {}
+    while last != (now := dict(world.gate.calls)):
+        world.check_running()
+        last = now
+        await asyncio.sleep(_REST_SECONDS)
 
 
 async def _greet(world: World, message: str) -> None:

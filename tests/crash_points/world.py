@@ -1,7 +1,6 @@
 """A hub and a managed cluster on embedded planes, with programs that can be killed at any call."""
 
 import asyncio
-import contextlib
 import threading
 from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import AsyncExitStack, asynccontextmanager
@@ -102,7 +101,8 @@ class Gate:
     def kill_at(self, point: Point | None) -> None:
         """Count calls anew, and kill at this one."""
         with self._lock:
-            self._point = point
+            self._point, self._dead, self.killed_at = point, None, None
+            self.killed.clear()
             self.calls = dict.fromkeys(Party, 0)
 
     def bury(self) -> None:
@@ -127,7 +127,7 @@ class Gate:
                 self.calls[party] += 1
                 numbers[id(seen)] = self.calls[party]
             number = numbers.get(id(seen), 0)
-            if self._point != Point(party, moment, number):
+            if self._point is None or self._point != Point(party, moment, number):
                 return True
             self._point, self._dead, self.killed_at = None, party, seen
             self._loop.call_soon_threadsafe(self.killed.set)
@@ -177,8 +177,9 @@ class World:
         """End a program on the spot."""
         task = self._running.pop(party)
         task.cancel("killed")
-        with contextlib.suppress(asyncio.CancelledError):
-            await task
+        await asyncio.wait({task})
+        if not task.cancelled() and task.exception() is not None:
+            raise AssertionError(f"the {party} ended by itself") from task.exception()
 
     async def bring_back(self) -> None:
         """Start what the gate kills again, once; never returns."""
@@ -195,6 +196,11 @@ class World:
         self._clock = ShiftedClock(by)
         for plane in (self.hub_plane, self.spoke_plane):
             plane.shift_clock(by)
+
+    async def kill_all(self) -> None:
+        """End whatever runs, on the spot."""
+        for party in list(self._running):
+            await self.kill(party)
 
     def check_running(self) -> None:
         """Raise what a program ended with that should be running."""
@@ -229,5 +235,4 @@ async def open_world(folder: Path) -> AsyncIterator[World]:
         try:
             yield world
         finally:
-            for party in list(world._running):
-                await world.kill(party)
+            await world.kill_all()

@@ -18,6 +18,7 @@ from towline_sandbox.embedded.faults import Calls, Faults
 from towline_sandbox.embedded.serving.front import Front
 from towline_sandbox.embedded.serving.server import Identity, Server
 from towline_sandbox.embedded.serving.tls import server_context
+from towline_sandbox.embedded.storage.store import Snapshot
 from towline_sandbox.pki import PlanePki
 from towline_sandbox.plane import PlaneError
 
@@ -103,6 +104,15 @@ class PlaneThread:
         store = self.server.store
         keys = store.keys
         return self._call(lambda: [obj for key in keys() for obj in store.objects(key)])
+
+    def snapshot(self) -> Snapshot:
+        """Return everything that is stored, for `restore`."""
+        return self._call(self.server.store.snapshot)
+
+    def restore(self, snapshot: Snapshot) -> None:
+        """Break all watches and store what the snapshot holds, and nothing else."""
+        self.cut_watches(resource=None, user_agent=None)
+        self._call(lambda: self.server.store.restore(snapshot))
 
     def stop_serving(self) -> None:
         """Close the port and all connections."""

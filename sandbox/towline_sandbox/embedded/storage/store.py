@@ -4,7 +4,7 @@ Objects are never changed once they are stored, so whoever reads one may keep it
 different makes another. Nothing here waits, so on one event loop every write is whole.
 """
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 
 from towline_api.resources import KubeObject
 from towline_sandbox.embedded.model.failures import ApiFailure, expired
@@ -14,6 +14,9 @@ from towline_sandbox.embedded.storage.collection import Collection, path_of
 from towline_sandbox.embedded.storage.subscription import Subscription
 
 LONGEST_HISTORY = 4096
+
+Snapshot = Mapping[StorageKey, Mapping[str, KubeObject]]
+"""Objects by key and path, as they were stored at some moment."""
 
 _Place = tuple[StorageKey | None, str | None, str | None]
 """What a subscription is about: key, namespace and name, each None for any."""
@@ -171,6 +174,29 @@ class Store:
             if place[0] is not None and key in (None, place[0]):
                 for subscription in list(subscriptions):
                     subscription.close()
+
+    def snapshot(self) -> Snapshot:
+        """Return everything that is stored now."""
+        return {key: dict(found.objects) for key, found in self._collections.items()}
+
+    def restore(self, snapshot: Snapshot) -> None:
+        """Store what a snapshot holds and nothing else, as ordinary changes that watches see."""
+        for key in {**snapshot, **self._collections}:
+            wanted, found = snapshot.get(key, {}), dict(self._collection(key).objects)
+            for path, obj in found.items():
+                expected = obj["metadata"]["resourceVersion"]
+                if path not in wanted:
+                    metadata = obj["metadata"]
+                    self.delete(
+                        key,
+                        namespace=metadata.get("namespace"),
+                        name=metadata["name"],
+                        expected_revision=expected,
+                    )
+                elif wanted[path] is not obj:
+                    self.replace(key, wanted[path], expected_revision=expected)
+            for path in wanted.keys() - found.keys():
+                self.create(key, wanted[path])
 
     def compact(self, revision: int | None = None) -> None:
         """Forget history up to a revision, or all: who wants to go on from there is refused."""
