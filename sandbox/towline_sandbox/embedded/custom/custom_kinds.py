@@ -6,7 +6,7 @@ from datetime import datetime
 from typing import NoReturn
 
 from towline_api.resources import CUSTOM_RESOURCE_DEFINITIONS, KubeObject
-from towline_api.timestamps import format_time
+from towline_api.timestamps import format_time, parse_time
 from towline_sandbox.embedded.custom.conditions import condition_is, with_condition
 from towline_sandbox.embedded.custom.conversion import WebhookCaller
 from towline_sandbox.embedded.custom.names import accepted_names
@@ -26,6 +26,24 @@ CLEAN_UP = "customresourcecleanup.apiextensions.k8s.io"
 """Finalizer: a definition stays until the last object of its kind is gone."""
 _LOOK_AGAIN = 0.05
 """Seconds between two looks at the objects of a kind that is about to go."""
+
+
+def begin_deletion(crd: KubeObject, since: str) -> KubeObject:
+    """Return a definition as one that goes once the objects of its kind are gone."""
+    metadata = {**crd["metadata"], "deletionTimestamp": since}
+    finalizers = metadata.get("finalizers") or []
+    if CLEAN_UP not in finalizers:
+        metadata["finalizers"] = [*finalizers, CLEAN_UP]
+    return with_condition(
+        {**crd, "metadata": metadata},
+        "Terminating",
+        "True",
+        reason="InstanceDeletionPending",
+        message=(
+            "CustomResourceDefinition marked for deletion; CustomResource deletion will begin soon"
+        ),
+        now=parse_time(since),
+    )
 
 
 class CustomKinds:
@@ -90,8 +108,7 @@ class CustomKinds:
     def _settle(self, name: str) -> None:
         crd = self._store.find(CRD_KEY, namespace=None, name=name)
         if crd is None:
-            if self._served.pop(name, None) is not None:
-                self._catalog.remove(_owner(name))
+            self._drop(name)
             return
         if "deletionTimestamp" in crd["metadata"]:
             self._terminate(crd)
@@ -143,8 +160,7 @@ class CustomKinds:
     def _serve(self, crd: KubeObject, *, is_terminating: bool = False) -> None:
         name = crd["metadata"]["name"]
         if not condition_is(crd, "Established", "True"):
-            if self._served.pop(name, None) is not None:
-                self._catalog.remove(_owner(name))
+            self._drop(name)
             return
         accepted = {**crd["spec"], "names": crd["status"]["acceptedNames"]}
         wanted = (accepted, is_terminating)
@@ -169,9 +185,15 @@ class CustomKinds:
         key = StorageKey(crd["spec"]["group"], crd["spec"]["names"]["plural"])
         self._terminating[key] = metadata["name"]
         if condition_is(crd, "Established", "True"):
-            crd = self._told(
-                crd, "InstanceDeletionInProgress", "CustomResource deletion is in progress"
+            in_progress = with_condition(
+                crd,
+                "Terminating",
+                "True",
+                reason="InstanceDeletionInProgress",
+                message="CustomResource deletion is in progress",
+                now=self._now(),
             )
+            crd = self._written(crd, in_progress)
             self._delete_objects(key)
         if self._store.objects(key):
             return
@@ -181,18 +203,33 @@ class CustomKinds:
     def _let_go(self, crd: KubeObject) -> None:
         name = crd["metadata"]["name"]
         finalizers = [each for each in crd["metadata"]["finalizers"] if each != CLEAN_UP]
-        self._served.pop(name, None)
-        self._catalog.remove(_owner(name))
+        was_served = condition_is(crd, "Established", "True")
         if finalizers:
-            rest = {**crd, "metadata": {**crd["metadata"], "finalizers": finalizers}}
+            rest = with_condition(
+                {**crd, "metadata": {**crd["metadata"], "finalizers": finalizers}},
+                "Terminating",
+                "False",
+                reason="InstanceDeletionCompleted" if was_served else "NeverEstablished",
+                message="removed all instances" if was_served else "resource was never established",
+                now=self._now(),
+            )
             self._written(crd, rest)
             return
+        self._drop(name)
         self._store.delete(
             CRD_KEY,
             namespace=None,
             name=name,
             expected_revision=crd["metadata"]["resourceVersion"],
         )
+
+    def _drop(self, name: str) -> None:
+        """Serve a definition's kind no more."""
+        served = self._served.pop(name, None)
+        if served is not None:
+            self._catalog.remove(_owner(name))
+            spec, _ = served
+            self._store.end_watches(StorageKey(spec["group"], spec["names"]["plural"]))
 
     def _delete_objects(self, key: StorageKey) -> None:
         for obj in self._store.objects(key):
@@ -213,12 +250,6 @@ class CustomKinds:
                     "generation": metadata.get("generation", 0) + 1,
                 }
                 self._store.replace(key, {**obj, "metadata": marked}, expected_revision=revision)
-
-    def _told(self, crd: KubeObject, reason: str, message: str) -> KubeObject:
-        found = with_condition(
-            crd, "Terminating", "True", reason=reason, message=message, now=self._now()
-        )
-        return self._written(crd, found)
 
     def _written(self, old: KubeObject, new: KubeObject) -> KubeObject:
         if new == old:

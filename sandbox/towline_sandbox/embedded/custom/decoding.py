@@ -26,7 +26,12 @@ _BEYOND_INTEGERS = 2**63
 
 
 def decode(
-    body: KubeObject, *, kind: Kind, field_validation: FieldValidation, warnings: list[str]
+    body: KubeObject,
+    *,
+    kind: Kind,
+    field_validation: FieldValidation,
+    warnings: list[str],
+    keeps_nulls: bool = False,
 ) -> KubeObject:
     """Return a custom object as it is taken in: a copy, pruned and with its defaults.
 
@@ -35,12 +40,13 @@ def decode(
         kind: What it is to be.
         field_validation: Whether unknown fields are dropped in silence, with a warning, or refused.
         warnings: Grows by the warnings.
+        keeps_nulls: Whether a null that stands for nothing stays, for validation to complain of.
 
     Raises:
         ApiFailure: Metadata has a wrong type, or there are unknown fields and that is refused.
     """
     resource = kind.resource
-    walk = _Walk()
+    walk = _Walk(keeps_nulls=keeps_nulls)
     try:
         found = walk.resource(body, kind.schema, "")
     except WrongType as complaint:
@@ -70,8 +76,9 @@ def pruned(obj: KubeObject, *, schema: Schema) -> KubeObject:
 class _Walk:
     """One walk over an object; remembers the fields it left out."""
 
-    def __init__(self, *, sets_defaults: bool = True) -> None:
+    def __init__(self, *, sets_defaults: bool = True, keeps_nulls: bool = False) -> None:
         self._sets_defaults = sets_defaults
+        self._keeps_nulls = keeps_nulls
         self._unknown: list[str] = []
         self._unknown_metadata: list[str] = []
 
@@ -137,13 +144,16 @@ class _Walk:
                     found[name] = deepcopy(part)
                 else:
                     self._unknown.append(_join(path, name))
-            elif part is not None or child.node.get("nullable"):
+            elif part is not None or child.node.get("nullable") or self._keeps(child):
                 found[name] = self.value(part, child, _join(path, name))
             # Else null stands for "not set" where the schema does not allow it: defaults apply.
         for name, default in _defaults(schema) if self._sets_defaults else ():
             if name not in found and not (is_resource and name in _OF_EVERY_OBJECT):
                 found[name] = self.value(default, properties[name], _join(path, name))
         return found
+
+    def _keeps(self, schema: Schema) -> bool:
+        return self._keeps_nulls and "default" not in schema.node
 
 
 _OF_EVERY_OBJECT = frozenset({"apiVersion", "kind", "metadata"})

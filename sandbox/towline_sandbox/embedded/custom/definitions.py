@@ -5,7 +5,7 @@ from collections.abc import Iterable, Iterator
 from typing import Any
 
 from towline_api.resources import KubeObject
-from towline_sandbox.embedded.custom.custom_kinds import CLEAN_UP
+from towline_sandbox.embedded.custom.custom_kinds import begin_deletion
 from towline_sandbox.embedded.custom.declared_rules import rule_causes
 from towline_sandbox.embedded.custom.declared_versions import (
     column_causes,
@@ -66,9 +66,6 @@ def fill_crd(call: Call, new: KubeObject, old: KubeObject | None) -> None:
         if version.get("storage") and version.get("name")
     ]
     if old is None:
-        finalizers = new["metadata"].setdefault("finalizers", [])
-        if CLEAN_UP not in finalizers:
-            finalizers.append(CLEAN_UP)
         new["status"] = {
             "conditions": None,
             "acceptedNames": {"plural": "", "kind": ""},
@@ -282,5 +279,11 @@ def _check_name(name: str) -> list[str]:
     return [] if _DOMAIN.fullmatch(name) else [_DOMAIN_RULE]
 
 
-CRD_TRAITS = Traits(complete=complete_crd, fill=fill_crd, check=check_crd, counts_generation=True)
+CRD_TRAITS = Traits(
+    complete=complete_crd,
+    fill=fill_crd,
+    check=check_crd,
+    begin_deletion=begin_deletion,
+    counts_generation=True,
+)
 """How CustomResourceDefinitions behave when written."""

@@ -24,14 +24,18 @@ class ScalePaths:
     status_replicas: str
     selector: str = ""
 
-    def scale_of(self, obj: KubeObject) -> KubeObject:
+    def scale_of(self, obj: KubeObject, *, is_written: bool = False) -> KubeObject:
         """Return the Scale of an object.
+
+        Args:
+            obj: The object.
+            is_written: Whether it is about to get a number, and need not have one yet.
 
         Raises:
             ApiFailure: The object has no wanted number.
         """
         wanted = _at(obj, self.spec_replicas)
-        if wanted is None:
+        if wanted is None and not is_written:
             raise internal_error(f'the spec replicas field "{self.spec_replicas}" does not exist')
         status: KubeObject = {"replicas": _at(obj, self.status_replicas) or 0}
         selector = _at(obj, self.selector) if self.selector else None

@@ -32,6 +32,9 @@ Convert = Callable[[Sequence[KubeObject], str], Awaitable[list[KubeObject]]]
 Warn = Callable[["Call", KubeObject, KubeObject | None], Iterable[str]]
 """Names what a caller should be told about an object that breaks no rule. Pure."""
 
+BeginDeletion = Callable[[KubeObject, str], KubeObject]
+"""Returns an object as one that is being deleted since a moment, given as its text. Pure."""
+
 NameCheck = Callable[[str], Sequence[str]]
 """Says what is wrong with a name, in Kubernetes' sentences; empty if nothing is."""
 
@@ -120,6 +123,8 @@ class Traits:
         fill: Sets what the server sets. Runs after the caller's change, before `check`; nobody
             owns what it sets.
         check: Names broken rules of this kind. Metadata has been checked already.
+        begin_deletion: Marks an object as being deleted, where that is not done as usual; whoever
+            follows the kind then lets it go.
         warn: Says what is odd about an object that is stored all the same.
         check_name: Says what is wrong with a name.
         counts_generation: Whether a change outside metadata and status raises `generation`.
@@ -133,6 +138,7 @@ class Traits:
     fill: Fill = _keep
     check: Check = _allow
     warn: Warn = _be_silent
+    begin_deletion: BeginDeletion | None = None
     check_name: NameCheck = _any_name
     counts_generation: bool = False
     selectable: Mapping[str, Callable[[KubeObject], str]] = field(default_factory=dict)

@@ -73,8 +73,7 @@ def apply(
     Raises:
         ApiFailure: The applied object is no good, or conflicts with what others own.
     """
-    _check(applied, kind)
-    check_applied(applied, kind=kind)
+    check_form(applied, kind=kind)
     if live is None:
         _check_new(applied, kind)
     shape = shape_of(kind)
@@ -111,12 +110,18 @@ def apply(
     return client_side_apply.with_last_applied(result, applied=applied, manager=manager)
 
 
-def _check(applied: KubeObject, kind: Kind) -> None:
+def check_form(applied: KubeObject, *, kind: Kind) -> None:
+    """Refuse an applied object that is not of the kind.
+
+    Raises:
+        ApiFailure: It is of another kind, or has fields or types that the kind does not allow.
+    """
     version, name = applied.get("apiVersion") or "", applied.get("kind") or ""
     if (version, name) != (kind.resource.api_version, kind.resource.kind):
         raise bad_request(f"invalid object type: {kind_words(version, name)}")
     if entries_of(applied) is not None:
         raise bad_request("metadata.managedFields must be nil")
+    check_applied(applied, kind=kind)
 
 
 def _check_new(applied: KubeObject, kind: Kind) -> None:

@@ -84,6 +84,14 @@ class Deleter:
         _check_preconditions(call, options, metadata)
         served = (await as_served(call.kind, [stored]))[0]
         await self._admission(call, None, served)
+        begin = call.kind.traits.begin_deletion
+        if begin is not None and "deletionTimestamp" not in metadata:
+            marked = begin(stored, format_time(call.now))
+            if not _is_dry(call, options):
+                marked = self._store.replace(
+                    call.kind.storage_key, marked, expected_revision=metadata["resourceVersion"]
+                )
+            return await self._answer(call, marked)
         habits = habits_of(call.kind)
         grace = _grace(stored, options) if habits.has_grace else None
         if grace is None and habits.has_grace and metadata.get("deletionGracePeriodSeconds"):

@@ -1,6 +1,7 @@
 """Bodies of writes: of the right kind, read, with defaults, about the right object."""
 
 from collections.abc import Sequence
+from functools import partial
 
 import orjson
 
@@ -26,7 +27,12 @@ def read_body(call: Call, body: KubeObject) -> KubeObject:
 
 
 def read_patched(
-    call: Call, patched: KubeObject, *, slips: Sequence[str] = (), shown: str | None = None
+    call: Call,
+    patched: KubeObject,
+    *,
+    slips: Sequence[str] = (),
+    shown: str | None = None,
+    applied: bool = False,
 ) -> KubeObject:
     """Return a fresh object from what a patch made of the stored one.
 
@@ -35,6 +41,7 @@ def read_patched(
         patched: The object, patched.
         slips: What is odd about the patch itself.
         shown: What a refusal shows of it; without, that is the object.
+        applied: Whether it was applied, and not patched in another way.
 
     Raises:
         ApiFailure: It is no object of the call's kind any more.
@@ -47,7 +54,7 @@ def read_patched(
         call.warnings.extend(slips)
     strict = slips if call.field_validation is FieldValidation.STRICT else ()
     try:
-        read = _read(call, patched)
+        read = _read(call, patched, keeps_nulls=applied)
     except ApiFailure as failure:
         prefix = "cannot be handled as a"
         if failure.code == 400 and prefix in failure.message:
@@ -55,10 +62,10 @@ def read_patched(
             _, is_strict, unknown = why.partition(_STRICT)
             if is_strict:
                 why = _STRICT + ", ".join((*strict, unknown))
-            raise _bad_patch(patched, why, shown=shown) from None
+            raise _bad_patch(call, patched, why, shown=shown) from None
         raise
     if strict:
-        raise _bad_patch(patched, _STRICT + ", ".join(strict), shown=shown)
+        raise _bad_patch(call, patched, _STRICT + ", ".join(strict), shown=shown)
     return read
 
 
@@ -89,9 +96,9 @@ def check_place(call: Call, metadata: KubeObject) -> None:
         metadata["namespace"] = call.namespace
 
 
-def _read(call: Call, body: KubeObject) -> KubeObject:
+def _read(call: Call, body: KubeObject, *, keeps_nulls: bool = False) -> KubeObject:
     kind = call.kind
-    decode = custom.decode if kind.custom else built_in.decode
+    decode = partial(custom.decode, keeps_nulls=keeps_nulls) if kind.custom else built_in.decode
     read = decode(body, kind=kind, field_validation=call.field_validation, warnings=call.warnings)
     read["apiVersion"], read["kind"] = kind.resource.api_version, kind.resource.kind
     if not isinstance(read.get("metadata"), dict):
@@ -126,7 +133,7 @@ def _refuse_type(call: Call, patched: KubeObject) -> None:
     if call.kind.custom:
         if not kind:
             text = orjson.dumps(patched, option=orjson.OPT_SORT_KEYS).decode()
-            raise _bad_patch(patched, f"Object 'Kind' is missing in '{text}'")
+            raise _bad_patch(call, patched, f"Object 'Kind' is missing in '{text}'")
         if kind != resource.kind:
             raise _wrong_kind(call, patched)
         raise invalid(
@@ -163,9 +170,15 @@ def _wrong_kind(call: Call, body: KubeObject) -> ApiFailure:
     )
 
 
-def _bad_patch(patched: KubeObject, why: str, *, shown: str | None = None) -> ApiFailure:
-    ordered = {key: patched[key] for key in sorted(patched)}
-    text = orjson.dumps(ordered).decode() if shown is None else shown
+def _bad_patch(
+    call: Call, patched: KubeObject, why: str, *, shown: str | None = None
+) -> ApiFailure:
+    text = shown
+    if text is None:
+        # Go sorts maps, of which custom objects are made all through, and built-in ones outside.
+        ordered = {key: patched[key] for key in sorted(patched)}
+        option = orjson.OPT_SORT_KEYS if call.kind.custom else None
+        text = orjson.dumps(ordered, option=option).decode()
     told = f"Invalid value: {orjson.dumps(text).decode()}: {why}"
     return ApiFailure(
         422,

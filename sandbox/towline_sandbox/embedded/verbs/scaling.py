@@ -5,6 +5,7 @@ from dataclasses import replace
 from typing import Protocol
 
 from towline_api.resources import KubeObject, Resource
+from towline_sandbox.embedded.built_in.data_files import definitions
 from towline_sandbox.embedded.built_in.decoding import decode_as
 from towline_sandbox.embedded.custom import CRD_KEY
 from towline_sandbox.embedded.custom.scale import ScalePaths
@@ -12,12 +13,16 @@ from towline_sandbox.embedded.custom.served import scale_paths
 from towline_sandbox.embedded.model.calls import Call
 from towline_sandbox.embedded.model.failures import Cause, invalid, not_found, path_not_found
 from towline_sandbox.embedded.model.kinds import GroupVersion, Kind
-from towline_sandbox.embedded.model.schema import ANYTHING
-from towline_sandbox.embedded.patches import apply_patch
-from towline_sandbox.embedded.patches.managed_fields import track_update
+from towline_sandbox.embedded.model.schema import ANYTHING, Schema
+from towline_sandbox.embedded.patches import apply_patch, server_side_apply
+from towline_sandbox.embedded.patches.media_types import APPLY
+from towline_sandbox.embedded.patches.owners import Operation
+from towline_sandbox.embedded.patches.reading import parse_apply
+from towline_sandbox.embedded.patches.scale_owners import Claim, scaled_by
 from towline_sandbox.embedded.storage.store import Store
 from towline_sandbox.embedded.verbs.copying import copy_of
 from towline_sandbox.embedded.verbs.incoming import check_place
+from towline_sandbox.embedded.verbs.query_options import is_forced
 from towline_sandbox.embedded.verbs.reading import get
 from towline_sandbox.embedded.verbs.write_options import check_write_options
 from towline_sandbox.embedded.verbs.writing import Writer, Written
@@ -26,13 +31,17 @@ SCALE = "scale"
 _GROUP_VERSION = GroupVersion("autoscaling", "v1")
 _SCALES = Resource("autoscaling", "v1", "scales", "Scale", namespaced=True)
 _BUILT_IN = ScalePaths(".spec.replicas", ".status.replicas")
+_SCHEMA = "#/components/schemas/io.k8s.api.autoscaling.v1.Scale"
 _OPERATORS = {"In": "in", "NotIn": "notin"}
 
 
 class _Form(Protocol):
     """Where the objects of a kind keep what a Scale shows."""
 
-    def scale_of(self, obj: KubeObject) -> KubeObject: ...
+    @property
+    def spec_replicas(self) -> str: ...
+
+    def scale_of(self, obj: KubeObject, *, is_written: bool = False) -> KubeObject: ...
 
     def scaled(self, obj: KubeObject, scale: KubeObject, *, resource: Resource) -> KubeObject: ...
 
@@ -61,6 +70,8 @@ class Scaler:
 
     async def patch(self, call: Call, media_type: str, patch: bytes) -> Written:
         """Make an object what its Scale says when patched."""
+        if media_type == APPLY:
+            return await self._apply(call, patch)
         check_write_options(call)
         # What is patched is the Scale, which has no lists for anybody to merge.
         plain = replace(call.kind, schema=ANYTHING)
@@ -69,25 +80,50 @@ class Scaler:
             lambda scale: _read(call, apply_patch(scale, patch, media_type=media_type, kind=plain)),
         )
 
-    async def _write(self, call: Call, wanted: Callable[[KubeObject], KubeObject]) -> Written:
+    async def _apply(self, call: Call, patch: bytes) -> Written:
+        check_write_options(call, is_apply=True)
+        applied = parse_apply(patch)
+        server_side_apply.check_form(applied, kind=_scale_kind(call.kind))
+        spec, metadata = applied.get("spec") or {}, applied.get("metadata") or {}
+
+        def merged(scale: KubeObject) -> KubeObject:
+            both = {
+                "metadata": {**scale["metadata"], **metadata},
+                "spec": {**scale["spec"], **spec},
+            }
+            return _read(call, {**scale, **both})
+
+        return await self._write(
+            call, merged, operation=Operation.APPLY, names_replicas="replicas" in spec
+        )
+
+    async def _write(
+        self,
+        call: Call,
+        wanted: Callable[[KubeObject], KubeObject],
+        *,
+        operation: Operation = Operation.UPDATE,
+        names_replicas: bool = True,
+    ) -> Written:
         form = self._form(call.kind)
 
         def change(old: KubeObject | None) -> KubeObject:
             if old is None:
                 raise not_found(call.kind.resource, call.target)
-            scale = wanted(form.scale_of(old))
+            before = form.scale_of(old, is_written=True)
+            scale = wanted(before)
             new = form.scaled(copy_of(old), scale, resource=call.kind.resource)
             version = scale["metadata"].get("resourceVersion")
             if version:
                 new["metadata"]["resourceVersion"] = version
-            return track_update(
-                old,
-                new,
-                kind=call.kind,
-                manager=call.field_manager,
-                subresource=SCALE,
-                now=call.now,
+            claim = Claim(
+                call.field_manager,
+                operation,
+                changes=_replicas(scale) != _replicas(before),
+                names=names_replicas,
+                force=is_forced(call.query),
             )
+            return scaled_by(new, claim, kind=call.kind, path=form.spec_replicas)
 
         written = await self._writer.write(call, change, may_create=False)
         return replace(written, object=form.scale_of(written.object))
@@ -109,8 +145,10 @@ class Scaler:
 class _BuiltInForm:
     """Deployments and their like."""
 
-    def scale_of(self, obj: KubeObject) -> KubeObject:
-        scale = _BUILT_IN.scale_of(obj)
+    spec_replicas = _BUILT_IN.spec_replicas
+
+    def scale_of(self, obj: KubeObject, *, is_written: bool = False) -> KubeObject:
+        scale = _BUILT_IN.scale_of(obj, is_written=is_written)
         selector = _selector_text((obj.get("spec") or {}).get("selector"))
         if selector:
             scale["status"]["selector"] = selector
@@ -123,6 +161,15 @@ class _BuiltInForm:
             cause = Cause("FieldValueInvalid", told, "spec.replicas")
             raise invalid(_SCALES, obj["metadata"]["name"], [cause])
         return _BUILT_IN.scaled(obj, scale, resource=resource)
+
+
+def _replicas(scale: KubeObject) -> object:
+    return (scale.get("spec") or {}).get("replicas") or 0
+
+
+def _scale_kind(kind: Kind) -> Kind:
+    shape = Schema({"$ref": _SCHEMA}, definitions=definitions())
+    return replace(kind, resource=_SCALES, schema=shape, custom=False)
 
 
 def _read(call: Call, body: KubeObject) -> KubeObject:

@@ -151,8 +151,6 @@ class Writer:
         check_write_options(call, is_apply=True)
         applied = parse_apply(patch)
         slips = _slips(call, patch, APPLY)
-        if slips and call.field_validation is FieldValidation.STRICT:
-            raise refused_apply(slips)
         told = _tell_once(call)
 
         def change(old: KubeObject | None) -> KubeObject:
@@ -165,7 +163,9 @@ class Writer:
                 subresource=call.subresource,
                 now=call.now,
             )
-            wanted = read_patched(next(told), merged, slips=slips)
+            if slips and call.field_validation is FieldValidation.STRICT:
+                raise refused_apply(slips)
+            wanted = read_patched(next(told), merged, slips=slips, applied=True)
             check_place(call, wanted["metadata"])
             return wanted
 

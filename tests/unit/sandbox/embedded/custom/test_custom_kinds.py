@@ -20,6 +20,7 @@ from towline_sandbox.embedded.custom import (
     fill_crd,
     kinds_of,
 )
+from towline_sandbox.embedded.custom.custom_kinds import begin_deletion
 from towline_sandbox.embedded.model.calls import SYSTEM, Call
 from towline_sandbox.embedded.model.failures import ApiFailure
 from towline_sandbox.embedded.model.kinds import Catalog, GroupVersion, Kind, StorageKey
@@ -28,7 +29,6 @@ from towline_sandbox.embedded.storage.store import Store
 NOW = datetime(2026, 1, 1, tzinfo=UTC)
 CRD_KIND = Kind(CUSTOM_RESOURCE_DEFINITIONS, frozenset(), "", "")
 CREATING = Call("create", CRD_KIND, SYSTEM, NOW)
-CLEAN_UP = "customresourcecleanup.apiextensions.k8s.io"
 
 
 async def no_webhook(_config: KubeObject, _review: KubeObject) -> KubeObject:
@@ -99,10 +99,9 @@ class World:
         """Mark a definition as deleted, as the verbs do with what has a finalizer."""
         crd = self.find(name)
         assert crd is not None
-        marked = {**crd["metadata"], "deletionTimestamp": "2026-01-01T00:00:00Z"}
         self.store.replace(
             CRD_KEY,
-            {**crd, "metadata": marked},
+            begin_deletion(crd, "2026-01-01T00:00:00Z"),
             expected_revision=crd["metadata"]["resourceVersion"],
         )
 
