@@ -1,6 +1,7 @@
 """`kubectl delete`: by name, by label, waiting or not, with what belongs to it or without."""
 
 import asyncio
+from typing import Any
 
 import pytest
 
@@ -11,7 +12,7 @@ from conformance.objects import CONFIG_MAPS, config_map, deployment
 HELD = {"finalizers": ["example.com/hold"]}
 
 
-async def create(api: Api, kubectl: Kubectl, name: str, **metadata: object) -> str:
+async def create(api: Api, kubectl: Kubectl, name: str, **metadata: Any) -> str:
     """Store a ConfigMap and return where it is."""
     path = CONFIG_MAPS.path(namespace=kubectl.namespace)
     (await api.post(path, config_map(name, **metadata))).ok(201)
