@@ -185,21 +185,24 @@ class Kind:
     custom: bool = False
     deprecation: str = ""
 
-    @property
-    def storage_key(self) -> StorageKey:
-        """Where its objects are stored."""
-        return StorageKey(self.stored_as.group, self.resource.plural)
+    # Asked for many times in each call, so worked out once.
+    storage_key: StorageKey = field(init=False, repr=False, compare=False)
+    """Where its objects are stored."""
+    stored_as: GroupVersion = field(init=False, repr=False, compare=False)
+    """The `apiVersion` that its objects are stored with."""
+    group_version: GroupVersion = field(init=False, repr=False, compare=False)
+    """Where it is served."""
 
-    @property
-    def stored_as(self) -> GroupVersion:
-        """The `apiVersion` that its objects are stored with."""
-        group = self.resource.group if self.stored_group is None else self.stored_group
-        return GroupVersion(group, self.storage_version)
-
-    @property
-    def group_version(self) -> GroupVersion:
-        """Where it is served."""
-        return GroupVersion(self.resource.group, self.resource.version)
+    def __post_init__(self) -> None:
+        resource = self.resource
+        group = resource.group if self.stored_group is None else self.stored_group
+        found = {
+            "storage_key": StorageKey(group, resource.plural),
+            "stored_as": GroupVersion(group, self.storage_version),
+            "group_version": GroupVersion(resource.group, resource.version),
+        }
+        for name, value in found.items():
+            object.__setattr__(self, name, value)
 
     @property
     def has_status(self) -> bool:

@@ -8,7 +8,8 @@ from datetime import datetime
 from towline_sandbox.audit import AuditEvent
 from towline_sandbox.embedded.serving.request_info import RequestInfo
 
-_LONGEST = 100_000
+_LONGEST = 20_000
+"""A call takes up about a kilobyte, so all of them take 20 MiB."""
 
 
 @dataclass(slots=True)
