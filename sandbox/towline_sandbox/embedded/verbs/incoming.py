@@ -10,6 +10,7 @@ from towline_sandbox.embedded.built_in import decoding as built_in
 from towline_sandbox.embedded.custom import decoding as custom
 from towline_sandbox.embedded.model.calls import Call, FieldValidation
 from towline_sandbox.embedded.model.failures import ApiFailure, Cause, bad_request, invalid
+from towline_sandbox.embedded.patches.restoring import restoring_words
 
 _SHOWN = 30
 _STRICT = "strict decoding error: "
@@ -40,7 +41,7 @@ def read_patched(
         call: The call with the patch.
         patched: The object, patched.
         slips: What is odd about the patch itself.
-        shown: What a refusal shows of it; without, that is the object.
+        shown: What a refusal shows of a strategic merge patch; of others it shows the object.
         applied: Whether it was applied, and not patched in another way.
 
     Raises:
@@ -50,8 +51,7 @@ def read_patched(
     found = patched.get("apiVersion"), patched.get("kind")
     if found != (resource.api_version, resource.kind):
         _refuse_type(call, patched)
-    if call.field_validation is FieldValidation.WARN:
-        call.warnings.extend(slips)
+    heard = len(call.warnings)
     strict = slips if call.field_validation is FieldValidation.STRICT else ()
     try:
         read = _read(call, patched, keeps_nulls=applied)
@@ -62,10 +62,14 @@ def read_patched(
             _, is_strict, unknown = why.partition(_STRICT)
             if is_strict:
                 why = _STRICT + ", ".join((*strict, unknown))
+            elif shown is not None:
+                why = restoring_words(why)
             raise _bad_patch(call, patched, why, shown=shown) from None
         raise
     if strict:
         raise _bad_patch(call, patched, _STRICT + ", ".join(strict), shown=shown)
+    if call.field_validation is FieldValidation.WARN:
+        call.warnings[heard:heard] = slips
     return read
 
 

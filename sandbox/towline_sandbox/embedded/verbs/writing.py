@@ -4,8 +4,6 @@ import random
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, replace
 
-import orjson
-
 from towline_api.resources import KubeObject, Resource
 from towline_sandbox.embedded.model.admissions import Admission
 from towline_sandbox.embedded.model.calls import Call, FieldValidation
@@ -25,9 +23,11 @@ from towline_sandbox.embedded.patches.media_types import (
     accepted,
     not_accepted,
 )
+from towline_sandbox.embedded.patches.owners import differ_in_times_only
 from towline_sandbox.embedded.patches.reading import parse_apply
 from towline_sandbox.embedded.patches.slips import refused_apply, slips_in
 from towline_sandbox.embedded.patches.strategic_merge import merged_words
+from towline_sandbox.embedded.patches.values import is_same
 from towline_sandbox.embedded.storage.store import AlreadyThere, ChangedMeanwhile, Store
 from towline_sandbox.embedded.verbs.incoming import check_place, read_body, read_patched
 from towline_sandbox.embedded.verbs.metadata_rules import broken_when_changed, broken_when_new
@@ -259,8 +259,10 @@ class Writer:
                 )
             return Written(new, created=False)
         new = in_order(new, kind=kind)
-        if call.dry_run or _is_same(new, old):
+        if call.dry_run or is_same(new, old):
             return Written(new, created=False)
+        if differ_in_times_only(new, old):
+            return Written(old, created=False)
         to_store = await as_stored(kind, new)
         replaced = self._store.replace(kind.storage_key, to_store, expected_revision=version)
         return Written((await as_served(kind, [replaced]))[0], created=False)
@@ -316,12 +318,3 @@ def _already_there(call: Call, metadata: KubeObject, there: KubeObject) -> ApiFa
         details=failure.details,
         retry_after_seconds=1 if metadata.get("generateName") else None,
     )
-
-
-def _is_same(new: KubeObject, old: KubeObject) -> bool:
-    # Python takes True for 1; JSON does not.
-    return new == old and _bytes(new) == _bytes(old)
-
-
-def _bytes(obj: KubeObject) -> bytes:
-    return orjson.dumps(obj, option=orjson.OPT_SORT_KEYS)
