@@ -24,6 +24,7 @@ TABLE = "application/json;as=Table;v=v1;g=meta.k8s.io"
 _UID = re.compile(r"[0-9a-f]{8}-[0-9a-f]{4}-4[0-9a-f]{3}-[89ab][0-9a-f]{3}-[0-9a-f]{12}")
 _AGE = re.compile(r"\d+[smh](\d+[smh])?")
 _TIME = re.compile(r"20(2[6-9]|[3-9]\d)-\d\d-\d\dT\d\d:\d\d:\d\dZ")
+_QUOTED_VERSION = re.compile(r'(?<=resourceVersion\\":\\")\d+')
 _ADDRESS = re.compile(r"10\.0\.0\.\d+")
 
 
@@ -78,7 +79,12 @@ def differences(expected: Any, found: Any, *, at: str = "") -> list[str]:
 
 
 _VOLATILE = frozenset({"resourceVersion", "kube-root-ca.crt"})
-_PLACEHOLDERS = {_UID: "<uid>", _TIME: "<time>", _ADDRESS: "<address>"}
+_PLACEHOLDERS = {
+    _UID: "<uid>",
+    _TIME: "<time>",
+    _ADDRESS: "<address>",
+    _QUOTED_VERSION: "<resourceVersion>",
+}
 
 
 class Asking:
@@ -115,7 +121,12 @@ class Asking:
             headers={"Content-Type": exchange.get("type", "application/json")},
             query=exchange.get("query"),
         )
-        return {"status": answer.status, "answer": comparable(answer.body, own=self._own)}
+        found = {"status": answer.status, "answer": comparable(answer.body, own=self._own)}
+        if exchange.get("heeds_warnings"):
+            # One header or several: to who reads them that is the same.
+            warnings = answer.headers.get("Warning", "").replace("\n", ", ")
+            found["warnings"] = comparable(warnings, own=self._own)
+        return found
 
     async def tell(self, story: KubeObject) -> KubeObject:
         """Send several requests, one after the other; return all answers."""
@@ -146,7 +157,8 @@ async def prepare(api: Api) -> Asking:
     return Asking(api, namespace=namespace, name=name)
 
 
-_ASK = {"created.json": Asking.create, "refused.json": Asking.send, "stories.json": Asking.tell}
+_ASK = {"created.json": Asking.create, "refused.json": Asking.send}
+"""How the exchanges of a file are had; those of all others are stories."""
 
 
 async def _record() -> None:
@@ -156,7 +168,7 @@ async def _record() -> None:
             exchanges = load(file.name)
             for exchange in exchanges:
                 asking = await prepare(api)
-                exchange.update(await _ASK[file.name](asking, exchange))
+                exchange.update(await _ASK.get(file.name, Asking.tell)(asking, exchange))
             lines = ",\n".join(json.dumps(item, ensure_ascii=False) for item in exchanges)
             file.write_text(f"[\n{lines}\n]\n", encoding="utf-8")
 
