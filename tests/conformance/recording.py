@@ -44,7 +44,7 @@ def comparable(found: Any, *, own: Mapping[str, str]) -> Any:
     match found:
         case dict():
             return {
-                key: f"<{key}>" if key in _VOLATILE else comparable(value, own=own)
+                key: f"<{key}>" if key in _VOLATILE else comparable(_settled(key, value), own=own)
                 for key, value in found.items()
             }
         case list():
@@ -56,6 +56,13 @@ def comparable(found: Any, *, own: Mapping[str, str]) -> Any:
                 found = pattern.sub(placeholder, found)
             return "<age>" if _AGE.fullmatch(found) else found
     return found
+
+
+def _settled(key: str, value: Any) -> Any:
+    # Entries are sorted by their times, whose order depends on when a second ends.
+    if key != "managedFields" or not isinstance(value, list):
+        return value
+    return sorted(value, key=lambda entry: json.dumps({**entry, "time": ""}, sort_keys=True))
 
 
 def differences(expected: Any, found: Any, *, at: str = "") -> list[str]:

@@ -173,7 +173,7 @@ def _versions(spec: KubeObject) -> Iterator[Cause]:
     if sum(bool(version.get("storage")) for version in versions) != 1:
         yield invalid_struct(
             "spec.versions",
-            _as_go(versions),
+            None if spec.get("versions") is None else _as_go(versions),
             "must have exactly one version marked as storage version",
         )
     if versions and _LABEL.fullmatch(names[0]) is None:

@@ -10,6 +10,7 @@ from towline_sandbox.embedded.built_in import decoding as built_in
 from towline_sandbox.embedded.custom import decoding as custom
 from towline_sandbox.embedded.model.calls import Call, FieldValidation
 from towline_sandbox.embedded.model.failures import ApiFailure, Cause, bad_request, invalid
+from towline_sandbox.embedded.patches.owners import entries_of
 from towline_sandbox.embedded.patches.restoring import restoring_words
 
 _SHOWN = 30
@@ -107,6 +108,9 @@ def _read(call: Call, body: KubeObject, *, keeps_nulls: bool = False) -> KubeObj
     read["apiVersion"], read["kind"] = kind.resource.api_version, kind.resource.kind
     if not isinstance(read.get("metadata"), dict):
         read["metadata"] = {}
+    if entries_of(body) == []:
+        # No owners at all is said in so many words; left out, they stay as they are.
+        read["metadata"]["managedFields"] = []
     kind.traits.complete(read)
     return read
 

@@ -22,8 +22,8 @@ _EFFECTS = ("NoSchedule", "PreferNoSchedule", "NoExecute")
 
 def _complete(node: KubeObject) -> None:
     spec, status = node["spec"], node["status"]
-    if "podCIDR" in spec:
-        spec.setdefault("podCIDRs", [spec["podCIDR"]])
+    if "podCIDR" in spec and spec.get("podCIDRs", [])[:1] != [spec["podCIDR"]]:
+        spec["podCIDRs"] = [spec["podCIDR"]]
     if "capacity" in status:
         status.setdefault("allocatable", dict(status["capacity"]))
 

@@ -58,6 +58,8 @@ def _fill(call: Call, new: KubeObject, old: KubeObject | None) -> None:
     if spec["type"] == "ExternalName":
         for field in ("clusterIP", "clusterIPs", "ipFamilies", "ipFamilyPolicy"):
             spec.pop(field, None)
+        if spec.get("internalTrafficPolicy") == before.get("internalTrafficPolicy"):
+            spec.pop("internalTrafficPolicy", None)
     else:
         _give_address(new, before)
     if spec["type"] in _OUTSIDE_TYPES:

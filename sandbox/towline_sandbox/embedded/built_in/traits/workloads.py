@@ -125,6 +125,9 @@ def _complete_job(job: KubeObject) -> None:
     if "completions" not in spec and "parallelism" not in spec:
         spec["completions"] = 1
     spec.setdefault("parallelism", 1)
+    labels = at(spec, "template.metadata.labels")
+    if labels and not job["metadata"].get("labels"):
+        job["metadata"]["labels"] = dict(labels)
     complete_pod_spec(spec["template"]["spec"])
 
 
