@@ -44,6 +44,7 @@ from towline_kube.cache import Cache
 from towline_kube.client import Client
 from towline_kube.clock import SYSTEM_CLOCK, Clock
 from towline_kube.errors import AlreadyExists, Unauthorized
+from towline_kube.failures import one_failure
 
 log = logging.getLogger(__name__)
 
@@ -280,12 +281,13 @@ class CredentialKeeper:
             clock=self._clock,
         )
         cache.on_change(lambda _: self._wake.set())
-        async with asyncio.TaskGroup() as group:
-            watching = group.create_task(cache.run(), name=f"watch-request/{name}")
-            try:
-                await self._watch_until(until, cache, pending)
-            finally:
-                watching.cancel()
+        with one_failure():  # what the group would wrap is nothing to end the agent for
+            async with asyncio.TaskGroup() as group:
+                watching = group.create_task(cache.run(), name=f"watch-request/{name}")
+                try:
+                    await self._watch_until(until, cache, pending)
+                finally:
+                    watching.cancel()
 
     async def _watch_until(self, until: datetime, cache: Cache, pending: Pending) -> None:
         while self._clock.now() < until and not self._custody.is_stale:

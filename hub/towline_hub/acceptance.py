@@ -26,13 +26,13 @@ from towline_api.timestamps import format_micro_time
 from towline_hub import rbac
 from towline_hub.caches import HubCaches, HubViews
 from towline_hub.departure import Departure
-from towline_hub.failures import one_failure
 from towline_hub.object_writer import ObjectWriter
 from towline_hub.standing import Standing, name_problem, standing_of
 from towline_kube.client import Client
 from towline_kube.clock import Clock
 from towline_kube.controller import DONE, Result
 from towline_kube.errors import AlreadyExists, ApiError, NamespaceTerminating
+from towline_kube.failures import one_failure
 
 log = logging.getLogger(__name__)
 

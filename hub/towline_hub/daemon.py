@@ -11,7 +11,6 @@ from towline_api.metadata import key_of
 from towline_api.resources import CLUSTER_ROLE_BINDINGS, CLUSTER_ROLES
 from towline_hub.acceptance_guard import ensure_acceptance_guard
 from towline_hub.crd_installation import install_crds, wait_until_served
-from towline_hub.failures import one_failure
 from towline_hub.hub import Hub
 from towline_hub.object_writer import holds
 from towline_hub.rbac import bootstrap_rbac
@@ -20,6 +19,7 @@ from towline_kube.backoff import Backoff
 from towline_kube.client import Call, Client, user_agent
 from towline_kube.clock import SYSTEM_CLOCK, Clock
 from towline_kube.discovery import discover_connection
+from towline_kube.failures import one_failure
 
 log = logging.getLogger(__name__)
 

@@ -12,7 +12,6 @@ from towline_api.resources import (
     MANAGED_CLUSTERS,
     KubeObject,
 )
-from towline_hub.failures import one_failure
 from towline_hub.fleet import (
     Acceptance,
     AddonStatus,
@@ -25,6 +24,7 @@ from towline_hub.fleet import (
 from towline_kube.client import Client
 from towline_kube.clock import SYSTEM_CLOCK, Clock
 from towline_kube.errors import Forbidden
+from towline_kube.failures import one_failure
 
 __all__ = [
     "Acceptance",

@@ -2,6 +2,7 @@
 
 import asyncio
 import threading
+import traceback
 from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import AsyncExitStack, asynccontextmanager
 from dataclasses import dataclass, field
@@ -178,8 +179,7 @@ class World:
         task = self._running.pop(party)
         task.cancel("killed")
         await asyncio.wait({task})
-        if not task.cancelled() and task.exception() is not None:
-            raise AssertionError(f"the {party} ended by itself") from task.exception()
+        _check_end(party, task)
 
     async def bring_back(self) -> None:
         """Start what the gate kills again, once; never returns."""
@@ -206,7 +206,15 @@ class World:
         """Raise what a program ended with that should be running."""
         for party, task in self._running.items():
             if task.done():
-                raise AssertionError(f"the {party} ended by itself") from task.exception()
+                _check_end(party, task)
+                raise AssertionError(f"the {party} ended, and nobody told it to")
+
+
+def _check_end(party: Party, task: asyncio.Task[None]) -> None:
+    """Fail if a program ended because of an error instead of being killed."""
+    if not task.cancelled() and (error := task.exception()) is not None:
+        story = "".join(traceback.format_exception(error))
+        raise AssertionError(f"the {party} failed: {story}")
 
 
 @asynccontextmanager

@@ -304,6 +304,20 @@ async def test_a_credential_of_another_hub_is_not_used(world: World) -> None:
         assert len(world.signer.requests) == 2
 
 
+@pytest.mark.parametrize("error", [Unreachable("reset"), Unauthorized("401"), Forbidden("403")])
+async def test_a_broken_watch_of_the_request_is_no_end(world: World, error: Exception) -> None:
+    """The hub may restart while a person has not yet approved: the agent goes on waiting."""
+    async with world.running(world.keeper()) as keeper:
+        await world.until(lambda: keeper.status.reason == "WaitingForApproval")
+        world.hub.fail("watch", *[error] * 3)
+        world.hub.fail("list", *[error] * 3)
+        world.hub.end_watches(error)
+        await world.until(lambda: keeper.status.failure is not None)
+        world.hub.recover()
+        await world.earn(keeper)
+    assert len(world.signer.requests) == 1
+
+
 @pytest.mark.parametrize("error", [Unreachable("no route"), Unauthorized("401"), Forbidden("403")])
 async def test_a_hub_that_does_not_answer_is_asked_again(world: World, error: Exception) -> None:
     """Unreachable, expired token, missing rights: said once, retried for ever, one request."""

@@ -10,8 +10,8 @@ from towline_certs.approval import BootstrapPolicy
 from towline_certs.keys import KeyKind
 from towline_hub import commands
 from towline_hub.accept import AcceptReport, ConsideredRequest
-from towline_hub.failures import one_failure
 from towline_hub.settings import AcceptSettings, HubSettings, OutputKind, StatusSettings
+from towline_kube.failures import one_failure
 from towline_kube.settings import load
 
 
