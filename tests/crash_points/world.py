@@ -2,6 +2,7 @@
 
 import asyncio
 import threading
+import time
 import traceback
 from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import AsyncExitStack, asynccontextmanager
@@ -26,6 +27,9 @@ AGENT = "agent1"
 ADDON = "helloworld"
 
 CERTIFICATE_LIFETIME = timedelta(hours=1)
+_LONGEST_CALL_SECONDS = 5.0
+_LOOK_BACK = 100
+"""Calls further back than this have been answered long ago."""
 
 
 class Party(StrEnum):
@@ -92,24 +96,29 @@ class Gate:
     def __init__(self) -> None:
         self._lock = threading.Lock()
         self._point: Point | None = None
-        self._dead: Party | None = None
+        self._dead: frozenset[Party] = frozenset()
         self._loop = asyncio.get_running_loop()
         self.killed = asyncio.Event()
         self.calls: dict[Party, int] = dict.fromkeys(Party, 0)
         """How many calls each program made since the gate was set."""
         self.killed_at: Seen | None = None
 
-    def kill_at(self, point: Point | None) -> None:
-        """Count calls anew, and kill at this one."""
+    def close(self) -> None:
+        """Let no call through any more, of no program."""
         with self._lock:
-            self._point, self._dead, self.killed_at = point, None, None
+            self._point, self._dead = None, frozenset(Party)
+
+    def kill_at(self, point: Point | None) -> None:
+        """Let calls through, count them anew, and kill at this one."""
+        with self._lock:
+            self._point, self._dead, self.killed_at = point, frozenset(), None
             self.killed.clear()
             self.calls = dict.fromkeys(Party, 0)
 
     def bury(self) -> None:
         """Let calls of the program that was killed through again: it is a new process."""
         with self._lock:
-            self._dead = None
+            self._dead = frozenset()
 
     def rule_for(self, party: Party) -> tuple[Ask, Calls]:
         """Return what to add to a plane's faults."""
@@ -122,7 +131,7 @@ class Gate:
 
     def _may_pass(self, party: Party, seen: Seen, moment: Moment, numbers: dict[int, int]) -> bool:
         with self._lock:
-            if self._dead is party:
+            if party in self._dead:
                 return False
             if moment is Moment.BEFORE:
                 self.calls[party] += 1
@@ -130,7 +139,7 @@ class Gate:
             number = numbers.get(id(seen), 0)
             if self._point is None or self._point != Point(party, moment, number):
                 return True
-            self._point, self._dead, self.killed_at = None, party, seen
+            self._point, self._dead, self.killed_at = None, frozenset({party}), seen
             self._loop.call_soon_threadsafe(self.killed.set)
             return False
 
@@ -198,9 +207,18 @@ class World:
             plane.shift_clock(by)
 
     async def kill_all(self) -> None:
-        """End whatever runs, on the spot."""
+        """End whatever runs, on the spot; return once none of its calls is under way any more."""
+        self.gate.close()
         for party in list(self._running):
             await self.kill(party)
+        deadline = time.monotonic() + _LONGEST_CALL_SECONDS
+        while any(
+            not call.is_decided and call.user_agent.startswith("towline-")
+            for plane in (self.hub_plane, self.spoke_plane)
+            for call in plane.calls[-_LOOK_BACK:]
+        ):
+            assert time.monotonic() < deadline, "a call of a dead program does not end"
+            await asyncio.sleep(0.005)
 
     def check_running(self) -> None:
         """Raise what a program ended with that should be running."""

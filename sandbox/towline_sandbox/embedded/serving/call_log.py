@@ -23,6 +23,7 @@ class CallRecord:
         user_agent: How the caller's program introduced itself.
         started: When it came in.
         code: HTTP status of the answer; 0 if there was none (yet).
+        is_decided: Whether it has had all the effect it will ever have, or begun to stream.
     """
 
     info: RequestInfo
@@ -31,6 +32,7 @@ class CallRecord:
     user_agent: str
     started: datetime
     code: int = 0
+    is_decided: bool = False
 
     @property
     def verb(self) -> str:

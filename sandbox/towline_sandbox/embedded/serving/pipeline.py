@@ -70,6 +70,8 @@ class Pipeline:
             )
         except ApiFailure as failure:
             answer = _refusal(request, failure)
+        finally:
+            record.is_decided = True
         record.code = answer.status
         return _with_headers(answer, warnings), seen
 
