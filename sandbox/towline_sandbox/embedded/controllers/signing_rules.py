@@ -14,6 +14,7 @@ from towline_api.resources import KubeObject
 from towline_api.timestamps import format_time
 from towline_certs.authority import Authority
 from towline_sandbox.embedded.controllers.leaf_certificates import BACKDATE, sign
+from towline_sandbox.embedded.request_subjects import subject_of
 
 LONGEST_LIFETIME = timedelta(days=365)
 """What Kubernetes' signer gives by default, and the most it gives on request."""
@@ -131,14 +132,14 @@ _SIGNERS: Mapping[str, Callable[[x509.CertificateSigningRequest, Sequence[str]],
 
 
 def _check_node_group(request: x509.CertificateSigningRequest) -> Complaint:
-    groups = request.subject.get_attributes_for_oid(NameOID.ORGANIZATION_NAME)
+    groups = subject_of(request).get_attributes_for_oid(NameOID.ORGANIZATION_NAME)
     if [group.value for group in groups] == [_NODE_GROUP]:
         return None
     return f"subject organization is not {_NODE_GROUP}"
 
 
 def _check_node_name(request: x509.CertificateSigningRequest) -> Complaint:
-    names = request.subject.get_attributes_for_oid(NameOID.COMMON_NAME)
+    names = subject_of(request).get_attributes_for_oid(NameOID.COMMON_NAME)
     if names and str(names[-1].value).startswith(_NODE_NAME):
         return None
     return f"subject common name does not begin with {_NODE_NAME}"

@@ -15,6 +15,8 @@ from cryptography.x509.oid import ExtendedKeyUsageOID, NameOID
 from towline_api.errors import ConfigError
 from towline_api.resources import KubeObject
 from towline_certs.authority import Authority, create_authority
+from towline_certs.identities import Subject
+from towline_certs.requests import build_request
 from towline_sandbox.embedded.controllers.signing_rules import answered, granted_lifetime
 
 NOW = datetime(2026, 6, 1, 12, 0, 0, 654321, tzinfo=UTC)
@@ -242,3 +244,28 @@ def test_a_failure_is_added_to_what_was_decided() -> None:
     assert status is not None
     assert status["conditions"][0] == APPROVED
     assert status["conditions"][1]["lastTransitionTime"] == "2026-06-01T12:00:00Z"
+
+
+@pytest.mark.parametrize(
+    ("signer", "usages", "subject"),
+    [
+        (
+            CLIENT,
+            ("client auth",),
+            Subject("system:open-cluster-management:" + "c" * 70, frozenset({"o" * 81})),
+        ),
+        (
+            KUBELET_CLIENT,
+            ("client auth", "digital signature"),
+            Subject("system:node:" + "n" * 81, frozenset({"system:nodes"})),
+        ),
+    ],
+)
+def test_names_may_be_long(signer: str, usages: tuple[str, ...], subject: Subject) -> None:
+    """X.520 once had limits that Kubernetes' names do not know: nobody is reminded of them."""
+    pem = build_request(ec.generate_private_key(ec.SECP256R1()), subject=subject)
+    csr = request(*NODE, signer=signer, usages=usages)
+    csr["spec"]["request"] = base64.b64encode(pem).decode()
+    status = answered(csr, authority=authority(), longest=YEAR, now=NOW)
+    assert status is not None
+    assert "certificate" in status, status
