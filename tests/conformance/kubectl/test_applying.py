@@ -226,3 +226,15 @@ async def test_what_was_applied_last_can_be_read(kubectl: Kubectl) -> None:
     (await kubectl("apply", "-f", "-", stdin=config_map("c", {"a": "1"}))).ok()
     shown = yaml.safe_load((await kubectl("apply", "view-last-applied", "cm", "c")).ok())
     assert (shown["data"], shown["metadata"]["name"]) == ({"a": "1"}, "c")
+
+
+async def test_a_list_is_applied_item_by_item(kubectl: Kubectl) -> None:
+    """A List is no kind of the server's: kubectl asks OpenAPI v2 what to make of it."""
+    wrong = {**config_map("wrong"), "data": {"a": 1}}
+    ran = await kubectl("apply", "-f", "-", stdin=[config_map("good"), wrong])
+    assert (ran.code, ran.out) == (1, "configmap/good created\n")
+    assert ran.err == (
+        'Error from server (BadRequest): error when creating "STDIN": ConfigMap in version "v1" '
+        "cannot be handled as a ConfigMap: json: cannot unmarshal number into Go struct field "
+        "ConfigMap.data of type string\n"
+    )

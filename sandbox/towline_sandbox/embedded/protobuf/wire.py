@@ -43,6 +43,16 @@ def read_fields(data: bytes) -> Iterator[tuple[int, Value]]:
                 raise ValueError(f"proto: illegal wireType {wire_type}")
 
 
+def write_bytes(number: int, value: bytes) -> bytes:
+    """Return a field that holds bytes: a text, or a message."""
+    return _varint(number << 3 | _WireType.BYTES) + _varint(len(value)) + value
+
+
+def write_number(number: int, value: int) -> bytes:
+    """Return a field that holds a number that is not negative."""
+    return _varint(number << 3 | _WireType.VARINT) + _varint(value)
+
+
 def signed(value: int) -> int:
     """Return a number as the signed one that it stands for."""
     return value - (1 << 64) if value >= 1 << 63 else value
@@ -52,6 +62,15 @@ def floating(value: bytes) -> float:
     """Return the number that eight bytes stand for."""
     (found,) = struct.unpack("<d", value)
     return float(found)
+
+
+def _varint(value: int) -> bytes:
+    written = bytearray()
+    while value >= 0x80:
+        written.append(value & 0x7F | 0x80)
+        value >>= 7
+    written.append(value)
+    return bytes(written)
 
 
 def _read_varint(data: bytes, position: int) -> tuple[int, int]:

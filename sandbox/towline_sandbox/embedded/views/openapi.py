@@ -1,4 +1,4 @@
-"""OpenAPI v3: which group versions have a document, and the documents.
+"""OpenAPI: which group versions have a document, and the documents; all in one in version 2.
 
 Enough for kubectl to explain kinds and to find out what the server validates. The words that
 describe Kubernetes' own fields are left out.
@@ -14,9 +14,12 @@ from towline_sandbox.embedded.model.kinds import Catalog, GroupVersion, Kind
 from towline_sandbox.embedded.model.schema import Node
 from towline_sandbox.embedded.views.documents import JSON, Document, accepted, entity_tag
 from towline_sandbox.embedded.views.openapi_paths import paths_of
+from towline_sandbox.embedded.views.openapi_protobuf import ASKED_FOR, PROTOBUF, as_protobuf
 from towline_sandbox.embedded.views.openapi_schemas import SchemaNames, schemas_of
+from towline_sandbox.embedded.views.openapi_v2 import swagger_of
 
 _ROOT = "/openapi/v3"
+_OLD = "/openapi/v2"
 _TITLES = {False: "Kubernetes", True: "Kubernetes CRD Swagger"}
 
 
@@ -54,6 +57,7 @@ class OpenApi:
         self._names = SchemaNames(definitions)
         self._version = ".".join(version.removeprefix("v").split(".")[:2])
         self._written: dict[GroupVersion, _Written] = {}
+        self._old: dict[str, _Written] = {}
 
     def answer(
         self,
@@ -63,7 +67,7 @@ class OpenApi:
         accept: str | None = None,
         if_none_match: str | None = None,
     ) -> Document | None:
-        """Return the document at a path; None if it is no path of OpenAPI v3.
+        """Return the document at a path; None if it is no path of OpenAPI.
 
         Args:
             path: Of the request, without its query.
@@ -71,6 +75,8 @@ class OpenApi:
             accept: The `Accept` header.
             if_none_match: The `If-None-Match` header.
         """
+        if path.rstrip("/") == _OLD:
+            return self._old_document(accept=accept, if_none_match=if_none_match)
         if path.rstrip("/") == _ROOT:
             # Kubernetes says so, and nobody minds.
             return Document(orjson.dumps(self._index()), "text/plain; charset=utf-8")
@@ -91,6 +97,32 @@ class OpenApi:
         if if_none_match is not None and written.tag in if_none_match:
             return Document(b"", JSON, headers, status=304)
         return Document(written.body, JSON, headers)
+
+    def _old_document(self, *, accept: str | None, if_none_match: str | None) -> Document:
+        for media in accepted(accept):
+            if media.type in ASKED_FOR:
+                written, content_type = self._write_old(PROTOBUF), PROTOBUF
+            elif media.covers(JSON):
+                written, content_type = self._write_old(JSON), JSON
+            else:
+                continue
+            headers = {"ETag": written.tag, "Vary": "Accept"}
+            if if_none_match is not None and written.tag in if_none_match:
+                return Document(b"", content_type, headers, status=304)
+            return Document(written.body, content_type, headers)
+        return Document(b"", status=406)
+
+    def _write_old(self, content_type: str) -> _Written:
+        kinds = list(self._catalog)
+        known = self._old.get(content_type)
+        if known is not None and _are_same(known.kinds, kinds):
+            return known
+        swagger = swagger_of(
+            kinds, names=self._names, definitions=self._definitions, version=self._version
+        )
+        body = as_protobuf(swagger) if content_type == PROTOBUF else orjson.dumps(swagger)
+        written = self._old[content_type] = _Written(kinds, body, entity_tag(body))
+        return written
 
     def _index(self) -> KubeObject:
         found = {}

@@ -68,11 +68,20 @@ def paths_of(kinds: Sequence[Kind], *, names: SchemaNames) -> dict[str, Json]:
     return dict(sorted(found.items()))
 
 
+def collection_path(kind: Kind) -> str:
+    """Return the path of all objects, as documents write it."""
+    scope = "/namespaces/{namespace}" if kind.resource.namespaced else ""
+    return f"{_root(kind)}{scope}/{kind.resource.plural}"
+
+
+def _root(kind: Kind) -> str:
+    group_version = kind.group_version
+    return f"/{'apis' if group_version.group else 'api'}/{group_version}"
+
+
 def _paths(kind: Kind, names: SchemaNames) -> Iterator[tuple[str, Json]]:
     resource = kind.resource
-    root = f"/apis/{kind.group_version}" if resource.group else f"/api/{resource.version}"
-    scope = "/namespaces/{namespace}" if resource.namespaced else ""
-    collection = f"{root}{scope}/{resource.plural}"
+    collection = collection_path(kind)
     if resource.namespaced and "list" in kind.verbs:
         listing = _item(
             kind,
@@ -82,7 +91,7 @@ def _paths(kind: Kind, names: SchemaNames) -> Iterator[tuple[str, Json]]:
             scope="",
             everywhere="ForAllNamespaces",
         )
-        yield f"{root}/{resource.plural}", listing
+        yield f"{_root(kind)}/{resource.plural}", listing
     in_scope = "Namespaced" if resource.namespaced else ""
     yield collection, _item(kind, names, _ON_COLLECTIONS, verbs=kind.verbs, scope=in_scope)
     one = _item(kind, names, _ON_OBJECTS, verbs=kind.verbs, scope=in_scope, named=True)

@@ -6,7 +6,7 @@ from typing import Any
 from towline_sandbox.embedded.model.kinds import GroupVersion, Kind
 from towline_sandbox.embedded.model.schema import Node
 
-_REFERENCE = "#/components/schemas/"
+REFERENCE = "#/components/schemas/"
 _MACHINERY = "io.k8s.apimachinery.pkg.apis.meta.v1"
 OBJECT_META = f"{_MACHINERY}.ObjectMeta"
 LIST_META = f"{_MACHINERY}.ListMeta"
@@ -17,7 +17,7 @@ STATUS = f"{_MACHINERY}.Status"
 
 def reference(name: str) -> dict[str, str]:
     """Return what refers to a schema."""
-    return {"$ref": f"{_REFERENCE}{name}"}
+    return {"$ref": f"{REFERENCE}{name}"}
 
 
 class SchemaNames:
@@ -77,7 +77,7 @@ def _references(node: Any) -> Iterator[str]:
     if isinstance(node, Mapping):
         target = node.get("$ref")
         if isinstance(target, str):
-            yield target.removeprefix(_REFERENCE)
+            yield target.removeprefix(REFERENCE)
         for value in node.values():
             yield from _references(value)
     elif isinstance(node, list):
