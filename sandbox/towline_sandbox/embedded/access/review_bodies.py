@@ -11,7 +11,7 @@ from towline_sandbox.embedded.model.calls import Call
 from towline_sandbox.embedded.model.kinds import GroupVersion, Kind
 from towline_sandbox.embedded.model.schema import Schema
 from towline_sandbox.embedded.patches import managed_fields
-from towline_sandbox.embedded.verbs.write_options import check_write_options
+from towline_sandbox.embedded.queries.write_options import check_write_options
 
 TOKEN_REQUEST = Resource(
     "authentication.k8s.io", "v1", "TokenRequest", "TokenRequest", namespaced=True

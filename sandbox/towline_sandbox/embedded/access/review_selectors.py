@@ -5,9 +5,9 @@ from collections.abc import Callable, Iterator
 from towline_api.resources import KubeObject
 from towline_sandbox.embedded.model.failures import Cause
 from towline_sandbox.embedded.model.wording import forbidden_field, invalid_value, required
-from towline_sandbox.embedded.verbs.field_selectors import parse_field_selector
-from towline_sandbox.embedded.verbs.label_selectors import InvalidSelector, parse_label_selector
-from towline_sandbox.embedded.verbs.label_syntax import problems_of_key, problems_of_value
+from towline_sandbox.embedded.queries.field_selectors import parse_field_selector
+from towline_sandbox.embedded.queries.label_selectors import InvalidSelector, parse_label_selector
+from towline_sandbox.embedded.queries.label_syntax import problems_of_key, problems_of_value
 
 _PATH = "spec.resourceAttributes"
 _NEED_VALUES = ("In", "NotIn")

@@ -13,7 +13,6 @@ from jsonschema.protocols import Validator
 from jsonschema.validators import extend
 
 from towline_sandbox.embedded.custom.formats import STRING_FORMATS
-from towline_sandbox.embedded.custom.patterns import compile_pattern
 from towline_sandbox.embedded.custom.ratcheting import is_unchanged
 from towline_sandbox.embedded.custom.wording import (
     as_json,
@@ -24,6 +23,7 @@ from towline_sandbox.embedded.custom.wording import (
     unsupported,
     wrong_type,
 )
+from towline_sandbox.embedded.expressions.patterns import compile_pattern
 from towline_sandbox.embedded.model.failures import Cause
 from towline_sandbox.embedded.model.schema import Node, Schema
 

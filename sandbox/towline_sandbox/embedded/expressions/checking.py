@@ -7,8 +7,8 @@ from typing import Any
 
 from lark import Token, Tree
 
-from towline_sandbox.embedded.custom.patterns import compile_pattern
 from towline_sandbox.embedded.expressions.functions import NOT_HERE, OVERLOADS, Overload
+from towline_sandbox.embedded.expressions.patterns import compile_pattern
 from towline_sandbox.embedded.expressions.types import (
     BOOL,
     BYTES,

@@ -11,8 +11,8 @@ from urllib.parse import parse_qs, urlsplit
 
 from celpy import celtypes
 
-from towline_sandbox.embedded.custom.patterns import compile_pattern
 from towline_sandbox.embedded.expressions.operators import are_equal, failure
+from towline_sandbox.embedded.expressions.patterns import compile_pattern
 from towline_sandbox.embedded.expressions.types import (
     BOOL,
     BYTES,

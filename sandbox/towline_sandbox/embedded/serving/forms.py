@@ -11,8 +11,8 @@ import orjson
 from towline_api.resources import KubeObject
 from towline_sandbox.embedded.model.failures import ApiFailure, not_acceptable
 from towline_sandbox.embedded.model.kinds import Kind
+from towline_sandbox.embedded.queries.query_options import as_boolean
 from towline_sandbox.embedded.serving.answers import JSON, YAML
-from towline_sandbox.embedded.verbs.query_options import as_boolean
 from towline_sandbox.embedded.views.documents import FORMATS, accepted
 from towline_sandbox.embedded.views.partial_metadata import partial_metadata, partial_metadata_list
 from towline_sandbox.embedded.views.table import IncludeObject, as_table

@@ -9,9 +9,9 @@ from dataclasses import dataclass
 
 from towline_sandbox.embedded.access import Attributes
 from towline_sandbox.embedded.model.kinds import GroupVersion
-from towline_sandbox.embedded.verbs.field_selectors import parse_field_selector
-from towline_sandbox.embedded.verbs.label_selectors import InvalidSelector
-from towline_sandbox.embedded.verbs.query_options import as_boolean
+from towline_sandbox.embedded.queries.field_selectors import parse_field_selector
+from towline_sandbox.embedded.queries.label_selectors import InvalidSelector
+from towline_sandbox.embedded.queries.query_options import as_boolean
 
 _VERBS = {"POST": "create", "GET": "get", "HEAD": "get", "PUT": "update", "PATCH": "patch"}
 _NAMESPACE_SUBRESOURCES = ("status", "finalize")

@@ -8,6 +8,7 @@ from towline_api.timestamps import format_time, parse_time
 from towline_sandbox.embedded.model.admissions import Admission
 from towline_sandbox.embedded.model.calls import Call
 from towline_sandbox.embedded.model.failures import ApiFailure, modified, not_found
+from towline_sandbox.embedded.queries.write_options import delete_options
 from towline_sandbox.embedded.storage.store import ChangedMeanwhile, Store
 from towline_sandbox.embedded.verbs.habits import Habits, habits_of
 from towline_sandbox.embedded.verbs.metadata_rules import FOREGROUND, ORPHAN
@@ -17,7 +18,6 @@ from towline_sandbox.embedded.verbs.namespace_lifecycle import (
 )
 from towline_sandbox.embedded.verbs.reading import list_objects
 from towline_sandbox.embedded.verbs.versions import as_served
-from towline_sandbox.embedded.verbs.write_options import delete_options
 from towline_sandbox.embedded.verbs.writing import ATTEMPTS
 
 _ENDED_PHASES = ("Failed", "Succeeded")

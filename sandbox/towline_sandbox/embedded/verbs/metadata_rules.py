@@ -9,7 +9,7 @@ from towline_api.resources import KubeObject
 from towline_sandbox.embedded.built_in.name_rules import dns_subdomain
 from towline_sandbox.embedded.model.failures import Cause
 from towline_sandbox.embedded.model.kinds import Kind
-from towline_sandbox.embedded.verbs.label_syntax import problems_of_key, problems_of_value
+from towline_sandbox.embedded.queries.label_syntax import problems_of_key, problems_of_value
 
 ORPHAN = "orphan"
 FOREGROUND = "foregroundDeletion"

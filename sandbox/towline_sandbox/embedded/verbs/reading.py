@@ -12,16 +12,16 @@ from towline_sandbox.embedded.model.failures import (
     not_found,
     too_large_resource_version,
 )
-from towline_sandbox.embedded.storage.collection import path_of
-from towline_sandbox.embedded.storage.store import Store
-from towline_sandbox.embedded.verbs.continue_tokens import LATEST, Place, parse_token, token_for
-from towline_sandbox.embedded.verbs.list_options import (
+from towline_sandbox.embedded.queries.list_options import (
     EXACT,
     ListOptions,
     list_options,
     listed_revision_of,
     revision_of,
 )
+from towline_sandbox.embedded.storage.collection import path_of
+from towline_sandbox.embedded.storage.store import Store
+from towline_sandbox.embedded.verbs.continue_tokens import LATEST, Place, parse_token, token_for
 from towline_sandbox.embedded.verbs.selection import Selection, selection_of
 from towline_sandbox.embedded.verbs.versions import as_served
 

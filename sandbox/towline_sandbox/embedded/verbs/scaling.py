@@ -19,12 +19,12 @@ from towline_sandbox.embedded.patches.media_types import APPLY
 from towline_sandbox.embedded.patches.owners import Operation
 from towline_sandbox.embedded.patches.reading import parse_apply
 from towline_sandbox.embedded.patches.scale_owners import Claim, scaled_by
+from towline_sandbox.embedded.queries.query_options import is_forced
+from towline_sandbox.embedded.queries.write_options import check_write_options
 from towline_sandbox.embedded.storage.store import Store
 from towline_sandbox.embedded.verbs.copying import copy_of
 from towline_sandbox.embedded.verbs.incoming import check_place
-from towline_sandbox.embedded.verbs.query_options import is_forced
 from towline_sandbox.embedded.verbs.reading import get
-from towline_sandbox.embedded.verbs.write_options import check_write_options
 from towline_sandbox.embedded.verbs.writing import Writer, Written
 
 SCALE = "scale"

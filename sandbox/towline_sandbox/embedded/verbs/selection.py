@@ -6,8 +6,8 @@ from towline_api.resources import KubeObject
 from towline_sandbox.embedded.model.calls import Call
 from towline_sandbox.embedded.model.failures import bad_request
 from towline_sandbox.embedded.model.kinds import Kind
-from towline_sandbox.embedded.verbs.field_selectors import FieldTerm, parse_field_selector
-from towline_sandbox.embedded.verbs.label_selectors import (
+from towline_sandbox.embedded.queries.field_selectors import FieldTerm, parse_field_selector
+from towline_sandbox.embedded.queries.label_selectors import (
     InvalidSelector,
     Requirements,
     parse_label_selector,

@@ -9,10 +9,10 @@ from enum import StrEnum
 from towline_api.resources import KubeObject
 from towline_sandbox.embedded.model.calls import Call
 from towline_sandbox.embedded.model.failures import ApiFailure
+from towline_sandbox.embedded.queries.list_options import ListOptions, list_options, revision_of
 from towline_sandbox.embedded.storage.changes import Change, ChangeType
 from towline_sandbox.embedded.storage.store import Store
 from towline_sandbox.embedded.storage.subscription import Subscription
-from towline_sandbox.embedded.verbs.list_options import ListOptions, list_options, revision_of
 from towline_sandbox.embedded.verbs.reading import check_reached
 from towline_sandbox.embedded.verbs.selection import Selection, selection_of
 from towline_sandbox.embedded.verbs.versions import as_served

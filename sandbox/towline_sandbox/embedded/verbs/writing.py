@@ -28,6 +28,8 @@ from towline_sandbox.embedded.patches.reading import parse_apply
 from towline_sandbox.embedded.patches.slips import refused_apply, slips_in
 from towline_sandbox.embedded.patches.strategic_merge import merged_words
 from towline_sandbox.embedded.patches.values import is_same
+from towline_sandbox.embedded.queries.query_options import is_forced
+from towline_sandbox.embedded.queries.write_options import check_write_options
 from towline_sandbox.embedded.storage.store import AlreadyThere, ChangedMeanwhile, Store
 from towline_sandbox.embedded.verbs.incoming import check_place, read_body, read_patched
 from towline_sandbox.embedded.verbs.metadata_rules import broken_when_changed, broken_when_new
@@ -42,13 +44,11 @@ from towline_sandbox.embedded.verbs.object_metadata import (
     stamp_new,
 )
 from towline_sandbox.embedded.verbs.outlines import outline, outline_new
-from towline_sandbox.embedded.verbs.query_options import is_forced
 from towline_sandbox.embedded.verbs.version_checks import (
     check_same_object,
     check_same_version,
 )
 from towline_sandbox.embedded.verbs.versions import as_served, as_stored
-from towline_sandbox.embedded.verbs.write_options import check_write_options
 
 ATTEMPTS = 64
 """How often a write is begun anew because another one came in between while it waited."""

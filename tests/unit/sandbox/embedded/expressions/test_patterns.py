@@ -2,7 +2,7 @@
 
 import pytest
 
-from towline_sandbox.embedded.custom.patterns import compile_pattern
+from towline_sandbox.embedded.expressions.patterns import compile_pattern
 
 
 @pytest.mark.parametrize(

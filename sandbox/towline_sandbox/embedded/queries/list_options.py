@@ -4,7 +4,7 @@ from dataclasses import dataclass
 
 from towline_sandbox.embedded.model.calls import Call
 from towline_sandbox.embedded.model.failures import ApiFailure, Cause, bad_request
-from towline_sandbox.embedded.verbs.query_options import as_boolean, as_integer, invalid_options
+from towline_sandbox.embedded.queries.query_options import as_boolean, as_integer, invalid_options
 
 EXACT = "Exact"
 NOT_OLDER_THAN = "NotOlderThan"

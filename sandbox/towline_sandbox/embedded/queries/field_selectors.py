@@ -4,7 +4,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from functools import lru_cache
 
-from towline_sandbox.embedded.verbs.label_selectors import InvalidSelector
+from towline_sandbox.embedded.queries.label_selectors import InvalidSelector
 
 
 @dataclass(frozen=True, slots=True)

@@ -9,7 +9,7 @@ from typing import NamedTuple
 
 import orjson
 
-from towline_sandbox.embedded.verbs.label_syntax import problems_of_key, problems_of_value
+from towline_sandbox.embedded.queries.label_syntax import problems_of_key, problems_of_value
 
 
 class InvalidSelector(ValueError):  # noqa: N818  # the sentence goes to the caller as it is

@@ -5,7 +5,7 @@ import orjson
 from towline_api.resources import KubeObject
 from towline_sandbox.embedded.model.calls import Call
 from towline_sandbox.embedded.model.failures import Cause, bad_request
-from towline_sandbox.embedded.verbs.query_options import as_boolean, as_integer, invalid_options
+from towline_sandbox.embedded.queries.query_options import as_boolean, as_integer, invalid_options
 
 _LONGEST_MANAGER = 128
 _VALIDATIONS = ("", "Ignore", "Strict", "Warn")

@@ -7,8 +7,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from towline_sandbox.embedded.verbs.field_selectors import FieldTerm, parse_field_selector
-from towline_sandbox.embedded.verbs.label_selectors import InvalidSelector, parse_label_selector
+from towline_sandbox.embedded.queries.field_selectors import FieldTerm, parse_field_selector
+from towline_sandbox.embedded.queries.label_selectors import InvalidSelector, parse_label_selector
 
 _NO_INTEGER = (
     'unable to parse requirement: values[0]: Invalid value: "b": '

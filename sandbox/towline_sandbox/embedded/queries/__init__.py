@@ -1,0 +1,1 @@
+"""What callers say in the query of a call, read and checked: selectors and options."""
