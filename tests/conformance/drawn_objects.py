@@ -53,7 +53,7 @@ _STATUS_CONDITIONS = st.lists(
 )
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True, repr=False)
 class DrawnKind:
     """A kind whose objects are drawn.
 
@@ -65,9 +65,13 @@ class DrawnKind:
     """
 
     resource: Resource
-    contents: Drawn = field(repr=False)
-    sample: KubeObject = field(default_factory=dict, repr=False)
-    statuses: Drawn | None = field(default=None, repr=False)
+    contents: Drawn
+    sample: KubeObject = field(default_factory=dict)
+    statuses: Drawn | None = None
+
+    def __repr__(self) -> str:
+        """Name the kind: that is all that a failing history has to say of it."""
+        return f"<{self.resource.plural}>"
 
     def wrap(self, name: str, metadata: KubeObject, content: KubeObject) -> KubeObject:
         """Return an object."""

@@ -78,7 +78,9 @@ class Twin:
         if "managedFields" in found:
             # Servers sort them by second: the order depends on when the test runs.
             entries = [{**entry, "time": "stamped"} for entry in plain["managedFields"]]
-            kept["managedFields"] = sorted(entries, key=json.dumps)
+            kept["managedFields"] = sorted(
+                entries, key=lambda entry: json.dumps(entry, sort_keys=True)
+            )
         return kept
 
     def _age(self, metadata: KubeObject) -> str:

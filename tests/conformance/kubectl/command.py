@@ -17,6 +17,7 @@ _LIMIT_SECONDS = 30
 """Far more than any command takes: it only decides how long a hanging one takes to say so."""
 
 _HEADING = re.compile(r"\S+(?: \S+)*")
+_LOGGED = re.compile(r"^W\d{4} .*reflector.go.*\n", re.MULTILINE)
 _AGE = re.compile(r"(\d+[smhd])+")
 
 
@@ -142,7 +143,9 @@ class Kubectl:
         assert process.returncode is not None
         # Newer kubectls also say where they delete.
         said = out.decode().replace(f" deleted from {self.namespace} namespace", " deleted")
-        return Ran(words, process.returncode, said, err.decode())
+        # Its log is not what it says: at the end of a timeout it complains of watches cut short.
+        complaint = _LOGGED.sub("", err.decode())
+        return Ran(words, process.returncode, said, complaint)
 
     @asynccontextmanager
     async def going_on(self, *words: str) -> AsyncIterator[Running]:
