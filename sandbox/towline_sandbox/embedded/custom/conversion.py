@@ -5,7 +5,7 @@ from uuid import uuid4
 
 from towline_api.resources import KubeObject
 from towline_sandbox.embedded.custom.decoding import pruned
-from towline_sandbox.embedded.model.failures import ApiFailure, internal_error
+from towline_sandbox.embedded.model.failures import internal_error
 from towline_sandbox.embedded.model.kinds import Convert
 from towline_sandbox.embedded.model.schema import Schema
 
@@ -62,13 +62,9 @@ def webhook_conversion(crd: KubeObject, *, caller: WebhookCaller) -> Convert:
         try:
             return _converted(answer, objects, api_version=api_version, uid=uid)
         except _UnexpectedAnswerError as failure:
-            raise _refused(about, str(failure)) from None
+            raise internal_error(f"conversion webhook for {about} {failure}") from None
 
     return convert
-
-
-def _refused(about: str, told: str) -> ApiFailure:
-    return internal_error(f"conversion webhook for {about} failed: {told}")
 
 
 class _UnexpectedAnswerError(Exception):
@@ -80,45 +76,49 @@ def _converted(
 ) -> list[KubeObject]:
     response = answer.get("response")
     if not isinstance(response, dict):
-        raise _UnexpectedAnswerError("no response provided")
+        raise _UnexpectedAnswerError("failed: no response provided")
     if response.get("uid") != uid:
         raise _UnexpectedAnswerError(
-            f'expected response.uid="{uid}", got "{response.get("uid", "")}"'
+            f'failed: expected response.uid="{uid}", got "{response.get("uid", "")}"'
         )
     result = response.get("result") or {}
     if result.get("status") != "Success":
-        raise _UnexpectedAnswerError(result.get("message") or "no reason given")
+        told = f"response.result.status was '{result.get('status', '')}', not 'Success'"
+        raise _UnexpectedAnswerError(f"failed: {result.get('message') or told}")
     converted = response.get("convertedObjects") or []
     if len(converted) != len(objects):
-        raise _UnexpectedAnswerError(
-            f"webhook returned {len(converted)} objects, expected {len(objects)}"
-        )
+        raise _UnexpectedAnswerError(f"returned {len(converted)} objects, expected {len(objects)}")
+    # One object alone is told of in other words than one of several.
+    places = (
+        ["returned invalid object"]
+        if len(objects) == 1
+        else [f"returned invalid converted object at index {at}" for at in range(len(objects))]
+    )
     return [
-        _checked(index, found, original, api_version=api_version)
-        for index, (found, original) in enumerate(zip(converted, objects, strict=True))
+        _checked(found, original, api_version=api_version, place=place)
+        for found, original, place in zip(converted, objects, places, strict=True)
     ]
 
 
 def _checked(
-    index: int, found: KubeObject, original: KubeObject, *, api_version: str
+    found: KubeObject, original: KubeObject, *, api_version: str, place: str
 ) -> KubeObject:
     """Return a converted object with its metadata: only labels and annotations may change."""
-    if found.get("apiVersion") != api_version:
-        raise _UnexpectedAnswerError(
-            f"returned invalid converted object at index {index}: invalid apiVersion: "
-            f'expected "{api_version}", got "{found.get("apiVersion", "")}"'
-        )
-    if found.get("kind") != original.get("kind"):
-        raise _UnexpectedAnswerError(
-            f"returned invalid converted object at index {index}: invalid kind: expected "
-            f'"{original.get("kind")}", got "{found.get("kind", "")}"'
-        )
-    before, after = original.get("metadata", {}), found.get("metadata", {})
-    for name in _KEPT_METADATA:
-        if before.get(name) != after.get(name):
+    of_type = f"{place} at index 0" if place.endswith("object") else place
+    for word, field, expected in (
+        ("groupVersion", "apiVersion", api_version),
+        ("kind", "kind", original.get("kind")),
+    ):
+        if found.get(field) != expected:
             raise _UnexpectedAnswerError(
-                f"returned invalid converted object at index {index}: metadata.{name} changed"
+                f"{of_type}: invalid {word} (expected {expected}, received {found.get(field, '')})"
             )
+    before, after = original.get("metadata", {}), found.get("metadata", {})
+    for field in _KEPT_METADATA:
+        was, now = before.get(field) or "", after.get(field) or ""
+        if was != now:
+            word = "UID" if field == "uid" else field
+            raise _UnexpectedAnswerError(f"{place}: must have the same {word}: {was} != {now}")
     metadata = {key: value for key, value in before.items() if key not in ("labels", "annotations")}
     metadata |= {key: after[key] for key in ("labels", "annotations") if after.get(key)}
     return {**found, "metadata": metadata}

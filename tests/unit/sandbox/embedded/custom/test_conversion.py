@@ -79,16 +79,19 @@ async def test_only_labels_and_annotations_may_change_in_metadata() -> None:
 @pytest.mark.parametrize(
     ("webhook", "told"),
     [
-        pytest.param(Webhook(), "webhook returned 0 objects, expected 1", id="count"),
+        pytest.param(Webhook(), "returned 0 objects, expected 1", id="count"),
         pytest.param(
             Webhook(thing("v3")),
-            'invalid apiVersion: expected "x.io/v2", got "x.io/v3"',
+            "returned invalid object at index 0: invalid groupVersion (expected x.io/v2, "
+            "received x.io/v3)",
             id="version",
         ),
-        pytest.param(Webhook(thing("v2", name="b")), "metadata.name changed", id="name"),
-        pytest.param(Webhook(thing("v2"), uid="other"), "expected response.uid=", id="uid"),
+        pytest.param(Webhook(thing("v2", name="b")), "must have the same name: a != b", id="name"),
+        pytest.param(Webhook(thing("v2"), uid="other"), "failed: expected response.uid=", id="uid"),
         pytest.param(
-            Webhook(result={"status": "Failure", "message": "cannot"}), "cannot", id="failure"
+            Webhook(result={"status": "Failure", "message": "cannot"}),
+            "failed: cannot",
+            id="failure",
         ),
     ],
 )
@@ -97,7 +100,7 @@ async def test_a_bad_answer_is_an_internal_error(webhook: Webhook, told: str) ->
     with pytest.raises(ApiFailure) as refused:
         await convert(webhook, thing())
     assert refused.value.code == 500
-    assert "conversion webhook for x.io/v1, Kind=Thing failed: " in refused.value.message
+    assert "conversion webhook for x.io/v1, Kind=Thing " in refused.value.message
     assert told in refused.value.message
 
 
