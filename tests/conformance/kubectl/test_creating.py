@@ -7,7 +7,7 @@ import pytest
 
 from conformance.api import Api
 from conformance.kubectl.command import Kubectl
-from conformance.objects import CONFIG_MAPS, config_map
+from conformance.objects import CONFIG_MAPS, config_map, deployment
 
 
 async def read(kubectl: Kubectl, what: str) -> Any:
@@ -163,3 +163,19 @@ async def test_a_dry_run_creates_nothing(kubectl: Kubectl, api: Api, how: str) -
     )
     path = CONFIG_MAPS.path(namespace=kubectl.namespace, name="c")
     assert (await api.get(path)).status == 404
+
+
+async def test_what_is_odd_is_created_with_warnings(kubectl: Kubectl) -> None:
+    """They come in headers, and kubectl prints each."""
+    wanted = deployment("web")
+    ports = [{"containerPort": 80, "name": "web"}]
+    containers = wanted["spec"]["template"]["spec"]["containers"]
+    containers[:] = [{"name": n, "image": "app:1", "ports": ports} for n in ("one", "two")]
+    ran = await kubectl("create", "-f", "-", stdin=wanted)
+    assert (ran.code, ran.out) == (0, "deployment.apps/web created\n")
+    first, second = (f"spec.template.spec.containers[{index}].ports[0]" for index in (0, 1))
+    assert ran.err.splitlines() == [
+        f"Warning: {second}: duplicate port definition with {first}",
+        f'Warning: {second}: duplicate port name "web" with {first}, services and probes that '
+        f"select ports by name will use {first}",
+    ]

@@ -45,6 +45,7 @@ def pod_warnings(where: str, spec: KubeObject) -> Iterator[str]:
         for there, earlier in ports[:later]:
             if word := _clash(port, earlier):
                 yield f"{here}: {word} port definition with {there}"
+    yield from _names_of_several(ports)
 
 
 def _hidden_variables(where: str, variables: Iterable[KubeObject]) -> Iterator[str]:
@@ -58,6 +59,17 @@ def _hidden_variables(where: str, variables: Iterable[KubeObject]) -> Iterator[s
                 "when using apply"
             )
         seen.add(name)
+
+
+def _names_of_several(ports: Iterable[tuple[str, KubeObject]]) -> Iterator[str]:
+    first: dict[str, str] = {}
+    for here, port in ports:
+        name = port.get("name")
+        if name and (there := first.setdefault(name, here)) != here:
+            yield (
+                f'{here}: duplicate port name "{name}" with {there}, services and probes that '
+                f"select ports by name will use {there}"
+            )
 
 
 def _clash(port: KubeObject, other: KubeObject) -> str:
