@@ -8,7 +8,7 @@ from datetime import datetime
 from towline_sandbox.audit import AuditEvent
 from towline_sandbox.embedded.serving.request_info import RequestInfo
 
-_LONGEST = 20_000
+LONGEST_LOG = 20_000
 """A call takes up about a kilobyte, so all of them take 20 MiB."""
 
 
@@ -76,11 +76,15 @@ class CallRecord:
 
 
 class CallLog:
-    """The last calls, in the order they came in. Read from any thread."""
+    """The last calls, in the order they came in. Read from any thread.
 
-    def __init__(self) -> None:
+    Args:
+        longest: How many are remembered.
+    """
+
+    def __init__(self, *, longest: int = LONGEST_LOG) -> None:
         # Appending to and copying a deque are each one step for other threads.
-        self._records: deque[CallRecord] = deque(maxlen=_LONGEST)
+        self._records: deque[CallRecord] = deque(maxlen=longest)
 
     def note(self, record: CallRecord) -> None:
         """Remember a call."""
