@@ -176,6 +176,8 @@ async def test_what_is_odd_is_created_with_warnings(kubectl: Kubectl) -> None:
     first, second = (f"spec.template.spec.containers[{index}].ports[0]" for index in (0, 1))
     assert ran.err.splitlines() == [
         f"Warning: {second}: duplicate port definition with {first}",
-        f'Warning: {second}: duplicate port name "web" with {first}, services and probes that '
-        f"select ports by name will use {first}",
+        (
+            f'Warning: {second}: duplicate port name "web" with {first}, services and probes that '
+            f"select ports by name will use {first}"
+        ),
     ]
