@@ -1,7 +1,6 @@
 """CustomResourceDefinitions: kinds that come and go while the server runs."""
 
 from towline_sandbox.embedded.custom.conversion import WebhookCaller, WebhookUnreachable
-from towline_sandbox.embedded.custom.custom_kinds import CRD_KEY, CustomKinds
 from towline_sandbox.embedded.custom.decoding import decode
 from towline_sandbox.embedded.custom.definitions import (
     CRD_TRAITS,
@@ -9,12 +8,12 @@ from towline_sandbox.embedded.custom.definitions import (
     complete_crd,
     fill_crd,
 )
+from towline_sandbox.embedded.custom.departing import CRD_KEY
 from towline_sandbox.embedded.custom.served import kinds_of
 
 __all__ = [
     "CRD_KEY",
     "CRD_TRAITS",
-    "CustomKinds",
     "WebhookCaller",
     "WebhookUnreachable",
     "check_crd",

@@ -5,7 +5,6 @@ from collections.abc import Iterable, Iterator
 from typing import Any
 
 from towline_api.resources import KubeObject
-from towline_sandbox.embedded.custom.custom_kinds import begin_deletion
 from towline_sandbox.embedded.custom.declared_rules import rule_causes
 from towline_sandbox.embedded.custom.declared_versions import (
     column_causes,
@@ -13,6 +12,7 @@ from towline_sandbox.embedded.custom.declared_versions import (
     scale_causes,
     selectable_causes,
 )
+from towline_sandbox.embedded.custom.departing import begin_deletion
 from towline_sandbox.embedded.custom.structural import schema_causes
 from towline_sandbox.embedded.custom.wording import (
     invalid_value,

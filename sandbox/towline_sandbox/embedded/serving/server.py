@@ -26,9 +26,9 @@ from towline_sandbox.embedded.access import (
 from towline_sandbox.embedded.admission import PolicyAdmission
 from towline_sandbox.embedded.built_in.pod_accounts import PodAccounts
 from towline_sandbox.embedded.clocks import Clock
+from towline_sandbox.embedded.controllers.custom_kinds import CustomKinds
 from towline_sandbox.embedded.controllers.own_calls import OwnCalls
 from towline_sandbox.embedded.controllers.standard import standard_controllers
-from towline_sandbox.embedded.custom import CustomKinds
 from towline_sandbox.embedded.faults import Faults
 from towline_sandbox.embedded.model.admissions import chain
 from towline_sandbox.embedded.model.kinds import Catalog

@@ -6,9 +6,10 @@ from datetime import datetime
 from typing import NoReturn
 
 from towline_api.resources import CUSTOM_RESOURCE_DEFINITIONS, KubeObject
-from towline_api.timestamps import format_time, parse_time
+from towline_api.timestamps import format_time
 from towline_sandbox.embedded.custom.conditions import condition_is, with_condition
 from towline_sandbox.embedded.custom.conversion import WebhookCaller
+from towline_sandbox.embedded.custom.departing import CLEAN_UP, CRD_KEY
 from towline_sandbox.embedded.custom.names import accepted_names
 from towline_sandbox.embedded.custom.served import kinds_of
 from towline_sandbox.embedded.model.kinds import Catalog, GroupVersion, StorageKey
@@ -19,31 +20,10 @@ from towline_sandbox.embedded.storage.subscription import Subscription
 
 log = logging.getLogger(__name__)
 
-CRD_KEY = StorageKey(CUSTOM_RESOURCE_DEFINITIONS.group, CUSTOM_RESOURCE_DEFINITIONS.plural)
 _CRDS = GroupVersion(CUSTOM_RESOURCE_DEFINITIONS.group, CUSTOM_RESOURCE_DEFINITIONS.version)
 _MANAGER = "kube-apiserver"
-CLEAN_UP = "customresourcecleanup.apiextensions.k8s.io"
-"""Finalizer: a definition stays until the last object of its kind is gone."""
 _LOOK_AGAIN = 0.05
 """Seconds between two looks at the objects of a kind that is about to go."""
-
-
-def begin_deletion(crd: KubeObject, since: str) -> KubeObject:
-    """Return a definition as one that goes once the objects of its kind are gone."""
-    metadata = {**crd["metadata"], "deletionTimestamp": since}
-    finalizers = metadata.get("finalizers") or []
-    if CLEAN_UP not in finalizers:
-        metadata["finalizers"] = [*finalizers, CLEAN_UP]
-    return with_condition(
-        {**crd, "metadata": metadata},
-        "Terminating",
-        "True",
-        reason="InstanceDeletionPending",
-        message=(
-            "CustomResourceDefinition marked for deletion; CustomResource deletion will begin soon"
-        ),
-        now=parse_time(since),
-    )
 
 
 class CustomKinds:

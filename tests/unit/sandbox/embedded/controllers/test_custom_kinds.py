@@ -11,16 +11,16 @@ import pytest
 
 from towline_api.crds import crds
 from towline_api.resources import CUSTOM_RESOURCE_DEFINITIONS, KubeObject
+from towline_sandbox.embedded.controllers.custom_kinds import CustomKinds
 from towline_sandbox.embedded.custom import (
     CRD_KEY,
-    CustomKinds,
     WebhookUnreachable,
     check_crd,
     complete_crd,
     fill_crd,
     kinds_of,
 )
-from towline_sandbox.embedded.custom.custom_kinds import begin_deletion
+from towline_sandbox.embedded.custom.departing import begin_deletion
 from towline_sandbox.embedded.model.calls import SYSTEM, Call
 from towline_sandbox.embedded.model.failures import ApiFailure
 from towline_sandbox.embedded.model.kinds import Catalog, GroupVersion, Kind, StorageKey
