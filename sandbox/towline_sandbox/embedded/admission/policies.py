@@ -62,9 +62,7 @@ class PolicyAdmission:
             ApiFailure: The refusal, with the code that the policy's reason stands for.
         """
         if call.kind.resource.group == _GROUP:
-            # Nobody shall lock himself out: policies are not about policies.
-            _check_declared(call, new)
-            return
+            return  # nobody shall lock himself out: policies are not about policies
         bound = self._current()
         if not bound:
             return
@@ -255,8 +253,14 @@ class _NotConfiguredError(Exception):
         self.is_binding = is_binding
 
 
-def _check_declared(call: Call, new: KubeObject | None) -> None:
-    """Refuse a policy or binding with mistakes: once stored, it would be in every write's way."""
+async def check_declared(call: Call, new: KubeObject | None, _old: KubeObject | None) -> None:
+    """Refuse a policy or binding with mistakes; an Admission.
+
+    Once stored, it would be in every write's way.
+
+    Raises:
+        ApiFailure: 422, with every mistake.
+    """
     check = _CHECKS.get(call.kind.storage_key)
     if check is None or new is None or call.subresource:
         return

@@ -23,7 +23,7 @@ from towline_sandbox.embedded.access import (
     bootstrap_policy,
     handlers,
 )
-from towline_sandbox.embedded.admission import PolicyAdmission
+from towline_sandbox.embedded.admission import PolicyAdmission, check_declared
 from towline_sandbox.embedded.built_in.pod_accounts import PodAccounts
 from towline_sandbox.embedded.clocks import Clock
 from towline_sandbox.embedded.controllers.custom_kinds import CustomKinds
@@ -94,7 +94,7 @@ class Server:
         self.api = ResourceApi(
             store=self.store,
             catalog=self.catalog,
-            admission=chain(PodAccounts(self.store), EscalationCheck(authorizer)),
+            admission=chain(PodAccounts(self.store), EscalationCheck(authorizer), check_declared),
             last_word=chain(
                 CsrRules(authorizer), PolicyAdmission(self.store, self.catalog, authorizer)
             ),

@@ -340,12 +340,10 @@ BUDGETS = kind_of("policy/v1", "poddisruptionbudgets")
 NETWORK_POLICIES = kind_of("networking.k8s.io/v1", "networkpolicies")
 INGRESSES = kind_of("networking.k8s.io/v1", "ingresses")
 PRIORITIES = kind_of("scheduling.k8s.io/v1", "priorityclasses")
-POLICIES = kind_of("admissionregistration.k8s.io/v1", "validatingadmissionpolicies")
 BOTH_SET = (
     'spec: Invalid value: {"MinAvailable":1,"Selector":null,"MaxUnavailable":1,'
     '"UnhealthyPodEvictionPolicy":null}: minAvailable and maxUnavailable cannot be both set'
 )
-NOTHING_CHECKED = "Required value: validations or auditAnnotations must contain at least one item"
 
 
 @pytest.mark.parametrize(
@@ -377,15 +375,6 @@ NOTHING_CHECKED = "Required value: validations or auditAnnotations must contain 
             INGRESSES,
             {},
             ["spec: Invalid value: null: either `defaultBackend` or `rules` must be specified"],
-        ),
-        (
-            POLICIES,
-            {},
-            [
-                "spec.matchConstraints: Required value",
-                f"spec.validations: {NOTHING_CHECKED}",
-                f"spec.auditAnnotations: {NOTHING_CHECKED}",
-            ],
         ),
     ],
 )
