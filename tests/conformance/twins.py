@@ -46,7 +46,7 @@ class Twin:
             "status": answer.status,
             # In one header or in several, which is the same in HTTP.
             "warnings": _WARNING.findall(self._words(answer.headers.get("Warning", ""))),
-            "body": self.plain(answer.body),
+            "body": _without_order_of_causes(self.plain(answer.body)),
         }
 
     def plain(self, found: Any) -> Any:
@@ -98,6 +98,17 @@ class Twin:
         # The real server writes the whole object in an order of its own.
         text = _PATCHED.sub("Invalid value: (the patched object)", text)
         return _CERTIFICATE.sub("a certificate", _VERSION_IN_WORDS.sub(r"\1N", text))
+
+
+def _without_order_of_causes(body: KubeObject) -> KubeObject:
+    """Sort what is wrong with a custom object: the real server finds it in any order."""
+    details = body.get("details", {})
+    causes = details.get("causes", [])
+    if len(causes) < 2 or not details.get("group", "").endswith(".example.com"):
+        return body
+    head, _, _ = body["message"].partition("[")  # what follows are the causes, one by one
+    causes = sorted(causes, key=lambda cause: json.dumps(cause, sort_keys=True))
+    return {**body, "message": head, "details": {**details, "causes": causes}}
 
 
 def _numbered(what: str, found: str, known: dict[str, str]) -> str:
