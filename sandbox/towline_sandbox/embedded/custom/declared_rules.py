@@ -5,9 +5,9 @@ from collections.abc import Iterator, Mapping
 from typing import TYPE_CHECKING
 
 from towline_sandbox.embedded.custom.rules import rule_types, states_rules
-from towline_sandbox.embedded.custom.wording import invalid_value, required, unsupported
 from towline_sandbox.embedded.model.failures import Cause
 from towline_sandbox.embedded.model.schema import Node, Schema
+from towline_sandbox.embedded.model.wording import invalid_value, required, unsupported
 
 if TYPE_CHECKING:
     from towline_sandbox.embedded.expressions.types import CelType

@@ -6,15 +6,15 @@ from typing import Any
 from urllib.parse import urlsplit
 
 from towline_api.resources import KubeObject
-from towline_sandbox.embedded.custom.wording import (
+from towline_sandbox.embedded.model.failures import Cause
+from towline_sandbox.embedded.model.schema import Node, Schema
+from towline_sandbox.embedded.model.wording import (
     duplicate,
     forbidden_field,
     invalid_value,
     required,
     unsupported,
 )
-from towline_sandbox.embedded.model.failures import Cause
-from towline_sandbox.embedded.model.schema import Node, Schema
 
 _COLUMN_TYPES = ("boolean", "date", "integer", "number", "string")
 _COLUMN_FORMATS = (*("byte", "date", "date-time", "double", "float", "int32", "int64", "password"),)

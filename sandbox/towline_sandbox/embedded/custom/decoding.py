@@ -14,10 +14,10 @@ from towline_sandbox.embedded.custom.object_metadata import (
     read_object_metadata,
     refuse_wrong_type,
 )
-from towline_sandbox.embedded.custom.wording import as_json
 from towline_sandbox.embedded.model.calls import FieldValidation
 from towline_sandbox.embedded.model.kinds import Kind
 from towline_sandbox.embedded.model.schema import Schema
+from towline_sandbox.embedded.model.wording import as_json, keys_in_order
 
 _LARGEST_WRITTEN_OUT = 1e21
 """From here on numbers are written with an exponent, as in JavaScript."""
@@ -91,7 +91,7 @@ class _Walk:
         for name in ("apiVersion", "kind"):
             if name in value:
                 if not isinstance(value[name], str):
-                    told = as_json(value[name])
+                    told = as_json(keys_in_order(value[name]))
                     raise WrongType(f"{_join(path, name)}: Invalid value: {told}: must be a string")
                 found[name] = value[name]
         if "metadata" in value:
@@ -129,7 +129,9 @@ class _Walk:
         except WrongType as complaint:
             if is_root:
                 raise
-            raise WrongType(f"{path}: Invalid value: {as_json(value)}: {complaint}") from None
+            raise WrongType(
+                f"{path}: Invalid value: {as_json(keys_in_order(value))}: {complaint}"
+            ) from None
 
     def _object(
         self, value: KubeObject, schema: Schema, path: str, *, is_resource: bool

@@ -14,15 +14,14 @@ from towline_sandbox.embedded.custom.declared_versions import (
 )
 from towline_sandbox.embedded.custom.departing import begin_deletion
 from towline_sandbox.embedded.custom.structural import schema_causes
-from towline_sandbox.embedded.custom.wording import (
+from towline_sandbox.embedded.model.calls import Call
+from towline_sandbox.embedded.model.failures import Cause
+from towline_sandbox.embedded.model.kinds import Traits
+from towline_sandbox.embedded.model.wording import (
     invalid_value,
     required,
     unsupported,
 )
-from towline_sandbox.embedded.model.calls import Call
-from towline_sandbox.embedded.model.failures import Cause
-from towline_sandbox.embedded.model.kinds import Traits
-from towline_sandbox.embedded.model.wording import invalid_value as invalid_struct
 
 _LABEL = re.compile(r"[a-z]([-a-z0-9]*[a-z0-9])?")
 _LABEL_RULE = (
@@ -169,9 +168,9 @@ def _versions(spec: KubeObject) -> Iterator[Cause]:
                 "can only be set for deprecated versions",
             )
     if len(set(names)) < len(names):
-        yield invalid_struct("spec.versions", _as_go(versions), "must contain unique version names")
+        yield invalid_value("spec.versions", _as_go(versions), "must contain unique version names")
     if sum(bool(version.get("storage")) for version in versions) != 1:
-        yield invalid_struct(
+        yield invalid_value(
             "spec.versions",
             None if spec.get("versions") is None else _as_go(versions),
             "must have exactly one version marked as storage version",

@@ -5,9 +5,9 @@ from collections.abc import Iterator
 from typing import Any
 from weakref import WeakKeyDictionary
 
-from towline_sandbox.embedded.custom.wording import invalid_value
 from towline_sandbox.embedded.model.failures import Cause
 from towline_sandbox.embedded.model.schema import Schema
+from towline_sandbox.embedded.model.wording import invalid_value
 
 _LABEL = re.compile(r"[a-z]([-a-z0-9]*[a-z0-9])?")
 _NOT_A_KIND = (

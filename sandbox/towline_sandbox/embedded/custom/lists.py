@@ -4,9 +4,9 @@ from collections.abc import Iterator, Sequence
 from typing import Any
 from weakref import WeakKeyDictionary
 
-from towline_sandbox.embedded.custom.wording import as_json, duplicate, invalid_value
 from towline_sandbox.embedded.model.failures import Cause
 from towline_sandbox.embedded.model.schema import ListType, Schema
+from towline_sandbox.embedded.model.wording import as_json, duplicate, invalid_value, keys_in_order
 
 
 def duplicates(value: Any, *, schema: Schema, path: str = "") -> Iterator[Cause]:
@@ -39,7 +39,7 @@ def _in_list(value: Sequence[Any], schema: Schema, path: str) -> Iterator[Cause]
                     keys.append({key: item[key] for key in schema.list_map_keys if key in item})
                 else:
                     told = "must be an object for an array of list-type map"
-                    yield invalid_value(f"{path}[{index}]", item, told)
+                    yield invalid_value(f"{path}[{index}]", keys_in_order(item), told)
             yield from _repeated(keys, path)
         case ListType.ATOMIC:
             pass
@@ -49,10 +49,10 @@ def _repeated(items: Sequence[Any], path: str) -> Iterator[Cause]:
     seen: set[str] = set()
     told: set[str] = set()
     for index, item in enumerate(items):
-        text = as_json(item)
+        text = as_json(keys_in_order(item))
         if text in seen and text not in told:
             told.add(text)
-            yield duplicate(f"{path}[{index}]", item)
+            yield duplicate(f"{path}[{index}]", keys_in_order(item))
         seen.add(text)
 
 

@@ -6,9 +6,9 @@ from typing import TYPE_CHECKING, Any
 
 from towline_api.resources import KubeObject
 from towline_sandbox.embedded.custom.ratcheting import same_item
-from towline_sandbox.embedded.custom.wording import as_json
 from towline_sandbox.embedded.model.failures import Cause
 from towline_sandbox.embedded.model.schema import Node, Schema
+from towline_sandbox.embedded.model.wording import as_json, keys_in_order
 
 if TYPE_CHECKING:
     from towline_sandbox.embedded.expressions.program import Program
@@ -186,7 +186,7 @@ def _judge(rule: _Rule, ruled: _Ruled, value: Any, old: Any, path: str) -> Itera
         )
         return
     if not holds:
-        shown = as_json(value) if kind in _TOLD_WITH_VALUE else None
+        shown = as_json(keys_in_order(value)) if kind in _TOLD_WITH_VALUE else None
         yield _cause(rule, path + rule.field_path, _message(rule, values), shown=shown)
 
 

@@ -4,8 +4,8 @@ from dataclasses import dataclass
 from typing import Any
 
 from towline_api.resources import KubeObject, Resource
-from towline_sandbox.embedded.custom.wording import invalid_value
 from towline_sandbox.embedded.model.failures import internal_error, invalid
+from towline_sandbox.embedded.model.wording import invalid_value
 
 _METADATA = ("name", "namespace", "uid", "resourceVersion", "creationTimestamp")
 

@@ -10,15 +10,15 @@ from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
 from towline_sandbox.embedded.custom.decoding import with_defaults
-from towline_sandbox.embedded.custom.wording import (
+from towline_sandbox.embedded.expressions.patterns import compile_pattern
+from towline_sandbox.embedded.model.failures import Cause
+from towline_sandbox.embedded.model.schema import Node, Schema
+from towline_sandbox.embedded.model.wording import (
     forbidden_field,
     invalid_value,
     required,
     unsupported,
 )
-from towline_sandbox.embedded.expressions.patterns import compile_pattern
-from towline_sandbox.embedded.model.failures import Cause
-from towline_sandbox.embedded.model.schema import Node, Schema
 
 _TYPES = ("array", "boolean", "integer", "number", "object", "string")
 _NOT_SUPPORTED = (

@@ -14,18 +14,19 @@ from jsonschema.validators import extend
 
 from towline_sandbox.embedded.custom.formats import STRING_FORMATS
 from towline_sandbox.embedded.custom.ratcheting import is_unchanged
-from towline_sandbox.embedded.custom.wording import (
+from towline_sandbox.embedded.expressions.patterns import compile_pattern
+from towline_sandbox.embedded.model.failures import Cause
+from towline_sandbox.embedded.model.schema import Node, Schema
+from towline_sandbox.embedded.model.wording import (
     as_json,
     invalid_value,
+    keys_in_order,
     required,
     too_long,
     too_many,
     unsupported,
     wrong_type,
 )
-from towline_sandbox.embedded.expressions.patterns import compile_pattern
-from towline_sandbox.embedded.model.failures import Cause
-from towline_sandbox.embedded.model.schema import Node, Schema
 
 _BRANCHES = ("anyOf", "oneOf", "allOf")
 _LARGEST_INTEGER = 2**63 - 1
@@ -265,7 +266,7 @@ def _causes(error: ValidationError, *, path: str) -> Iterator[Cause]:
     elif word in _BOUNDS:
         yield invalid_value(path, _measured(error), f"{path} in body {_BOUNDS[word](error)}")
     else:
-        yield invalid_value(path, error.instance, f"{path} in body {error.message}")
+        yield invalid_value(path, keys_in_order(error.instance), f"{path} in body {error.message}")
 
 
 def _measured(error: ValidationError) -> Any:
@@ -320,7 +321,7 @@ def _tell_int_or_string(error: ValidationError, path: str) -> Iterator[Cause]:
 def _tell_format(error: ValidationError, path: str) -> Iterator[Cause]:
     form = error.validator_value
     if isinstance(error.instance, str):
-        shown = as_json(error.instance)
+        shown = as_json(keys_in_order(error.instance))
         told = f"Invalid value: {shown}: {path} in body must be of type {form}: {shown}"
         yield Cause("FieldValueTypeInvalid", told, path)
     else:
@@ -376,7 +377,7 @@ def _tell_not(_error: ValidationError, path: str) -> Iterator[Cause]:
 
 def _tell_enum(error: ValidationError, path: str) -> Iterator[Cause]:
     choices: Sequence[Any] = error.validator_value  # type: ignore[assignment]
-    yield unsupported(path, error.instance, choices)
+    yield unsupported(path, keys_in_order(error.instance), map(keys_in_order, choices))
 
 
 def _tell_too_long(error: ValidationError, path: str) -> Iterator[Cause]:

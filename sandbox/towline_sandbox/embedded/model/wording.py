@@ -12,6 +12,19 @@ def as_json(value: Any) -> str:
     return json.dumps(value, separators=(",", ":"), ensure_ascii=False)
 
 
+def keys_in_order(value: Any) -> Any:
+    """Return a value with the keys of all maps sorted, as those of custom objects are shown.
+
+    What has a Go type behind it is shown with its fields as they are declared.
+    """
+    match value:
+        case dict():
+            return {key: keys_in_order(value[key]) for key in sorted(value)}
+        case list():
+            return [keys_in_order(item) for item in value]
+    return value
+
+
 def invalid_value(field: str, value: Any, told: str) -> Cause:
     """The value breaks a rule, which `told` states."""
     return Cause("FieldValueInvalid", f"Invalid value: {as_json(value)}: {told}", field)
@@ -34,9 +47,14 @@ def forbidden_field(field: str, told: str) -> Cause:
     return Cause("FieldValueForbidden", f"Forbidden: {told}", field)
 
 
-def unsupported(field: str, value: Any, supported: Iterable[str]) -> Cause:
+def wrong_type(field: str, found: str, told: str) -> Cause:
+    """The value is of the type `found`, and should not be."""
+    return Cause("FieldValueTypeInvalid", f'Invalid value: "{found}": {told}', field)
+
+
+def unsupported(field: str, value: Any, supported: Iterable[Any]) -> Cause:
     """The value is none of those there are."""
-    choices = ", ".join(f'"{choice}"' for choice in supported)
+    choices = ", ".join(f'"{_as_text(choice)}"' for choice in supported)
     told = f"Unsupported value: {as_json(value)}: supported values: {choices}"
     return Cause("FieldValueNotSupported", told, field)
 
@@ -44,6 +62,11 @@ def unsupported(field: str, value: Any, supported: Iterable[str]) -> Cause:
 def duplicate(field: str, value: Any) -> Cause:
     """The value is in the list already."""
     return Cause("FieldValueDuplicate", f"Duplicate value: {as_json(value)}", field)
+
+
+def too_many(field: str, found: int, most: int) -> Cause:
+    """The list or map holds more than `most` entries."""
+    return Cause("FieldValueTooMany", f"Too many: {found}: must have at most {most} items", field)
 
 
 def too_long(field: str, most: int) -> Cause:
@@ -54,3 +77,7 @@ def too_long(field: str, most: int) -> Cause:
 def not_found_value(field: str, value: Any) -> Cause:
     """The value names something that is not there."""
     return Cause("FieldValueNotFound", f"Not found: {as_json(value)}", field)
+
+
+def _as_text(value: Any) -> str:
+    return value if isinstance(value, str) else as_json(value)
