@@ -15,8 +15,6 @@ from towline_sandbox.embedded.expressions.operators import failure
 from towline_sandbox.embedded.expressions.program import EvaluationFailed, Program
 from towline_sandbox.embedded.expressions.types import DYN, CelType
 
-_LONGEST_MESSAGE = 5 * 1024
-
 
 @dataclass(frozen=True, slots=True)
 class Finding:
@@ -148,12 +146,5 @@ def _error(program: Program, error: EvaluationFailed) -> str:
 
 
 def _message(rule: Rule, values: Values) -> str:
-    made = ""
-    if rule.message_program is not None:
-        try:
-            made = str(rule.message_program.evaluate(values)).strip()
-        except EvaluationFailed:
-            made = ""
-    if made and "\n" not in made and len(made) <= _LONGEST_MESSAGE:
-        return made
-    return rule.message or f"failed expression: {rule.program.expression.strip()}"
+    made = rule.message_program.message(values) if rule.message_program is not None else ""
+    return made or rule.message or f"failed expression: {rule.program.expression.strip()}"

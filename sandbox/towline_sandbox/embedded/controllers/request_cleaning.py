@@ -4,7 +4,6 @@ import base64
 import logging
 from collections.abc import Callable, Iterator
 from datetime import datetime, timedelta
-from typing import NoReturn
 
 from cryptography import x509
 
@@ -12,9 +11,7 @@ from towline_api.resources import CERTIFICATE_SIGNING_REQUESTS, KubeObject
 from towline_api.timestamps import parse_time
 from towline_kube.controller import DONE, Result
 from towline_sandbox.embedded.controllers.own_calls import OwnCalls
-from towline_sandbox.embedded.controllers.request_signer import REQUESTS
-from towline_sandbox.embedded.controllers.running import passes
-from towline_sandbox.embedded.storage.changes import Change, ChangeType
+from towline_sandbox.embedded.controllers.request_follower import RequestFollower
 from towline_sandbox.embedded.storage.store import Store
 
 log = logging.getLogger(__name__)
@@ -56,7 +53,7 @@ def next_look(due: datetime, *, began: datetime) -> datetime:
     return began + max(1, hours) * LOOKS_EVERY
 
 
-class RequestCleaner:
+class RequestCleaner(RequestFollower):
     """Deletes old certificate requests, as kube-controller-manager does: it looks once an hour.
 
     Args:
@@ -66,36 +63,22 @@ class RequestCleaner:
     """
 
     def __init__(self, store: Store, *, calls: OwnCalls, now: Callable[[], datetime]) -> None:
-        self._store = store
+        super().__init__(store, name="clean-requests")
         self._calls = calls
         self._now = now
         self._began = now()
-        self._passes = passes("clean-requests", self._clean)
 
-    def note(self, change: Change) -> None:
-        """Look at a request that changed."""
-        if change.key == REQUESTS and change.type is not ChangeType.DELETED:
-            self._passes.enqueue(change.object["metadata"]["name"])
-
-    def look_at_everything(self) -> None:
-        """Look at all requests."""
-        for request in self._store.objects(REQUESTS):
-            self._passes.enqueue(request["metadata"]["name"])
-
-    async def run(self) -> NoReturn:
-        """Work until cancelled."""
-        await self._passes.run()
-
-    async def _clean(self, name: str) -> Result:
-        request = self._store.find(REQUESTS, namespace=None, name=name)
-        if request is None:
-            return DONE
+    async def look_at(self, request: KubeObject) -> Result:
+        """Delete a request that is too old, or look again when it will be."""
+        metadata = request["metadata"]
         due = deletion_time(request)
         if due is None:
             return DONE
         left = next_look(due, began=self._began) - self._now()
         if left > timedelta(0):
             return Result(look_again_in=left)
-        await self._calls.delete(CERTIFICATE_SIGNING_REQUESTS, name, uid=request["metadata"]["uid"])
-        log.debug("certificate request deleted because of its age", extra={"csr": name})
+        await self._calls.delete(
+            CERTIFICATE_SIGNING_REQUESTS, metadata["name"], uid=metadata["uid"]
+        )
+        log.debug("certificate request deleted because of its age", extra={"csr": metadata["name"]})
         return DONE

@@ -3,24 +3,19 @@
 import logging
 from collections.abc import Callable
 from datetime import datetime, timedelta
-from typing import NoReturn
 
-from towline_api.resources import CERTIFICATE_SIGNING_REQUESTS
+from towline_api.resources import CERTIFICATE_SIGNING_REQUESTS, KubeObject
 from towline_certs.authority import Authority
 from towline_kube.controller import DONE, Result
 from towline_sandbox.embedded.controllers.own_calls import OwnCalls
-from towline_sandbox.embedded.controllers.running import passes
+from towline_sandbox.embedded.controllers.request_follower import RequestFollower
 from towline_sandbox.embedded.controllers.signing_rules import LONGEST_LIFETIME, answered
-from towline_sandbox.embedded.model.kinds import StorageKey
-from towline_sandbox.embedded.storage.changes import Change, ChangeType
 from towline_sandbox.embedded.storage.store import Store
 
 log = logging.getLogger(__name__)
 
-REQUESTS = StorageKey(CERTIFICATE_SIGNING_REQUESTS.group, CERTIFICATE_SIGNING_REQUESTS.plural)
 
-
-class RequestSigner:
+class RequestSigner(RequestFollower):
     """Signs for Kubernetes' own signers, as kube-controller-manager does.
 
     Args:
@@ -41,31 +36,14 @@ class RequestSigner:
         now: Callable[[], datetime],
         longest: timedelta = LONGEST_LIFETIME,
     ) -> None:
-        self._store = store
+        super().__init__(store, name="sign-requests")
         self._calls = calls
         self._authority = authority
         self._now = now
         self._longest = longest
-        self._passes = passes("sign-requests", self._sign)
 
-    def note(self, change: Change) -> None:
-        """Look at a request that changed."""
-        if change.key == REQUESTS and change.type is not ChangeType.DELETED:
-            self._passes.enqueue(change.object["metadata"]["name"])
-
-    def look_at_everything(self) -> None:
-        """Look at all requests."""
-        for request in self._store.objects(REQUESTS):
-            self._passes.enqueue(request["metadata"]["name"])
-
-    async def run(self) -> NoReturn:
-        """Work until cancelled."""
-        await self._passes.run()
-
-    async def _sign(self, name: str) -> Result:
-        request = self._store.find(REQUESTS, namespace=None, name=name)
-        if request is None:
-            return DONE
+    async def look_at(self, request: KubeObject) -> Result:
+        """Answer a request that was approved."""
         status = answered(
             request, authority=self._authority, longest=self._longest, now=self._now()
         )
@@ -75,6 +53,6 @@ class RequestSigner:
             )
             log.debug(
                 "certificate request answered",
-                extra={"csr": name, "issued": "certificate" in status},
+                extra={"csr": request["metadata"]["name"], "issued": "certificate" in status},
             )
         return DONE

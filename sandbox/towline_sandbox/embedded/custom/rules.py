@@ -14,7 +14,6 @@ if TYPE_CHECKING:
     from towline_sandbox.embedded.expressions.program import Program
     from towline_sandbox.embedded.expressions.types import CelType
 
-_LONGEST_MESSAGE = 5 * 1024
 _BLOCKING = frozenset(
     {
         *("FieldValueNotSupported", "FieldValueRequired", "FieldValueTooLong"),
@@ -205,16 +204,8 @@ def _values(rule: _Rule, ruled: _Ruled, value: Any, old: Any) -> dict[str, Any]:
 
 
 def _message(rule: _Rule, values: dict[str, Any]) -> str:
-    from towline_sandbox.embedded.expressions.program import EvaluationFailed
-
-    if rule.message_program is not None:
-        try:
-            made = str(rule.message_program.evaluate(values)).strip()
-        except EvaluationFailed:
-            made = ""
-        if made and "\n" not in made and len(made) <= _LONGEST_MESSAGE:
-            return made
-    return rule.message or f"failed rule: {rule.program.expression.strip()}"
+    made = rule.message_program.message(values) if rule.message_program is not None else ""
+    return made or rule.message or f"failed rule: {rule.program.expression.strip()}"
 
 
 def _cause(rule: _Rule, path: str, told: str, *, shown: str | None) -> Cause:

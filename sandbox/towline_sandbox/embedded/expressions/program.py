@@ -39,6 +39,9 @@ class EvaluationFailed(Exception):  # noqa: N818  # it is told to whoever wrote 
     """An expression came to no value."""
 
 
+_LONGEST_MESSAGE = 5 * 1024
+
+
 class Program:
     """An expression that can be evaluated.
 
@@ -77,6 +80,14 @@ class Program:
             EvaluationFailed: It comes to nothing.
         """
         return plain_value(self.evaluate_to_cel(values))
+
+    def message(self, values: Mapping[str, Any]) -> str:
+        """Return the message that the expression comes to; empty if that is none to be shown."""
+        try:
+            made = str(self.evaluate(values)).strip()
+        except EvaluationFailed:
+            return ""
+        return made if "\n" not in made and len(made) <= _LONGEST_MESSAGE else ""
 
     def evaluate_to_cel(self, values: Mapping[str, Any]) -> Any:
         """Return what the expression comes to, as a value of CEL.
