@@ -18,7 +18,8 @@ from towline_sandbox.embedded.verbs.writing import Writer, Written
 class ResourceApi:
     """What can be done with stored objects. Every refusal is an `ApiFailure`.
 
-    Callers have been authenticated and authorized already.
+    Callers have been authenticated and authorized already. What they get may be the very object
+    that is stored, which is never changed: who wants another one makes a copy.
 
     Args:
         store: Where objects are.
