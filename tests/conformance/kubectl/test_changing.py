@@ -263,3 +263,23 @@ async def test_a_change_of_nothing_is_no_write(kubectl: Kubectl, api: Api) -> No
     (await kubectl("label", "cm", "c", "a=1")).assert_said("configmap/c not labeled")
     (await kubectl("replace", "-f", "-", stdin=before)).assert_said("configmap/c replaced")
     assert (await api.get(path)).ok() == before
+
+
+async def test_an_impossible_status_is_refused(kubectl: Kubectl) -> None:
+    """There are no more Pods of a sort than there are Pods at all."""
+    await create(kubectl, deployment("web"))
+    status = {"replicas": 1, "readyReplicas": 2, "availableReplicas": 3, "observedGeneration": -1}
+    words = ("deploy", "web", "--subresource=status", "--type=merge", "-p")
+    (await kubectl("patch", *words, json.dumps({"status": status}))).assert_failed(
+        'The Deployment "web" is invalid: ',
+        "* status.observedGeneration: Invalid value: -1: must be greater than or equal to 0",
+        "* status.readyReplicas: Invalid value: 2: cannot be greater than status.replicas",
+        "* status.availableReplicas: Invalid value: 3: cannot be greater than status.replicas",
+        "* status.availableReplicas: Invalid value: 3: cannot be greater than readyReplicas",
+    )
+    fewer = '{"status":{"collisionCount":%d}}'
+    (await kubectl("patch", *words, fewer % 2)).ok()
+    (await kubectl("patch", *words, fewer % 1)).assert_failed(
+        'The Deployment "web" is invalid: status.collisionCount: Invalid value: 1: cannot be '
+        "decremented"
+    )

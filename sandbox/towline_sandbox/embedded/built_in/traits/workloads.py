@@ -20,6 +20,7 @@ from towline_sandbox.embedded.built_in.traits.defaulting import (
 from towline_sandbox.embedded.built_in.traits.pod_defaults import complete_pod_spec
 from towline_sandbox.embedded.built_in.traits.pod_rules import check_pod_spec
 from towline_sandbox.embedded.built_in.traits.pod_warnings import warn_of_template
+from towline_sandbox.embedded.built_in.traits.rollout_status import check_deployment_status
 from towline_sandbox.embedded.built_in.traits.rollouts import (
     check_daemon_rollout,
     check_deployment_rollout,
@@ -292,7 +293,10 @@ TRAITS = {
     StorageKey("apps", "deployments"): Traits(
         complete=_completed(_DEPLOYMENT, strategy="strategy", rolling="strategy"),
         check=check_all(
-            _check_workload("deployment"), _check_deployment, unchanged("spec.selector")
+            _check_workload("deployment"),
+            _check_deployment,
+            check_deployment_status,
+            unchanged("spec.selector"),
         ),
         check_name=dns_subdomain,
         warn=_TEMPLATE_WARNINGS,
