@@ -111,6 +111,10 @@ def _read(call: Call, body: KubeObject, *, keeps_nulls: bool = False) -> KubeObj
     if entries_of(body) == []:
         # No owners at all is said in so many words; left out, they stay as they are.
         read["metadata"]["managedFields"] = []
+    for field, value in body.items():
+        if value == [] and read.get(field, value) is None:
+            # Stored as nothing, but it is the caller's who said so.
+            read[field] = []
     kind.traits.complete(read)
     return read
 

@@ -114,7 +114,14 @@ def _check_subject(where: str, subject: KubeObject, *, namespaced: bool) -> Iter
             yield required(f"{where}.namespace")
 
 
-_ROLE = Traits(check=_check_role, check_name=path_segment, may_create_by_update=True)
+def _fill_role(_call: Call, new: KubeObject, _old: KubeObject | None) -> None:
+    # No rules are stored as nothing, however they were sent.
+    new["rules"] = new.get("rules") or None
+
+
+_ROLE = Traits(
+    fill=_fill_role, check=_check_role, check_name=path_segment, may_create_by_update=True
+)
 _BINDING = Traits(
     complete=_complete_binding,
     check=_check_binding,
