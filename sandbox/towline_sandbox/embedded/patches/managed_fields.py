@@ -77,7 +77,7 @@ def updated(
     changes = tracked_changes(old, new, kind=kind, subresource=subresource)
     if not changes.written and not changes.removed:
         return owners
-    after = taken_from(owners, changes)
+    after = taken_from(_of_group(owners, kind.resource.group), changes)
     mine = owned_by_callers(changes.written)
     if mine:
         me = Owner(
@@ -115,6 +115,15 @@ def taken_from(owners: Mapping[Identity, Owner], changes: Changes) -> Owners:
         if rest.fields:
             left[identity] = rest
     return left
+
+
+def _of_group(owners: Mapping[Identity, Owner], group: str) -> Owners:
+    # Events are seen through two groups, and what is owned in one cannot be told in the other.
+    return {
+        identity: owner
+        for identity, owner in owners.items()
+        if owner.api_version.rpartition("/")[0] == group
+    }
 
 
 def without_owners(obj: KubeObject) -> KubeObject:
