@@ -21,6 +21,7 @@ from towline_api.addons import ManagedClusterAddon
 from towline_api.errors import TowlineError
 from towline_api.resources import KubeObject
 from towline_api.spec_hash import spec_hash
+from towline_kube.cancellation import heed_cancellation
 from towline_kube.client import Client
 from towline_kube.controller import DONE, Controller, Result
 
@@ -132,6 +133,7 @@ class EmbeddedConfiguration:
         try:
             await job.subscription.handler(deepcopy(found), scope)
         except Exception as error:
+            heed_cancellation()
             # What was applied before stays: the last good configuration is in force.
             self._outputs.add(job, scope.applied)
             self._settled.pop(job, None)

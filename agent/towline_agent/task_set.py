@@ -8,6 +8,7 @@ from datetime import timedelta
 from typing import Any, Generic, NoReturn, TypeVar
 
 from towline_kube.backoff import Backoff
+from towline_kube.cancellation import heed_cancellation
 from towline_kube.clock import SYSTEM_CLOCK, Clock
 
 log = logging.getLogger(__name__)
@@ -93,6 +94,7 @@ class TaskSet(Generic[K]):
                 await work()
                 log.error("endless task ended", extra={"task": name})
             except Exception:
+                heed_cancellation()
                 log.exception("task failed", extra={"task": name})
             ran = timedelta(seconds=self._clock.monotonic() - started)
             failures = 1 if ran >= FORGIVEN_AFTER else failures + 1

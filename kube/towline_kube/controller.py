@@ -13,6 +13,7 @@ from towline_api.errors import ConfigError, TowlineError, TransientError, WireEr
 from towline_api.resources import KubeObject
 from towline_kube.backoff import Backoff
 from towline_kube.cache import Cache
+from towline_kube.cancellation import heed_cancellation
 from towline_kube.clock import SYSTEM_CLOCK, Clock
 from towline_kube.errors import Conflict
 from towline_kube.log_context import log_context
@@ -183,6 +184,7 @@ class Controller(Generic[K]):
         try:
             result = await self._reconcile_in_time(key)
         except Exception as error:  # noqa: BLE001 - every kind is told apart there
+            heed_cancellation()
             self.passes += 1
             self.failures += 1
             self._retry(key, _representative(error), facts)

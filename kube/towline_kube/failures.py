@@ -4,6 +4,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 
 from towline_api.errors import TowlineError
+from towline_kube.cancellation import heed_cancellation
 
 
 @contextmanager
@@ -16,6 +17,7 @@ def one_failure() -> Iterator[None]:
     try:
         yield
     except BaseExceptionGroup as group:
+        heed_cancellation()
         leaves = list(_leaves(group))
         if all(isinstance(leaf, TowlineError) for leaf in leaves):
             raise leaves[0] from None
