@@ -9,7 +9,7 @@ from towline_sandbox.embedded.patches.owners import Operation
 from towline_sandbox.embedded.patches.scale_owners import Claim, scaled_by
 
 DEPLOYMENTS = next(kind for kind in kinds() if kind.resource.plural == "deployments")
-REPLICAS = {"f:spec": {"f:replicas": {}}}
+REPLICAS: KubeObject = {"f:spec": {"f:replicas": {}}}
 
 
 def owned(*entries: KubeObject) -> KubeObject:
