@@ -75,6 +75,9 @@ class DrawnKind:
         """Name the kind: that is all that a failing history has to say of it."""
         return f"<{self.resource.plural}>"
 
+    def _repr_pretty_(self, printer: Any, _cycle: bool) -> None:
+        printer.text(repr(self))  # Hypothesis would take dataclasses apart
+
     def wrap(self, name: str, metadata: KubeObject, content: KubeObject) -> KubeObject:
         """Return an object."""
         return {
@@ -178,7 +181,7 @@ def kinds(widgets: Resource) -> tuple[DrawnKind, ...]:
                     holderIdentity=_WORDS,
                     leaseDurationSeconds=of(15, 30, 0),
                     leaseTransitions=of(0, 1),
-                    renewTime=of("2026-01-01T00:00:00.000001Z", "2026-01-01T00:00:01.5Z"),
+                    renewTime=of("2026-01-01T00:00:00.000001Z", "2026-01-01T00:00:01.500000Z"),
                 )
             ),
         ),

@@ -343,6 +343,7 @@ class History(RuleBasedStateMachine):
                 {**options, "preconditions": versions[0]["metadata"]},
                 {**options, "preconditions": versions[1]["metadata"]},
             )
+        self.end_period(is_ordered=True)
         self.same_but("DELETE", self.path(kind, name), bodies)
         self.settle()
 
@@ -351,7 +352,7 @@ class History(RuleBasedStateMachine):
         """Delete whatever is selected."""
         fields = ",".join(f"metadata.name!={name}" for name in _UNTOUCHED)
         query = {"labelSelector": selector, "fieldSelector": fields}
-        self.begin_period(is_ordered=True)
+        self.end_period(is_ordered=True)
 
         async def delete(twin: Twin) -> Answer:
             answer = await twin.api.call("DELETE", self.path(kind), query=query)
@@ -359,7 +360,7 @@ class History(RuleBasedStateMachine):
             return answer
 
         self.twins.same(f"DELETE {self.path(kind)} {query}", delete)
-        self.settle(is_ordered=False)  # objects go by name, and some names are made up
+        self.settle()
 
     @rule(
         kind=_KINDS,
@@ -382,17 +383,16 @@ class History(RuleBasedStateMachine):
 
         self.twins.same(f"list {kind.resource.plural} {query}", listed)
 
-    def begin_period(self, *, is_ordered: bool) -> None:
+    def end_period(self, *, is_ordered: bool) -> None:
         """End the present period: what follows is compared for itself."""
         self.periods.append(Period(self.twins.each(self.revision), is_ordered))
 
-    def settle(self, *, is_ordered: bool = True) -> None:
-        """Let the garbage collectors come to their end.
+    def settle(self) -> None:
+        """Let the garbage collectors come to their end, and end the period.
 
-        Args:
-            is_ordered: Whether what was done before has an order.
+        It has no order: collectors work at several objects at once, and collections are deleted
+        by name, of which some are made up.
         """
-        self.begin_period(is_ordered=is_ordered)
 
         async def settled(twin: Twin) -> list[KubeObject]:
             found: list[KubeObject] = []
@@ -411,7 +411,7 @@ class History(RuleBasedStateMachine):
             [self.twins.real.plain(item) for item in real],
             [self.twins.embedded.plain(item) for item in embedded],
         )
-        self.begin_period(is_ordered=False)
+        self.end_period(is_ordered=False)
 
     async def items(self, twin: Twin, kind: DrawnKind) -> list[KubeObject]:
         """Return what is stored, but for what controllers put there."""

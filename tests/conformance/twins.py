@@ -17,7 +17,7 @@ MADE = "made-"
 """What the names begin with that servers make up."""
 
 _UID = re.compile(r"[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}")
-_VERSION_IN_WORDS = re.compile(r"((?:ResourceVersion|resourceVersion)[^:\n]*: )\d+")
+_VERSION_IN_WORDS = re.compile(r"([rR]esourceVersion[^:(\n]*[:(] ?)\d+")
 _MADE = re.compile(rf"{MADE}[a-z0-9]{{5}}\b")
 _PATCHED = re.compile(r'Invalid value: "\{.*\}"', re.DOTALL)
 _WARNING = re.compile(r'299 - "((?:[^"\\]|\\.)*)"')
