@@ -25,6 +25,7 @@ from towline_sandbox.embedded.model.wording import (
 )
 
 APPROVED, DENIED, FAILED = "Approved", "Denied", "Failed"
+_LONGEST_SIGNER = 571
 _LEGACY_SIGNER = "kubernetes.io/legacy-unknown"
 _SHORTEST_SECONDS = 600
 _STATUSES = ("False", "True", "Unknown")
@@ -171,6 +172,8 @@ def _check_signer(name: str) -> Iterator[Cause]:
         for label in path.split("."):
             for problem in dns_subdomain(label):
                 yield invalid_value(where, path, f'validating label "{label}": {problem}')
+        if len(name) > _LONGEST_SIGNER:
+            yield too_long(where, _LONGEST_SIGNER)
 
 
 def _check_conditions(new: KubeObject) -> Iterator[Cause]:
