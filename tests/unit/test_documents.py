@@ -21,6 +21,12 @@ def test_the_readme_shows_the_example_that_the_tests_run() -> None:
     assert blocks == [example]
 
 
+def test_the_testing_page_shows_the_test_that_is_run() -> None:
+    """The same for the page on how to test an add-on."""
+    blocks = re.findall(r"```python\n(.*?)```", (ROOT / "docs/testing.md").read_text(), re.DOTALL)
+    assert blocks == [(ROOT / "examples/helloworld/test_helloworld.py").read_text()]
+
+
 @pytest.mark.parametrize("document", DOCUMENTS, ids=lambda path: path.relative_to(ROOT).as_posix())
 def test_every_command_in_a_document_exists(document: Path) -> None:
     """Whoever copies a command from a page should not meet `no command is called ...`."""
