@@ -2,8 +2,13 @@
 
 from datetime import timedelta
 from enum import StrEnum
+from importlib.util import find_spec
 
+from towline_api.errors import ConfigError
 from towline_sandbox.plane import ControlPlane
+
+_EXTRA_MODULES = ("celpy", "jsonpath", "jsonschema", "orjson")
+"""Of the optional dependencies `sandbox`: programs that only run a hub or an agent do without."""
 
 
 class PlaneKind(StrEnum):
@@ -27,9 +32,16 @@ def make_plane(
 
     Raises:
         BinariesMissing: There is no real control plane on this machine.
+        ConfigError: What the embedded plane is made of is not installed.
     """
     match kind:
         case PlaneKind.EMBEDDED:
+            missing = [name for name in _EXTRA_MODULES if find_spec(name) is None]
+            if missing:
+                raise ConfigError(
+                    f"the embedded control plane needs {', '.join(missing)}, which are not "
+                    "installed; pip install 'towline[sandbox]'"
+                )
             from towline_sandbox.embedded.plane_process import PlaneProcess
 
             return PlaneProcess(name, certificate_lifetime=certificate_lifetime)
