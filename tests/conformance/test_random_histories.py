@@ -133,7 +133,7 @@ class History(RuleBasedStateMachine):
 
     @initialize()
     def begin(self) -> None:
-        """Make the namespace, and wait for what controllers put into it."""
+        """Make the namespace, wait for what controllers put into it, and put something there."""
 
         async def make(twin: Twin) -> int:
             made = {"metadata": {"name": self.namespace}}
@@ -150,6 +150,8 @@ class History(RuleBasedStateMachine):
             return await self.revision(twin)
 
         self.starts = self.twins.each(make)
+        for kind in KINDS:  # or most steps would find nothing to change
+            self.same("POST", self.path(kind), kind.wrap(NAMES[0], {}, kind.sample))
         self.has_run = True
 
     async def revision(self, twin: Twin) -> int:
