@@ -22,6 +22,8 @@ from towline_kube.errors import Forbidden
 from towline_kube.kubeconfig import parse_kubeconfig
 from towline_sandbox.plane import ControlPlane
 
+pytestmark = pytest.mark.planes("embedded", "kube")
+
 MOST_HUB_CALLS = 20
 """Of a join with the watches it opens, add-ons included. It takes 16; a lost race adds a few."""
 

@@ -25,6 +25,8 @@ from towline_kube.client import Client
 from towline_kube.errors import Forbidden
 from towline_sandbox.plane import ControlPlane
 
+pytestmark = pytest.mark.planes("embedded", "kube")
+
 AT_ONCE = timedelta(seconds=5)
 """One pass of the hub and one of the API server's authorizer, on a busy machine."""
 

@@ -20,6 +20,8 @@ from towline_api.resources import CUSTOM_RESOURCE_DEFINITIONS
 from towline_sandbox.plane import ControlPlane
 from towline_sandbox.ports import reserve_port
 
+pytestmark = pytest.mark.planes("embedded", "kube")
+
 KUBECTL = shutil.which("kubectl")
 
 

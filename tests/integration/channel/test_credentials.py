@@ -43,6 +43,8 @@ from towline_kube.client import Client
 from towline_kube.errors import Forbidden
 from towline_sandbox.plane import ControlPlane
 
+pytestmark = pytest.mark.planes("embedded", "kube")
+
 Grant = tuple[str, str, str, str]
 """API group, resource, name (empty for every object), verb."""
 

@@ -25,6 +25,8 @@ from towline_certs import AddonIdentity, ClusterIdentity, Subject, build_request
 from towline_kube.client import Client
 from towline_kube.errors import Forbidden
 
+pytestmark = pytest.mark.planes("embedded", "kube")
+
 MASTERS = "system:masters"
 
 

@@ -20,6 +20,8 @@ from towline_kube.reflector import WATCH_BACKOFF
 from towline_kube.store import Change
 from towline_sandbox.plane import ControlPlane
 
+pytestmark = pytest.mark.planes("embedded", "kube")
+
 SOON = 20.0
 """Seconds that the first list may take on a busy machine."""
 
