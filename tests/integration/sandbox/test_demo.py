@@ -9,6 +9,8 @@ from pathlib import Path
 
 import pytest
 
+from towline_sandbox.plane_kinds import PlaneKind
+
 _DEMO = (sys.executable, "-m", "towline_sandbox.cli", "demo")
 _PROMISED = (
     "control planes",
@@ -30,10 +32,15 @@ _PROMISED = (
 
 
 @pytest.mark.timeout(180)
-async def test_the_demo_shows_every_step_and_leaves_nothing_behind(tmp_path: Path) -> None:
+@pytest.mark.parametrize("plane", PlaneKind)
+async def test_the_demo_shows_every_step_and_leaves_nothing_behind(
+    tmp_path: Path, plane: PlaneKind
+) -> None:
     """Machines read the steps from standard output; temporary files are gone afterwards."""
     demo = await create_subprocess_exec(
         *_DEMO,
+        "--plane",
+        plane,
         "-o",
         "json",
         stdout=subprocess.PIPE,
@@ -52,13 +59,16 @@ async def test_the_demo_shows_every_step_and_leaves_nothing_behind(tmp_path: Pat
 
 
 @pytest.mark.timeout(180)
+@pytest.mark.parametrize("plane", PlaneKind)
 @pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
 async def test_an_interrupted_demo_ends_at_once_and_says_that_it_did_not_succeed(
-    tmp_path: Path, number: signal.Signals
+    tmp_path: Path, number: signal.Signals, plane: PlaneKind
 ) -> None:
     """Being told to end in the middle is no success, and no process or file survives it."""
     demo = await create_subprocess_exec(
         *_DEMO,
+        "--plane",
+        plane,
         stdout=subprocess.PIPE,
         stderr=subprocess.PIPE,
         env={**os.environ, "TMPDIR": str(tmp_path)},
