@@ -6,7 +6,9 @@ Descriptions are the docstrings of the models.
 """
 
 import inspect
+import json
 from copy import deepcopy
+from functools import cache
 from typing import Any
 
 from towline_api.models import (
@@ -81,12 +83,19 @@ def _crd(kind: type[KubeKind]) -> KubeObject:
 
 
 def object_schema(kind: type[KubeKind]) -> dict[str, Any]:
-    """Return the structural schema of a kind's objects."""
+    """Return the structural schema of a kind's objects, a copy of the caller's own."""
+    schema: dict[str, Any] = json.loads(_schema_text(kind))
+    return schema
+
+
+@cache
+def _schema_text(kind: type[KubeKind]) -> str:
+    # pydantic takes a tenth of a second for all kinds, and a process may run several hubs.
     generated = kind.model_json_schema(by_alias=True, mode="validation")
     schema = _structural(generated, generated.get("$defs", {}))
     # The server knows metadata itself, and refuses most of what a CRD could say about it.
     schema["properties"]["metadata"] = {"type": "object"}
-    return schema
+    return json.dumps(schema)
 
 
 def _structural(generated: dict[str, Any], definitions: dict[str, Any]) -> dict[str, Any]:

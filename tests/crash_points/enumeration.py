@@ -45,6 +45,7 @@ class Stage:
         self._scenario = scenario
         self._world = world
         self._beginning = [plane.snapshot() for plane in self._planes]
+        self._looker = Looker(world)
         self.course = Course({}, {})
 
     @property
@@ -55,7 +56,7 @@ class Stage:
         """Play the scenario with nobody killed; where that ends is where every run has to."""
         await self._begin(None)
         await self._scenario.play(self._world)
-        state = await _quiet_state(self._world)
+        state = await _quiet_state(self._looker)
         assert self._broken_promises() == []
         self.course = Course(state, dict(self._world.gate.calls))
 
@@ -72,7 +73,7 @@ class Stage:
         try:
             async with background(self._bring_back(), name="bring-back"):
                 await self._scenario.play(self._world)
-                found = await _until_state(self._world, self.course.state)
+                found = await _until_state(self._world, self._looker, self.course.state)
         except TowlineError as error:
             raise AssertionError(f"killed at {point} ({self._killed_at}): {error}") from error
         if self._world.gate.killed_at is None:
@@ -114,18 +115,17 @@ async def open_stage(scenario: Scenario, *, folder: Path) -> AsyncIterator[Stage
         yield stage
 
 
-async def _until_state(world: World, wanted: State) -> State:
+async def _until_state(world: World, looker: Looker, wanted: State) -> State:
     """Return the state once it is as wanted, or as it is when patience ends."""
-    looker, deadline = Looker(world), time.monotonic() + PATIENCE.total_seconds()
+    deadline = time.monotonic() + PATIENCE.total_seconds()
     while (found := looker.state()) != wanted and time.monotonic() < deadline:
         world.check_running()
         await asyncio.sleep(_LOOK_SECONDS)
     return found
 
 
-async def _quiet_state(world: World) -> State:
+async def _quiet_state(looker: Looker) -> State:
     """Return the state once it has been the same for a while."""
-    looker = Looker(world)
     last, since = looker.state(), time.monotonic()
     while time.monotonic() - since < _QUIET_SECONDS:
         await asyncio.sleep(_LOOK_SECONDS)

@@ -22,12 +22,15 @@ from towline_api.resources import (
 )
 from towline_kube.client import Client
 from towline_kube.errors import NotFound, NotServed
+from towline_sandbox.in_process import until_hub_takes_clusters
 from towline_sandbox.waiting import until
 
 PATIENCE = timedelta(seconds=20)
 
 GREETING = "greeting"
 _REST_SECONDS = 0.3
+_CALLS_OF_A_START = 20
+"""Hub and agent both make more before they are at work."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -57,6 +60,8 @@ async def nothing(_world: World) -> None:
 async def join(world: World) -> None:
     """A cluster joins, and gets its add-on as soon as it has a namespace."""
     world.start(Party.HUB)
+    async with asyncio.timeout(PATIENCE.total_seconds()):
+        await until_hub_takes_clusters(world.hub)
     world.start(Party.AGENT)
     await _until_there(world.hub, NAMESPACES, CLUSTER, world)
     await world.hub.apply(
@@ -141,9 +146,9 @@ SCENARIOS = {
 
 
 async def _until_at_rest(world: World) -> None:
-    """Wait until hub and agent have called nobody for a while."""
+    """Wait until hub and agent have begun, and have called nobody for a while."""
     last: dict[Party, int] = {}
-    while last != (now := dict(world.gate.calls)):
+    while last != (now := dict(world.gate.calls)) or min(now.values()) < _CALLS_OF_A_START:
         world.check_running()
         last = now
         await asyncio.sleep(_REST_SECONDS)

@@ -26,8 +26,10 @@ State = dict[str, Any]
 class Looker:
     """Looks at the planes of one world again and again.
 
+    Stored objects never change, so each is made comparable once.
+
     Args:
-        world: The planes. Stored objects never change, so each is made comparable once.
+        world: The planes.
     """
 
     def __init__(self, world: World) -> None:
