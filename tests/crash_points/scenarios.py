@@ -79,7 +79,7 @@ async def join(world: World) -> None:
 async def joined(world: World) -> None:
     """Begin with a cluster that has joined and has its add-on."""
     await join(world)
-    await _until_at_rest(world)
+    await _until_at_rest(world, *Party)
     await world.kill_all()
 
 
@@ -89,21 +89,26 @@ async def joined_long_ago(world: World) -> None:
     world.pass_time(CERTIFICATE_LIFETIME * 5 / 6)
 
 
+async def hub_at_rest(world: World) -> None:
+    """Begin with the hub at work; how it starts is part of the join."""
+    world.start(Party.HUB)
+    await _until_at_rest(world, Party.HUB)
+
+
 async def at_rest(world: World) -> None:
     """Begin with hub and agent at work, and nothing to do."""
     world.start(Party.HUB)
     world.start(Party.AGENT)
-    await _until_at_rest(world)
+    await _until_at_rest(world, *Party)
 
 
 async def renew(world: World) -> None:
-    """Hub and agent start, and all certificates are renewed."""
-    world.start(Party.HUB)
+    """The agent starts, and all certificates are renewed."""
     world.start(Party.AGENT)
 
     async def renewed() -> bool | None:
         world.check_running()
-        held = await _certificates(world)
+        held = _certificates(world)
         issued = [r["status"].get("certificate") for r in requests_of(world)[2:] if "status" in r]
         return True if len(issued) == 2 and set(issued) == held else None
 
@@ -138,17 +143,19 @@ SCENARIOS = {
     scenario.name: scenario
     for scenario in (
         Scenario("join", nothing, nothing, join, requests_each=1),
-        Scenario("renewal", joined_long_ago, nothing, renew, requests_each=2),
+        Scenario("renewal", joined_long_ago, hub_at_rest, renew, requests_each=2),
         Scenario("configuration change", joined, at_rest, change_configuration, requests_each=1),
         Scenario("removal", joined, at_rest, remove_addon, requests_each=1),
     )
 }
 
 
-async def _until_at_rest(world: World) -> None:
-    """Wait until hub and agent have begun, and have called nobody for a while."""
+async def _until_at_rest(world: World, *parties: Party) -> None:
+    """Wait until these have begun, and nobody has called anybody for a while."""
     last: dict[Party, int] = {}
-    while last != (now := dict(world.gate.calls)) or min(now.values()) < _CALLS_OF_A_START:
+    while last != (now := dict(world.gate.calls)) or any(
+        now[party] < _CALLS_OF_A_START for party in parties
+    ):
         world.check_running()
         last = now
         await asyncio.sleep(_REST_SECONDS)
@@ -196,17 +203,14 @@ async def _until_joined(world: World) -> None:
     await _until_there(world.hub, LEASES, names.CLUSTER_LEASE, world, namespace=CLUSTER)
 
 
-async def _certificates(world: World) -> set[str]:
+def _certificates(world: World) -> set[str]:
     """Return the certificates that the agent holds, as base64 of PEM."""
-    found = set()
-    for name, namespace in (
-        (names.HUB_KUBECONFIG_SECRET, names.AGENT_NAMESPACE),
-        (names.addon_hub_kubeconfig_secret(ADDON), names.ADDON_NAMESPACE),
-    ):
-        secret = await world.spoke.find(SECRETS, name, namespace=namespace)
-        if secret is not None:
-            found.add(secret["data"].get("tls.crt"))
-    return found
+    secrets = (names.HUB_KUBECONFIG_SECRET, names.addon_hub_kubeconfig_secret(ADDON))
+    return {
+        obj["data"].get("tls.crt")
+        for obj in world.spoke_plane.objects()
+        if obj["kind"] == SECRETS.kind and obj["metadata"]["name"] in secrets
+    }
 
 
 async def _until_there(

@@ -46,5 +46,6 @@ async def test_killed_anywhere_it_ends_as_it_should(
     async with asyncio.TaskGroup() as group:
         for world in range(WORLDS):
             group.create_task(play(world), name=f"play/{world}")
-    assert sum(points) or (name, party) == ("configuration change", Party.HUB), "no call was met"
+    # What the hub would remove, the plane's garbage collector often has removed before.
+    assert sum(points) or party is Party.HUB, "no call was met"
     record_property(CRASH_POINTS_PROPERTY, (name, sum(points)))

@@ -1,5 +1,6 @@
 """Makes the readers of a kind out of what was collected about it."""
 
+import threading
 from functools import cache
 from typing import Any
 
@@ -37,9 +38,18 @@ _PROPS = f"{_CRD}.JSONSchemaProps"
 _TYPE_META = {"apiVersion": "string,omitempty", "kind": "string,omitempty"}
 
 
-@cache
+_MAKING = threading.RLock()
+"""Held while readers are made: planes live in threads, and a struct may need itself half made."""
+
+
 def reader_of(definition: str) -> Reader:
     """Return the reader of what an OpenAPI definition describes."""
+    with _MAKING:
+        return _reader_of(definition)
+
+
+@cache
+def _reader_of(definition: str) -> Reader:
     own = _OWN_READERS.get(definition) or _schema_union(definition)
     if own is not None:
         return own
@@ -48,7 +58,8 @@ def reader_of(definition: str) -> Reader:
 
 def empty_fields(definition: str, *names: str) -> dict[str, Any]:
     """Return those of the named fields that are written even if there is nothing in them."""
-    written = _Structs.reader(definition).written
+    with _MAKING:
+        written = _Structs.reader(definition).written
     return {name: about.empty for name, about in written if name in names}
 
 
