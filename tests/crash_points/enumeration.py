@@ -106,12 +106,23 @@ class Stage:
 
 
 @asynccontextmanager
-async def open_stage(scenario: Scenario, *, folder: Path) -> AsyncIterator[Stage]:
-    """Make a world for one scenario, and see how it goes when nobody is killed."""
+async def open_stage(
+    scenario: Scenario, *, folder: Path, course: Course | None = None
+) -> AsyncIterator[Stage]:
+    """Make a world for one scenario, and see how it goes when nobody is killed.
+
+    Args:
+        scenario: What is to be played.
+        folder: Private folder for kubeconfigs.
+        course: How it goes, if that has been seen in another world.
+    """
     async with open_world(folder) as world:
         await scenario.prepare(world)
         stage = Stage(scenario, world)
-        await stage.rehearse()
+        if course is None:
+            await stage.rehearse()
+        else:
+            stage.course = course
         yield stage
 
 
