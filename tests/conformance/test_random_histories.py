@@ -37,7 +37,7 @@ CRD = "histories"
 KINDS = kinds(widgets(CRD))
 _KINDS = st.sampled_from(KINDS)
 
-_EXAMPLES = 25
+_EXAMPLES = 15
 _STEPS = 25
 _UNTOUCHED = ("kube-root-ca.crt",)
 _END = "end-of-history"

@@ -27,8 +27,6 @@ from towline_kube.errors import Forbidden
 from towline_kube.kubeconfig import parse_kubeconfig
 from towline_sandbox.plane import ControlPlane
 
-pytestmark = pytest.mark.planes("embedded", "kube")
-
 ADDON = "helloworld"
 SECRET = f"{ADDON}-hub-kubeconfig"
 

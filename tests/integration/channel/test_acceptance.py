@@ -25,7 +25,7 @@ from towline_kube.client import Client
 from towline_kube.errors import Forbidden
 from towline_sandbox.plane import ControlPlane
 
-pytestmark = pytest.mark.planes("embedded", "kube")
+pytestmark = pytest.mark.planes("kube", because="hub and agent as programs meet the real thing")
 
 AT_ONCE = timedelta(seconds=5)
 """One pass of the hub and one of the API server's authorizer, on a busy machine."""

@@ -20,7 +20,7 @@ from towline_api.resources import CUSTOM_RESOURCE_DEFINITIONS
 from towline_sandbox.plane import ControlPlane
 from towline_sandbox.ports import reserve_port
 
-pytestmark = pytest.mark.planes("embedded", "kube")
+pytestmark = pytest.mark.planes("kube", because="hub and agent as programs meet the real thing")
 
 KUBECTL = shutil.which("kubectl")
 

@@ -43,7 +43,7 @@ from towline_kube.client import Client
 from towline_kube.errors import Forbidden
 from towline_sandbox.plane import ControlPlane
 
-pytestmark = pytest.mark.planes("embedded", "kube")
+pytestmark = pytest.mark.planes("kube", because="hub and agent as programs meet the real thing")
 
 Grant = tuple[str, str, str, str]
 """API group, resource, name (empty for every object), verb."""

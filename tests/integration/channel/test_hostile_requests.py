@@ -25,7 +25,7 @@ from towline_certs import AddonIdentity, ClusterIdentity, Subject, build_request
 from towline_kube.client import Client
 from towline_kube.errors import Forbidden
 
-pytestmark = pytest.mark.planes("embedded", "kube")
+pytestmark = pytest.mark.planes("kube", because="hub and agent as programs meet the real thing")
 
 MASTERS = "system:masters"
 

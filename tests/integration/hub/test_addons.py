@@ -39,8 +39,6 @@ from towline_hub.addon_rbac import config_reader_role
 from towline_kube.client import Client
 from towline_kube.errors import Forbidden
 
-pytestmark = pytest.mark.planes("embedded", "kube")
-
 CONFIG_KIND = {"group": "addon.open-cluster-management.io", "resource": "addondeploymentconfigs"}
 CONFIG_MAP_KIND = {"group": "", "resource": "configmaps"}
 

@@ -41,8 +41,6 @@ from towline_hub.status import collect_status
 from towline_kube.client import Client
 from towline_kube.errors import Conflict, Forbidden
 
-pytestmark = pytest.mark.planes("embedded", "kube")
-
 
 async def test_a_bootstrap_identity_brings_a_cluster_in(
     spoke: Spoke,

@@ -31,8 +31,6 @@ from towline_kube.clock import SYSTEM_CLOCK
 from towline_kube.kubeconfig import parse_kubeconfig
 from towline_sandbox.plane import ControlPlane
 
-pytestmark = pytest.mark.planes("embedded", "kube")
-
 WRITES_PER_JOIN = 10
 """Besides the Event: accept, hold, approve, tell; a namespace, a role, three bindings, a lease."""
 
