@@ -1,4 +1,8 @@
-"""Conversion webhooks: one object, several forms, converted by somebody else."""
+"""Conversion webhooks: one object, several forms, converted by somebody else.
+
+The Widgets here are in no namespace: the real server goes on asking a webhook that is away, half a
+minute each time, for every namespace that is deleted while there are any in namespaces.
+"""
 
 from collections.abc import AsyncIterator
 from pathlib import Path
@@ -33,21 +37,22 @@ async def webhook(api: Api, name: str, tmp_path: Path) -> AsyncIterator[Conversi
             version("v1", schema=sized("size")),
             version("v2", schema=sized("width")),
             conversion=running.conversion(),
+            scope="Cluster",
         )
         await install(api, crd)
         yield running
 
 
 @pytest.fixture
-def old(webhook: ConversionWebhook, name: str, namespace: str) -> str:
+def old(webhook: ConversionWebhook, name: str) -> str:
     """Return the path of the Widgets in the stored version."""
-    return widgets(name).path(namespace=namespace)
+    return widgets(name, namespaced=False).path()
 
 
 @pytest.fixture
-def new(webhook: ConversionWebhook, name: str, namespace: str) -> str:
+def new(webhook: ConversionWebhook, name: str) -> str:
     """Return the path of the Widgets in the other version."""
-    return widgets(name, version="v2").path(namespace=namespace)
+    return widgets(name, version="v2", namespaced=False).path()
 
 
 async def test_an_object_is_read_in_another_version(
@@ -202,7 +207,7 @@ async def test_a_webhook_may_not_change_who_an_object_is(
     assert "must have the same name" in answer.body["message"], answer.body["message"]
 
 
-async def test_a_webhook_that_is_away(api: Api, name: str, namespace: str, tmp_path: Path) -> None:
+async def test_a_webhook_that_is_away(api: Api, name: str, tmp_path: Path) -> None:
     """The stored version is served as before, the other one is not."""
     async with serve_conversions(tmp_path) as running:
         crd = widget_crd(
@@ -210,11 +215,12 @@ async def test_a_webhook_that_is_away(api: Api, name: str, namespace: str, tmp_p
             version("v1", schema=sized("size")),
             version("v2", schema=sized("width")),
             conversion=running.conversion(),
+            scope="Cluster",
         )
         await install(api, crd)
-    path = widgets(name).path(namespace=namespace)
+    path = widgets(name, namespaced=False).path()
     (await api.post(path, widget(name, "a"))).ok(201)
-    answer = await api.get(widgets(name, version="v2").path(namespace=namespace, name="a"))
+    answer = await api.get(widgets(name, version="v2", namespaced=False).path(name="a"))
     assert answer.status == 500
     told = (
         f"conversion webhook for {name}.example.com/v1, Kind=Widget failed: Post "

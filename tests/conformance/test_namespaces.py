@@ -1,15 +1,9 @@
 """Namespaces: what comes with one, and how one ends."""
 
-from datetime import timedelta
-
 from conformance.api import Api
 from conformance.objects import CONFIG_MAPS, config_map, details
 from support.waiting import until
 from towline_api.resources import LEASES, NAMESPACES, SERVICE_ACCOUNTS, KubeObject
-
-PATIENCE = timedelta(seconds=100)
-"""A kind whose conversion webhook is away, in a test beside this one, holds up every namespace: the
-real controller fails to list it, and tries again later and later."""
 
 
 async def test_a_namespace_comes_with_an_account_and_a_root(api: Api, namespace: str) -> None:
@@ -37,7 +31,7 @@ async def test_a_deleted_namespace_takes_all_with_it(api: Api, namespace: str) -
     async def gone() -> bool:
         return (await api.get(path)).status == 404
 
-    await until(gone, what=lambda: f"{path} is still there", within=PATIENCE)
+    await until(gone, what=lambda: f"{path} is still there")
     assert (await api.get(f"{lease}/a")).status == 404
 
 
@@ -81,7 +75,7 @@ async def test_what_is_held_holds_its_namespace(api: Api, namespace: str) -> Non
         conditions = {c["type"]: c for c in seen[-1]["status"].get("conditions", ())}
         return bool(conditions.get("NamespaceFinalizersRemaining", {}).get("status") == "True")
 
-    await until(explains, what=lambda: seen[-1], within=PATIENCE)
+    await until(explains, what=lambda: seen[-1])
     conditions = {c["type"]: c for c in seen[-1]["status"]["conditions"]}
     assert conditions["NamespaceFinalizersRemaining"]["reason"] == "SomeFinalizersRemain"
     assert conditions["NamespaceFinalizersRemaining"]["message"] == (
