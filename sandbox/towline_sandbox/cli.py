@@ -46,6 +46,11 @@ COMMANDS = (
     Command(("accept",), "towline_hub.commands:accept", "let a managed cluster join the hub"),
     Command(("status",), "towline_hub.commands:status", "show clusters, add-ons and requests"),
     Command(("crds",), "towline_hub.commands:crds", "print the CRDs the hub serves, for kubectl"),
+    Command(
+        ("manifests", "hub"),
+        "towline_hub.manifest_commands:hub",
+        "print what running the hub on its cluster takes",
+    ),
     Command(("sandbox", "up"), "towline_sandbox.sandbox_up:main", "run a control plane"),
     Command(("demo",), "towline_sandbox.demo:main", "show the whole channel on this machine"),
 )
