@@ -12,6 +12,7 @@ from towline_api.resources import CLUSTER_ROLE_BINDINGS, CLUSTER_ROLES
 from towline_hub.acceptance_guard import ensure_acceptance_guard
 from towline_hub.crd_installation import install_crds, wait_until_served
 from towline_hub.hub import Hub
+from towline_hub.metrics import HubMetrics
 from towline_hub.object_writer import holds
 from towline_hub.rbac import bootstrap_rbac
 from towline_hub.settings import HubSettings
@@ -50,24 +51,35 @@ async def run(
         TransientError: The API server did not answer in time at start.
     """
     connection = discover_connection(settings.kubeconfig)
+    metrics = HubMetrics(clock=clock)
+
+    def count(call: Call) -> None:
+        metrics.api_call(call)
+        if on_call is not None:
+            on_call(call)
+
     async with Client(
         connection,
         field_manager=FIELD_MANAGER,
         user_agent=user_agent("hub"),
-        on_call=on_call,
+        on_call=count,
         clock=clock,
     ) as client:
         with one_failure():
             async with asyncio.TaskGroup() as group:
-                work = group.create_task(_work(client, settings, clock=clock), name="run-hub")
+                work = group.create_task(
+                    _work(client, settings, metrics=metrics, clock=clock), name="run-hub"
+                )
                 await stop.wait()
                 work.cancel("stop requested")
     log.info("hub stopped")
 
 
-async def _work(client: Client, settings: HubSettings, *, clock: Clock) -> None:
+async def _work(
+    client: Client, settings: HubSettings, *, metrics: HubMetrics, clock: Clock
+) -> None:
     await _prepare(client, settings, clock=clock)
-    await Hub(client, settings, clock=clock).run()
+    await Hub(client, settings, metrics=metrics, clock=clock).run()
 
 
 async def _prepare(client: Client, settings: HubSettings, *, clock: Clock) -> None:

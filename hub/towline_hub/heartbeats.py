@@ -88,6 +88,11 @@ class Heartbeats:
         beat = self._beats.get(cluster)
         return None if beat is None else beat.alive
 
+    def counts(self) -> dict[str, int]:
+        """Return how many clusters are renewed in time, and how many have stopped."""
+        alive = sum(beat.alive for beat in self._beats.values())
+        return {"renewed": alive, "stopped": len(self._beats) - alive}
+
     def forget(self, cluster: str) -> None:
         """Drop what is known about a cluster."""
         self._beats.pop(cluster, None)

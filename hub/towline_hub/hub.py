@@ -17,6 +17,7 @@ from towline_hub.caches import HubViews, hub_caches
 from towline_hub.config_objects import ConfigObjects
 from towline_hub.departure import Departure
 from towline_hub.health import HealthWatch
+from towline_hub.metrics import HubMetrics
 from towline_hub.object_writer import ObjectWriter
 from towline_hub.settings import HubSettings
 from towline_kube.client import Client
@@ -39,10 +40,13 @@ class Hub:
     Args:
         client: Whom to ask, as the hub's own identity.
         settings: What the operator chose.
+        metrics: Told of what is done and decided.
         clock: Where time comes from.
     """
 
-    def __init__(self, client: Client, settings: HubSettings, *, clock: Clock) -> None:
+    def __init__(
+        self, client: Client, settings: HubSettings, *, metrics: HubMetrics, clock: Clock
+    ) -> None:
         codec = V1Alpha1Codec()
         self._settings = settings
         self.caches = hub_caches(client, clock=clock)
@@ -107,6 +111,9 @@ class Hub:
         )
         self._serve: Controller[ObjectKey] = Controller(
             "serve-addons", self._addons.reconcile, concurrency=_CONCURRENCY, clock=clock
+        )
+        metrics.watch_controllers(
+            (self._approve, self._accept, self._serve, self._health.controller)
         )
         self._feed()
 

@@ -8,15 +8,22 @@ from typing import Self
 from pydantic import AliasChoices, Field, field_validator, model_validator
 from pydantic_settings import CliPositionalArg
 
+from towline_api import names
 from towline_api.duration_field import Duration
 from towline_certs.approval import LONGEST_LIFETIME, SHORTEST_LIFETIME, BootstrapPolicy
 from towline_certs.errors import IdentityError
 from towline_certs.identities import check_addon_name
 from towline_certs.keys import KeyKind
 from towline_hub.approval import ApprovalRules
+from towline_kube.discovery import pod_namespace
 from towline_kube.settings import ProgramSettings
 
 _EVERYBODY = frozenset({"system:authenticated", "system:unauthenticated"})
+
+
+def own_namespace() -> str:
+    """Return the namespace of this pod; outside a pod, the one that OCM's hub lives in."""
+    return pod_namespace() or names.HUB_NAMESPACE
 
 
 class HubSettings(ProgramSettings):
@@ -47,6 +54,9 @@ class HubSettings(ProgramSettings):
     seconds; without a limit, one that is gone would hold the deletion for ever."""
     startup_limit: Duration = Field(default=timedelta(minutes=10), gt=timedelta(0))
     """How long to wait at start for CRDs and first lists before giving up."""
+    namespace: str = Field(default_factory=own_namespace)
+    """Where the hub keeps what is its own, such as its Lease; by default the namespace of this pod,
+    outside a pod open-cluster-management-hub."""
 
     @field_validator("auto_approve_groups")
     @classmethod

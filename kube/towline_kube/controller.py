@@ -44,6 +44,23 @@ class Result:
     look_again_in: timedelta | None = None
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Pass:
+    """One pass that has ended.
+
+    Args:
+        controller: Whose it was.
+        waited: How long its key had waited for a worker after it was due.
+        took: From its begin to its end.
+        failed: Whether it raised something.
+    """
+
+    controller: str
+    waited: timedelta
+    took: timedelta
+    failed: bool
+
+
 DONE = Result()
 """Nothing to do until something changes."""
 
@@ -101,6 +118,8 @@ class Controller(Generic[K]):
         self._queue: KeyedQueue[K] = KeyedQueue(backoff=backoff, clock=clock, roll=roll)
         self._caches: list[Cache] = []
         self._logged: dict[K, tuple[type[Exception], str]] = {}
+        self._clock = clock
+        self._on_pass: list[Callable[[Pass], None]] = []
         self.passes = 0
         """How many passes have ended, well or not."""
         self.failures = 0
@@ -157,6 +176,10 @@ class Controller(Generic[K]):
         self._caches.append(cache)
         cache.on_change(enqueue_keys)
 
+    def on_pass(self, handler: Callable[[Pass], None]) -> None:
+        """Have a function called after each pass; it must neither raise nor block."""
+        self._on_pass.append(handler)
+
     async def run(self) -> NoReturn:
         """Wait for the caches that feed this controller, then work until cancelled.
 
@@ -181,20 +204,32 @@ class Controller(Generic[K]):
 
     async def _pass(self, key: K, reconcile_id: str) -> None:
         facts = {"object": str(key), "task": self.name, "reconcile_id": reconcile_id}
+        began = self._clock.monotonic()
         try:
             result = await self._reconcile_in_time(key)
         except Exception as error:  # noqa: BLE001 - every kind is told apart there
             heed_cancellation()
-            self.passes += 1
-            self.failures += 1
+            self._ended(key, began=began, failed=True)
             self._retry(key, _representative(error), facts)
         else:
-            self.passes += 1
+            self._ended(key, began=began, failed=False)
             self._queue.forget(key)
             if self._logged.pop(key, None) is not None:
                 log.info("pass succeeds again", extra=facts)
             if result.look_again_in is not None:
                 self._queue.add_after(key, result.look_again_in)
+
+    def _ended(self, key: K, *, began: float, failed: bool) -> None:
+        self.passes += 1
+        self.failures += failed
+        ended = Pass(
+            controller=self.name,
+            waited=self._queue.waited(key),
+            took=timedelta(seconds=self._clock.monotonic() - began),
+            failed=failed,
+        )
+        for handler in self._on_pass:
+            handler(ended)
 
     async def _reconcile_in_time(self, key: K) -> Result:
         limit = asyncio.timeout(self._pass_timeout.total_seconds())

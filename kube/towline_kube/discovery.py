@@ -64,6 +64,14 @@ def in_cluster_connection(
     )
 
 
+def pod_namespace(*, directory: Path = SERVICE_ACCOUNT_DIR) -> str | None:
+    """Return the namespace of the pod this process runs in, or None if it runs in none."""
+    try:
+        return (directory / "namespace").read_text(encoding="utf-8").strip() or None
+    except OSError:
+        return None
+
+
 def discover_connection(
     path: Path | None = None,
     *,

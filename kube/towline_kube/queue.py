@@ -48,9 +48,9 @@ class KeyedQueue(Generic[K]):
         self._backoff = backoff
         self._clock = clock
         self._roll = roll
-        self._waiting: dict[K, None] = {}  # an ordered set
-        self._processing: set[K] = set()
-        self._again: set[K] = set()  # added while being processed
+        self._waiting: dict[K, float] = {}  # since when, in the order they came
+        self._processing: dict[K, timedelta] = {}  # how long they had waited
+        self._again: dict[K, float] = {}  # added while being processed, and when
         self._due: dict[K, float] = {}
         self._schedule: list[tuple[float, int, K]] = []  # may hold entries that `_due` disowns
         self._order = count()  # breaks ties, since keys need not be comparable
@@ -78,11 +78,7 @@ class KeyedQueue(Generic[K]):
 
     def add(self, key: K) -> None:
         """Have a key processed as soon as a worker is free."""
-        if key in self._processing:
-            self._again.add(key)
-        elif key not in self._waiting:
-            self._waiting[key] = None
-            self._wake_one()
+        self._add(key, since=self._clock.monotonic())
 
     def add_after(self, key: K, delay: timedelta) -> None:
         """Have a key processed once, after a delay; of several delays the earliest end counts."""
@@ -112,6 +108,16 @@ class KeyedQueue(Generic[K]):
         self.add_after(key, delay)
         return delay
 
+    def waited(self, key: K) -> timedelta:
+        """Return how long a key that a worker has got had waited for one.
+
+        Raises:
+            ValueError: No worker has that key.
+        """
+        if key not in self._processing:
+            raise ValueError(f"{key!r} is not being processed, so nobody knows how long it waited")
+        return self._processing[key]
+
     def failures(self, key: K) -> int:
         """Return how often a key has failed in a row."""
         return self._failures.get(key, 0)
@@ -129,9 +135,9 @@ class KeyedQueue(Generic[K]):
             self._release_due()
             if self._waiting:
                 key = next(iter(self._waiting))
-                del self._waiting[key]
+                since = self._waiting.pop(key)
                 self._due.pop(key, None)
-                self._processing.add(key)
+                self._processing[key] = timedelta(seconds=self._clock.monotonic() - since)
                 # Somebody has to serve what is left and keep an eye on the schedule.
                 self._wake_one()
                 return key
@@ -145,10 +151,16 @@ class KeyedQueue(Generic[K]):
         """
         if key not in self._processing:
             raise ValueError(f"{key!r} is not being processed, so it cannot be done")
-        self._processing.remove(key)
+        del self._processing[key]
         if key in self._again:
-            self._again.remove(key)
-            self.add(key)
+            self._add(key, since=self._again.pop(key))
+
+    def _add(self, key: K, *, since: float) -> None:
+        if key in self._processing:
+            self._again.setdefault(key, since)
+        elif key not in self._waiting:
+            self._waiting[key] = since
+            self._wake_one()
 
     def _release_due(self) -> None:
         """Move the keys whose time has come to the waiting ones."""
@@ -159,7 +171,7 @@ class KeyedQueue(Generic[K]):
             elif self._time_left(due) <= _NOTHING:
                 heapq.heappop(self._schedule)
                 del self._due[key]
-                self.add(key)
+                self._add(key, since=due)
             else:
                 return
 
