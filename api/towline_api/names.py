@@ -16,6 +16,13 @@ SPOKE_ONLY_CLAIM_LABEL = "open-cluster-management.io/spoke-only"
 """On ClusterClaims that are not reported to the hub, whatever the value."""
 CLUSTER_SET_LABEL = "cluster.open-cluster-management.io/clusterset"
 MANAGED_BY_LABEL = "app.kubernetes.io/managed-by"
+TOKEN_ADDON_LABEL = "addon.open-cluster-management.io/name"  # noqa: S105 - a label's key
+"""On what lets an add-on's agent come in with a token; the value is the add-on's name."""
+TOKEN_INFRASTRUCTURE_LABEL = "addon.open-cluster-management.io/token-infrastructure"  # noqa: S105
+"""On the same objects; the value is `true`."""
+BOOTSTRAP_CLUSTER_LABEL = "towline.open-cluster-management.io/bootstrap-cluster"
+"""towline's own, on a bootstrap token bound to one cluster and on the RBAC of such tokens; the
+value is that cluster's name."""
 
 # Annotations
 V1ALPHA1_INSTALL_NAMESPACE_ANNOTATION = (
@@ -26,8 +33,15 @@ ADDON_LIFECYCLE_ANNOTATION = "addon.open-cluster-management.io/lifecycle"
 """On ClusterManagementAddOns: `self` keeps everyone but the add-on's own hub program away."""
 ADDON_VALUES_ANNOTATION = "addon.open-cluster-management.io/values"
 """On ManagedClusterAddOns: a JSON object of values for the add-on's manifests."""
+SERVED_BY_ANNOTATION = "towline.open-cluster-management.io/served-by"
+"""On ClusterManagementAddOns: the program that registers the add-on's agents and grants their
+rights, so that a hub which looks after all add-ons leaves these two things to it."""
 AUTOMATICALLY_ACCEPTED_ANNOTATION = "open-cluster-management.io/automatically-accepted-on"
 SKIP_CLOCK_SYNC_CHECK_ANNOTATION = "registration.open-cluster-management.io/skip-clock-sync-check"
+TOKENS_EXPIRE_ANNOTATION = "towline.open-cluster-management.io/tokens-expire"
+"""towline's own, on the ClusterRole of a cluster's bound bootstrap tokens: when the last ends."""
+DENIAL_REASON_ANNOTATION = "towline.open-cluster-management.io/denial-reason"
+"""towline's own, on a ManagedCluster: why an operator denied it, in the operator's words."""
 AGENT_ANNOTATION_PREFIX = "agent.open-cluster-management.io"
 """Only annotations with this key prefix pass from an agent's settings to its ManagedCluster."""
 
@@ -56,13 +70,26 @@ CLUSTER_NAME_KEY = "cluster-name"
 AGENT_NAME_KEY = "agent-name"
 TLS_KEY_KEY = "tls.key"
 TLS_CERTIFICATE_KEY = "tls.crt"
+TOKEN_KEY = "token"  # noqa: S105 - a key's name
 
 # RBAC of the hub
 BOOTSTRAP_GROUP = "system:bootstrappers:managedcluster"
+BOUND_BOOTSTRAP_GROUP_PREFIX = f"{BOOTSTRAP_GROUP}:"
+"""Followed by a cluster's name: the group of bootstrap tokens good for that cluster alone."""
 BOOTSTRAP_CLUSTER_ROLE = "open-cluster-management:bootstrap"
 BOOTSTRAP_CLUSTER_ROLE_BINDING = "open-cluster-management:bootstrap:managedcluster"
 REGISTRATION_CLUSTER_ROLE = "open-cluster-management:managedcluster:registration"
 WORK_CLUSTER_ROLE = "open-cluster-management:managedcluster:work"
+
+
+def bound_bootstrap_group(cluster: str) -> str:
+    """Return the group of bootstrap tokens that are good for one cluster alone."""
+    return f"{BOUND_BOOTSTRAP_GROUP_PREFIX}{cluster}"
+
+
+def bound_bootstrap_role(cluster: str) -> str:
+    """Return the name of the ClusterRole, and of its binding, of a cluster's bound tokens."""
+    return f"{BOOTSTRAP_CLUSTER_ROLE_BINDING}:{cluster}"
 
 
 def cluster_role(cluster: str) -> str:
@@ -83,6 +110,16 @@ def work_role_binding(cluster: str) -> str:
 def addon_agent_role(addon: str) -> str:
     """Return the name of an add-on agent's Role, and of its RoleBinding, in a cluster namespace."""
     return f"open-cluster-management:{addon}:agent"
+
+
+def addon_service_account(addon: str) -> str:
+    """Return the name of the ServiceAccount, in a cluster's namespace, of an add-on with tokens."""
+    return f"{addon}-agent"
+
+
+def addon_token_role(addon: str) -> str:
+    """Return the name of the Role, and of its RoleBinding, to ask for that account's tokens."""
+    return f"{addon}-token-role"
 
 
 def addon_hub_kubeconfig_secret(addon: str) -> str:

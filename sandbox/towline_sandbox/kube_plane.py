@@ -5,11 +5,11 @@ from datetime import UTC, datetime, timedelta
 from types import TracebackType
 from typing import Self
 
+from towline_api.bootstrap_tokens import TOKEN_NAMESPACE, BootstrapToken
 from towline_api.names import BOOTSTRAP_GROUP
 from towline_api.resources import SECRETS
 from towline_sandbox.audit import LOG_FILE, AuditEvent, parse_audit_log
 from towline_sandbox.binaries import Binaries, find_binaries
-from towline_sandbox.bootstrap_tokens import TOKEN_NAMESPACE, BootstrapToken
 from towline_sandbox.kube_start import RunningPlane, StartOptions, start_plane
 from towline_sandbox.plane import DEFAULT_CREDENTIAL_LIFETIME, PlaneError, Readiness
 from towline_sandbox.ports import ChoosePort, reserve_port

@@ -11,9 +11,9 @@ from conformance.api import Answer, Api
 from conformance.callers import Callers
 from conformance.objects import SELF_SUBJECT_REVIEWS
 from support.waiting import until
+from towline_api.bootstrap_tokens import BootstrapToken
 from towline_api.resources import SECRETS, KubeObject
 from towline_kube.kubeconfig import parse_kubeconfig
-from towline_sandbox.bootstrap_tokens import BootstrapToken
 
 REVIEW = {"apiVersion": "authentication.k8s.io/v1", "kind": "SelfSubjectReview"}
 TOKEN_SECRETS = SECRETS.path(namespace="kube-system")

@@ -9,12 +9,12 @@ from datetime import UTC, datetime, timedelta
 from types import TracebackType
 from typing import Self
 
+from towline_api.bootstrap_tokens import BootstrapToken
 from towline_api.names import BOOTSTRAP_GROUP
 from towline_api.resources import KubeObject
 from towline_kube.connection import Connection
 from towline_kube.kubeconfig_writing import embed_kubeconfig
 from towline_sandbox.audit import AuditEvent
-from towline_sandbox.bootstrap_tokens import BootstrapToken
 from towline_sandbox.embedded.faults import Faults
 from towline_sandbox.embedded.plane_thread import PlaneThread
 from towline_sandbox.embedded.serving.call_log import CallRecord

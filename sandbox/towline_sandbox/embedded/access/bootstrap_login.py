@@ -9,9 +9,9 @@ import hmac
 import re
 from datetime import datetime
 
+from towline_api.bootstrap_tokens import TOKEN_NAMESPACE, TOKEN_SECRET_TYPE
 from towline_api.resources import KubeObject
 from towline_api.timestamps import InvalidTimeError, parse_time
-from towline_sandbox.bootstrap_tokens import TOKEN_NAMESPACE
 from towline_sandbox.embedded.access.stored_kinds import SECRET_KEY
 from towline_sandbox.embedded.model.calls import AUTHENTICATED_GROUP, User
 from towline_sandbox.embedded.storage.store import Store
@@ -19,7 +19,6 @@ from towline_sandbox.embedded.storage.store import Store
 _TOKEN = re.compile(r"([a-z0-9]{6})\.([a-z0-9]{16})")
 _EXTRA_GROUP = re.compile(r"system:bootstrappers:[a-z0-9:-]{0,255}[a-z0-9]")
 _GROUP = "system:bootstrappers"
-_TYPE = "bootstrap.kubernetes.io/token"
 
 
 def find_bootstrap_user(token: str, *, store: Store, now: datetime) -> User | None:
@@ -38,7 +37,7 @@ def find_bootstrap_user(token: str, *, store: Store, now: datetime) -> User | No
     if (
         secret is None
         or "deletionTimestamp" in secret["metadata"]
-        or secret.get("type") != _TYPE
+        or secret.get("type") != TOKEN_SECRET_TYPE
         or not hmac.compare_digest(_datum(secret, "token-secret"), secret_half.encode())
         or _datum(secret, "token-id") != token_id.encode()
         or _is_expired(_datum(secret, "expiration"), now=now)

@@ -6,10 +6,10 @@ from collections.abc import Callable
 from datetime import datetime, timedelta
 from typing import NoReturn
 
+from towline_api.bootstrap_tokens import TOKEN_NAMESPACE, TOKEN_SECRET_TYPE
 from towline_api.resources import SECRETS, KubeObject
 from towline_api.timestamps import InvalidTimeError, parse_time
 from towline_kube.controller import DONE, Result
-from towline_sandbox.bootstrap_tokens import TOKEN_NAMESPACE
 from towline_sandbox.embedded.controllers.own_calls import OwnCalls
 from towline_sandbox.embedded.controllers.running import passes
 from towline_sandbox.embedded.model.kinds import StorageKey
@@ -18,15 +18,13 @@ from towline_sandbox.embedded.storage.store import Store
 
 log = logging.getLogger(__name__)
 
-TOKEN_TYPE = "bootstrap.kubernetes.io/token"  # noqa: S105  # a kind of Secret, not a secret
-
 _SECRETS = StorageKey("", SECRETS.plural)
 
 
 def expiry(secret: KubeObject) -> datetime | None:
     """Return when a bootstrap token ends; None if it does not end, or nobody can read when."""
     encoded = (secret.get("data") or {}).get("expiration")
-    if secret.get("type") != TOKEN_TYPE or not encoded:
+    if secret.get("type") != TOKEN_SECRET_TYPE or not encoded:
         return None
     try:
         return parse_time(base64.b64decode(encoded).decode())
@@ -65,7 +63,7 @@ class TokenCleaner:
 
     def _look_at(self, secret: KubeObject) -> None:
         metadata = secret["metadata"]
-        if metadata["namespace"] == TOKEN_NAMESPACE and secret.get("type") == TOKEN_TYPE:
+        if metadata["namespace"] == TOKEN_NAMESPACE and secret.get("type") == TOKEN_SECRET_TYPE:
             self._passes.enqueue(metadata["name"])
 
     async def _clean(self, name: str) -> Result:

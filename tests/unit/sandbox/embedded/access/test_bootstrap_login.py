@@ -6,8 +6,8 @@ from datetime import timedelta
 import pytest
 
 from support.policies import NOW
+from towline_api.bootstrap_tokens import BootstrapToken
 from towline_api.resources import KubeObject
-from towline_sandbox.bootstrap_tokens import BootstrapToken
 from towline_sandbox.embedded.access.bootstrap_login import find_bootstrap_user
 from towline_sandbox.embedded.access.stored_kinds import SECRET_KEY
 from towline_sandbox.embedded.model.calls import User

@@ -5,16 +5,17 @@ from datetime import UTC, datetime
 
 import pytest
 
-from towline_sandbox.embedded.controllers.token_cleaner import TOKEN_TYPE, expiry
+from towline_api.bootstrap_tokens import TOKEN_SECRET_TYPE
+from towline_sandbox.embedded.controllers.token_cleaner import expiry
 
 
 @pytest.mark.parametrize(
     ("type_", "text", "moment"),
     [
-        (TOKEN_TYPE, "2026-01-01T00:00:00Z", datetime(2026, 1, 1, tzinfo=UTC)),
-        (TOKEN_TYPE, "2026-01-01T01:00:00+01:00", datetime(2026, 1, 1, tzinfo=UTC)),
-        (TOKEN_TYPE, "soon", None),
-        (TOKEN_TYPE, "", None),
+        (TOKEN_SECRET_TYPE, "2026-01-01T00:00:00Z", datetime(2026, 1, 1, tzinfo=UTC)),
+        (TOKEN_SECRET_TYPE, "2026-01-01T01:00:00+01:00", datetime(2026, 1, 1, tzinfo=UTC)),
+        (TOKEN_SECRET_TYPE, "soon", None),
+        (TOKEN_SECRET_TYPE, "", None),
         ("Opaque", "2026-01-01T00:00:00Z", None),
     ],
 )

@@ -5,7 +5,7 @@ from datetime import UTC, datetime
 
 import pytest
 
-from towline_sandbox.bootstrap_tokens import BootstrapToken
+from towline_api.bootstrap_tokens import BootstrapToken, is_token_id
 
 EXPIRES = datetime(2026, 5, 1, 12, 0, tzinfo=UTC)
 
@@ -49,3 +49,49 @@ def test_a_group_that_kubernetes_would_refuse_is_refused_here() -> None:
     """The server would say nothing but 401, to somebody else, much later."""
     with pytest.raises(ValueError, match=r"'system:masters'.*must begin 'system:bootstrappers:'"):
         BootstrapToken.create().as_secret(groups=("system:masters",), expires=EXPIRES)
+
+
+def test_a_token_is_read_as_it_is_shown() -> None:
+    """What one command prints, the next one takes."""
+    token = BootstrapToken.create()
+    assert BootstrapToken.parse(token.bearer) == token
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        pytest.param("", id="empty"),
+        pytest.param("abcdef", id="half"),
+        pytest.param("abcdef.0123456789abcde", id="too-short"),
+        pytest.param("abcdef.0123456789abcdef0", id="too-long"),
+        pytest.param("ABCDEF.0123456789abcdef", id="capitals"),
+        pytest.param("abcdef.0123456789abcdef\n", id="line-break"),
+        pytest.param(" abcdef.0123456789abcdef", id="blank"),
+        pytest.param("abcdef.\u0660123456789abcdef", id="other-digits"),
+    ],
+)
+def test_what_is_no_token_is_refused_without_being_shown(text: str) -> None:
+    """A token with one wrong character is still nearly a token."""
+    with pytest.raises(ValueError, match="not a bootstrap token") as refusal:
+        BootstrapToken.parse(text)
+    assert not text.strip() or text.strip() not in str(refusal.value)
+
+
+def test_a_token_is_for_authentication_only_and_says_what_it_is_for() -> None:
+    """A token that may sign could change the cluster's public discovery information."""
+    secret = BootstrapToken("abcdef", "0123456789abcdef").as_secret(
+        groups=(), expires=EXPIRES, description="for c1", labels={"a": "b"}
+    )
+    usages = [key for key in secret["stringData"] if key.startswith("usage-")]
+    assert usages == ["usage-bootstrap-authentication"]
+    assert secret["stringData"]["description"] == "for c1"
+    assert secret["metadata"]["labels"] == {"a": "b"}
+
+
+@pytest.mark.parametrize(
+    ("text", "expected"),
+    [("abcdef", True), ("abcde", False), ("abcdeF", False), ("abcde.", False)],
+)
+def test_ids_are_told_from_tokens(text: str, expected: bool) -> None:
+    """A whole token where an id is wanted would end up in messages."""
+    assert is_token_id(text) is expected
