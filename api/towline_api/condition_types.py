@@ -5,6 +5,10 @@ Constants named `..._MESSAGE` hold the fixed sentence that goes with a reason; f
 sentences that name an add-on.
 """
 
+import re
+
+_SERVICE_ACCOUNT_UID = re.compile(r"\(UID: ([^\s()]+)\)")
+
 # Acceptance of a cluster by the hub's owner
 HUB_ACCEPTED = "HubAcceptedManagedCluster"
 REASON_HUB_ACCEPTED = "HubClusterAdminAccepted"
@@ -61,6 +65,15 @@ REASON_PERMISSION_FAILED = "SetPermissionFailed"
 REASON_PERMISSION_PENDING = "PermissionConfigPending"
 PERMISSION_PENDING_MESSAGE = "registration subject not ready"
 
+# Tokens of an add-on on one cluster, instead of a client certificate
+TOKEN_INFRASTRUCTURE_READY = "TokenInfrastructureReady"  # noqa: S105 - a condition's type
+"""Written by the hub; the agent reads the service account's UID out of the message."""
+REASON_TOKEN_INFRASTRUCTURE_READY = "TokenInfrastructureReady"  # noqa: S105
+REASON_TOKEN_INFRASTRUCTURE_FAILED = "TokenInfrastructureApplyFailed"  # noqa: S105
+TOKEN_REFRESHED = "TokenRefreshed"  # noqa: S105 - a condition's type
+REASON_TOKEN_REFRESHED = "AddonTokenRefreshed"  # noqa: S105
+REASON_TOKEN_FAILED = "TokenCreationFailed"  # noqa: S105
+
 # Manifests of an add-on on one cluster
 MANIFEST_APPLIED = "ManifestApplied"
 REASON_MANIFEST_APPLIED = "AddonManifestApplied"
@@ -99,3 +112,14 @@ def addon_unavailable_message(addon: str) -> str:
 def addon_unknown_message(addon: str) -> str:
     """Return the message beside `REASON_ADDON_LEASE_NOT_FOUND`."""
     return f"The status of {addon} add-on is unknown."
+
+
+def token_infrastructure_message(cluster: str, service_account: str, *, uid: str) -> str:
+    """Return the message beside `REASON_TOKEN_INFRASTRUCTURE_READY`, which agents parse."""
+    return f"ServiceAccount {cluster}/{service_account} (UID: {uid}) is ready"
+
+
+def find_service_account_uid(message: str) -> str | None:
+    """Return the UID that such a message names; None if it names none."""
+    match = _SERVICE_ACCOUNT_UID.search(message)
+    return match[1] if match else None
