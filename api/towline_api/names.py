@@ -15,6 +15,8 @@ SYNCED_FROM_HUB_LABEL = "synced-from-hub"
 SPOKE_ONLY_CLAIM_LABEL = "open-cluster-management.io/spoke-only"
 """On ClusterClaims that are not reported to the hub, whatever the value."""
 CLUSTER_SET_LABEL = "cluster.open-cluster-management.io/clusterset"
+FEATURE_LABEL_PREFIX = "feature.open-cluster-management.io/addon-"
+"""On ManagedClusters, followed by an add-on's name; the value tells how the add-on is there."""
 MANAGED_BY_LABEL = "app.kubernetes.io/managed-by"
 TOKEN_ADDON_LABEL = "addon.open-cluster-management.io/name"  # noqa: S105 - a label's key
 """On what lets an add-on's agent come in with a token; the value is the add-on's name."""
@@ -44,10 +46,27 @@ DENIAL_REASON_ANNOTATION = "towline.open-cluster-management.io/denial-reason"
 """towline's own, on a ManagedCluster: why an operator denied it, in the operator's words."""
 AGENT_ANNOTATION_PREFIX = "agent.open-cluster-management.io"
 """Only annotations with this key prefix pass from an agent's settings to its ManagedCluster."""
+CLEANUP_PRIORITY_ANNOTATION = "open-cluster-management.io/cleanup-priority"
+"""On ManagedClusterAddOns and ManifestWorks: `0` to `100`, deleted in ascending order."""
+FORMER_CERTIFICATE_ANNOTATION = "towline.open-cluster-management.io/former-certificate-expires"
+"""On a cluster's namespace: until when (RFC 3339) a certificate of a removed agent may live."""
 
 # Finalizers
 API_RESOURCE_CLEANUP_FINALIZER = "cluster.open-cluster-management.io/api-resource-cleanup"
+RESOURCE_CLEANUP_FINALIZER = "cluster.open-cluster-management.io/resource-cleanup"
+"""OCM's own, beside the one above; whoever cleans up releases it too."""
 MANIFEST_WORK_CLEANUP_FINALIZER = "cluster.open-cluster-management.io/manifest-work-cleanup"
+DEPRECATED_ADDON_FINALIZERS = (
+    "cluster.open-cluster-management.io/addon-pre-delete",
+    "cluster.open-cluster-management.io/hosting-addon-pre-delete",
+    "cluster.open-cluster-management.io/hosting-manifests-cleanup",
+)
+"""On ManagedClusterAddOns of long ago; nobody acts on them any more."""
+
+# Taints of ManagedClusters
+UNAVAILABLE_TAINT = "cluster.open-cluster-management.io/unavailable"
+UNREACHABLE_TAINT = "cluster.open-cluster-management.io/unreachable"
+NO_SELECT_EFFECT = "NoSelect"
 
 # Signers, and what a client certificate is used for (CSRs list them in this order)
 KUBE_CLIENT_SIGNER = "kubernetes.io/kube-apiserver-client"
