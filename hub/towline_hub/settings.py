@@ -15,6 +15,7 @@ from towline_certs.errors import IdentityError
 from towline_certs.identities import check_addon_name
 from towline_certs.keys import KeyKind
 from towline_hub.approval import ApprovalRules
+from towline_hub.signers.settings import SignerSettings, check_signers
 from towline_kube.discovery import pod_namespace
 from towline_kube.settings import ProgramSettings
 
@@ -57,6 +58,17 @@ class HubSettings(ProgramSettings):
     namespace: str = Field(default_factory=own_namespace)
     """Where the hub keeps what is its own, such as its Lease; by default the namespace of this pod,
     outside a pod open-cluster-management-hub."""
+    signers: tuple[SignerSettings, ...] = ()
+    """Custom signers this hub plays, each with an authority in a Secret; in the settings file a
+    list of mappings, as flag or variable the same as JSON. Requests for them are approved as others
+    are."""
+
+    @field_validator("signers")
+    @classmethod
+    def _signers_go_together(
+        cls, signers: tuple[SignerSettings, ...]
+    ) -> tuple[SignerSettings, ...]:
+        return check_signers(signers)
 
     @field_validator("auto_approve_groups")
     @classmethod
