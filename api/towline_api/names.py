@@ -30,6 +30,9 @@ value is that cluster's name."""
 V1ALPHA1_INSTALL_NAMESPACE_ANNOTATION = (
     "addon.open-cluster-management.io/v1alpha1-install-namespace"
 )
+CONVERSION_ANNOTATION = "towline.open-cluster-management.io/conversion"
+"""towline's own, on add-on kinds: what the other API version says that this one has no field for,
+so that nothing is lost on the way there and back."""
 HOSTING_CLUSTER_ANNOTATION = "addon.open-cluster-management.io/hosting-cluster-name"
 ADDON_LIFECYCLE_ANNOTATION = "addon.open-cluster-management.io/lifecycle"
 """On ClusterManagementAddOns: `self` keeps everyone but the add-on's own hub program away."""
@@ -50,6 +53,10 @@ CLEANUP_PRIORITY_ANNOTATION = "open-cluster-management.io/cleanup-priority"
 """On ManagedClusterAddOns and ManifestWorks: `0` to `100`, deleted in ascending order."""
 FORMER_CERTIFICATE_ANNOTATION = "towline.open-cluster-management.io/former-certificate-expires"
 """On a cluster's namespace: until when (RFC 3339) a certificate of a removed agent may live."""
+
+# Values that stand for something else
+NO_DEFAULT_CONFIG = "__reserved_no_default__"
+"""As the name of a default configuration in v1beta1: the kind is supported and has no default."""
 
 # Finalizers
 API_RESOURCE_CLEANUP_FINALIZER = "cluster.open-cluster-management.io/api-resource-cleanup"

@@ -4,7 +4,7 @@ Kubernetes objects travel through towline as plain JSON (`KubeObject`); a `Resou
 endpoint serves them.
 """
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 from urllib.parse import quote
 
@@ -135,3 +135,8 @@ MANAGED_CLUSTER_ADDONS = Resource(
 ADDON_DEPLOYMENT_CONFIGS = Resource(
     ADDON_GROUP, "v1alpha1", "addondeploymentconfigs", "AddOnDeploymentConfig", namespaced=True
 )
+
+# The newer version of the add-on kinds. OCM stores the older one, and so does towline.
+CLUSTER_MANAGEMENT_ADDONS_V1BETA1 = replace(CLUSTER_MANAGEMENT_ADDONS, version="v1beta1")
+MANAGED_CLUSTER_ADDONS_V1BETA1 = replace(MANAGED_CLUSTER_ADDONS, version="v1beta1")
+ADDON_DEPLOYMENT_CONFIGS_V1BETA1 = replace(ADDON_DEPLOYMENT_CONFIGS, version="v1beta1")

@@ -14,7 +14,11 @@ from towline_api.models.schema import (
     server_default,
 )
 from towline_api.names import ADDON_NAMESPACE
-from towline_api.resources import ADDON_DEPLOYMENT_CONFIGS, Resource
+from towline_api.resources import (
+    ADDON_DEPLOYMENT_CONFIGS,
+    ADDON_DEPLOYMENT_CONFIGS_V1BETA1,
+    Resource,
+)
 
 
 class CustomizedVariable(KubeModel):
@@ -137,3 +141,10 @@ class AddOnDeploymentConfig(KubeKind):
 
     spec: AddOnDeploymentConfigSpec
     """How the agents are deployed."""
+
+
+class AddOnDeploymentConfigV1Beta1(AddOnDeploymentConfig):
+    """A configuration of how add-on agents are deployed, understood by many add-ons."""
+
+    # The versions do not differ, which is why an API server converts them by itself.
+    resource: ClassVar[Resource] = ADDON_DEPLOYMENT_CONFIGS_V1BETA1

@@ -27,6 +27,8 @@ from towline_api.models.schema import (
 from towline_api.names import ADDON_NAMESPACE
 from towline_api.resources import MANAGED_CLUSTER_ADDONS, Resource
 
+SIGNER_PATTERN = r"^([a-z0-9][a-z0-9-]*[a-z0-9]\.)+[a-z]+\/[a-z0-9-\.]+$"
+
 
 class ManagedClusterAddOnSpec(KubeModel):
     """What the cluster's owner wants of the add-on."""
@@ -68,12 +70,7 @@ class RegistrationConfig(KubeModel):
     """One certificate that the agent shall get for the add-on."""
 
     signer_name: Annotated[
-        str,
-        StringConstraints(
-            min_length=5,
-            max_length=571,
-            pattern=r"^([a-z0-9][a-z0-9-]*[a-z0-9]\.)+[a-z]+\/[a-z0-9-\.]+$",
-        ),
+        str, StringConstraints(min_length=5, max_length=571, pattern=SIGNER_PATTERN)
     ]
     """Who signs it. `kubernetes.io/kube-apiserver-client` opens the hub's API server."""
     subject: Subject = Field(default_factory=Subject)
