@@ -9,6 +9,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from enum import Enum
+from itertools import pairwise
 from typing import Self
 
 from cryptography import x509
@@ -18,7 +19,7 @@ from cryptography.hazmat.primitives.serialization import Encoding
 from cryptography.x509.oid import ExtendedKeyUsageOID
 
 from towline_api.errors import ConfigError
-from towline_certs.certificates import parse_chain
+from towline_certs.certificates import is_issued_by, parse_chain
 from towline_certs.distinguished_names import format_name
 from towline_certs.identities import Subject
 from towline_certs.keys import (
@@ -26,9 +27,10 @@ from towline_certs.keys import (
     PrivateKey,
     PublicKey,
     generate_key,
-    parse_key,
+    parse_authority_key,
     signature_hash,
 )
+from towline_certs.validity import Validity, validity_of
 
 
 class ExtendedUsage(Enum):
@@ -49,10 +51,12 @@ class Authority:
     Args:
         certificate: Its own certificate.
         key: Signs what it issues.
+        issuers: The certificates above its own, nearest first, as far as they are known.
     """
 
     certificate: x509.Certificate
     key: PrivateKey = field(repr=False)
+    issuers: tuple[x509.Certificate, ...] = ()
 
     @classmethod
     def parse(cls, *, certificate_pem: bytes, key_pem: bytes) -> Self:
@@ -62,27 +66,43 @@ class Authority:
             ConfigError: One of them cannot be read, they do not belong together, or the certificate
                 may not issue others.
         """
-        key = parse_key(key_pem)
-        try:
-            certificate = parse_chain(certificate_pem)[0]
-            matches = certificate.public_key() == key.public_key()
-            constraints = certificate.extensions.get_extension_for_class(x509.BasicConstraints)
-        except (ValueError, UnsupportedAlgorithm, x509.DuplicateExtension) as error:
-            raise ConfigError(
-                "certificate of the signing authority cannot be read, expected PEM"
-            ) from error
-        except x509.ExtensionNotFound as error:
-            raise ConfigError(_NOT_AN_AUTHORITY) from error
-        if not constraints.value.ca:
-            raise ConfigError(_NOT_AN_AUTHORITY)
-        if not matches:
+        key = parse_authority_key(key_pem)
+        return cls.of(parse_authority_chain(certificate_pem), key=key)
+
+    @classmethod
+    def of(cls, chain: Sequence[x509.Certificate], *, key: PrivateKey) -> Self:
+        """Return the authority with a chain from `parse_authority_chain`.
+
+        Raises:
+            ConfigError: Its first certificate belongs to another key.
+        """
+        if chain[0].public_key() != key.public_key():
             raise ConfigError("certificate of the signing authority belongs to another key")
-        return cls(certificate, key)
+        return cls(chain[0], key, tuple(chain[1:]))
 
     @property
     def certificate_pem(self) -> bytes:
         """Its certificate, for whoever is to trust it."""
         return self.certificate.public_bytes(Encoding.PEM)
+
+    @property
+    def anchor(self) -> x509.Certificate:
+        """The highest certificate known above what it issues, its own if there is none."""
+        return self.issuers[-1] if self.issuers else self.certificate
+
+    @property
+    def intermediates_pem(self) -> bytes:
+        """What goes with a leaf, so that whoever trusts the root alone can follow: no root."""
+        return b"".join(
+            each.public_bytes(Encoding.PEM)
+            for each in (self.certificate, *self.issuers)
+            if each.issuer != each.subject
+        )
+
+    @property
+    def validity(self) -> Validity:
+        """When it, and everything known above it, is valid."""
+        return validity_of((self.certificate, *self.issuers))
 
     def issue(
         self,
@@ -114,7 +134,8 @@ class Authority:
         """
         if lifetime <= timedelta(0) or not usages:
             raise ValueError("a certificate needs a positive lifetime and at least one usage")
-        starts, ends = self.certificate.not_valid_before_utc, self.certificate.not_valid_after_utc
+        validity = self.validity
+        starts, ends = validity.not_before, validity.not_after
         if not starts <= now < ends:
             raise ConfigError(
                 f"signing authority is valid from {starts:%Y-%m-%dT%H:%M:%SZ} to "
@@ -146,6 +167,55 @@ class Authority:
         except x509.ExtensionNotFound:
             return x509.AuthorityKeyIdentifier.from_issuer_public_key(self.key.public_key())
         return x509.AuthorityKeyIdentifier.from_issuer_subject_key_identifier(own.value)
+
+
+def parse_authority_chain(pem: bytes) -> tuple[x509.Certificate, ...]:
+    """Return an authority's certificate and those above it, which a PEM text holds in this order.
+
+    Raises:
+        ConfigError: There is none, one may not issue certificates, one did not issue the one before
+            it, or they are never valid together.
+    """
+    try:
+        chain = parse_chain(pem)
+        for certificate in chain:
+            _check_may_issue(certificate)
+    except (ValueError, UnsupportedAlgorithm, x509.DuplicateExtension):
+        # What the library says may quote what it read, and a key may stand there by mistake.
+        raise ConfigError(
+            "certificate of the signing authority cannot be read, expected PEM"
+        ) from None
+    for position, (lower, upper) in enumerate(pairwise(chain), start=2):
+        if not is_issued_by(lower, upper):
+            raise ConfigError(
+                f"certificate {position} of the signing authority's did not issue the one before "
+                "it; expected its own certificate first, then those above it in order"
+            )
+    try:
+        validity_of(chain)
+    except ValueError as error:
+        raise ConfigError(
+            f"certificates of the signing authority are never valid together: {error}"
+        ) from error
+    return chain
+
+
+def _check_may_issue(certificate: x509.Certificate) -> None:
+    try:
+        constraints = certificate.extensions.get_extension_for_class(x509.BasicConstraints).value
+    except x509.ExtensionNotFound:
+        raise ConfigError(_NOT_AN_AUTHORITY) from None
+    if not constraints.ca:
+        raise ConfigError(_NOT_AN_AUTHORITY)
+    try:
+        usage = certificate.extensions.get_extension_for_class(x509.KeyUsage).value
+    except x509.ExtensionNotFound:
+        return
+    if not usage.key_cert_sign:
+        raise ConfigError(
+            "certificate of the signing authority may not issue certificates: its keyUsage does "
+            "not hold keyCertSign"
+        )
 
 
 def create_authority(

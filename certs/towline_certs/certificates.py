@@ -65,9 +65,9 @@ def is_trusted(
     """
     current, others = chain[0], list(chain[1:])
     for _ in range(_LONGEST_CHAIN):
-        if any(_is_issuer(current, authority) for authority in authorities):
+        if any(is_issued_by(current, authority) for authority in authorities):
             return True
-        issuer = next((each for each in others if _is_issuer(current, each)), None)
+        issuer = next((each for each in others if is_issued_by(current, each)), None)
         if issuer is None:
             return False
         others.remove(issuer)
@@ -75,7 +75,8 @@ def is_trusted(
     return False
 
 
-def _is_issuer(certificate: x509.Certificate, issuer: x509.Certificate) -> bool:
+def is_issued_by(certificate: x509.Certificate, issuer: x509.Certificate) -> bool:
+    """Return whether names and signature say that an authority issued a certificate."""
     try:
         constraints = issuer.extensions.get_extension_for_class(x509.BasicConstraints).value
         certificate.verify_directly_issued_by(issuer)

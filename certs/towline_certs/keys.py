@@ -81,37 +81,27 @@ def parse_key(pem: bytes) -> PrivateKey:
         KeyParseError: There is no key, more than one, or one that is encrypted, broken, weak or of
             a kind towline does not use. The message never holds key material.
     """
-    der = _key_der(pem)
-    try:
-        key = load_der_private_key(der, password=None)
-    except UnsupportedAlgorithm:
-        raise _unsupported("an algorithm or curve the library does not know") from None
-    except (ValueError, TypeError):
-        # What the library says may quote what it read, so it goes no further than here.
-        raise KeyParseError(
-            "private key is damaged: its PEM block does not hold a PKCS#1, SEC1 or PKCS#8 key; "
-            "restore it or make a new one",
-            reason=KeyProblem.MALFORMED,
-        ) from None
-    match key:
-        case ec.EllipticCurvePrivateKey():
-            if kind_of(key.public_key()) is None:
-                raise _unsupported(f"ECDSA on curve {key.curve.name}")
-            return key
-        case rsa.RSAPrivateKey():
-            if key.key_size < SMALLEST_RSA_BITS:
-                raise KeyParseError(
-                    f"private key is too weak: RSA with {key.key_size} bits, expected at least "
-                    f"{SMALLEST_RSA_BITS}; make a new one",
-                    reason=KeyProblem.WEAK,
-                )
-            if key.key_size > LARGEST_RSA_BITS:
-                raise _unsupported(f"RSA with {key.key_size} bits")
-            return key
-        case ed25519.Ed25519PrivateKey():
-            return key
-        case _:
-            raise _unsupported("a key that is not for such signatures")
+    key = _load(pem)
+    if isinstance(key, ec.EllipticCurvePrivateKey) and kind_of(key.public_key()) is None:
+        raise _unsupported(f"ECDSA on curve {key.curve.name}")
+    return key
+
+
+def parse_authority_key(pem: bytes) -> PrivateKey:
+    """Return the one private key of a PEM text, as `parse_key`; P-521 is taken as well.
+
+    Authorities made by others use it. Leaves do not: there it would be one more curve for peers to
+    support, and no gain.
+
+    Raises:
+        KeyParseError: As `parse_key`.
+    """
+    key = _load(pem)
+    if isinstance(key, ec.EllipticCurvePrivateKey) and not isinstance(
+        key.curve, ec.SECP256R1 | ec.SECP384R1 | ec.SECP521R1
+    ):
+        raise _unsupported(f"ECDSA on curve {key.curve.name}")
+    return key
 
 
 def public_key_digest(key: PrivateKey | PublicKey) -> str:
@@ -146,13 +136,47 @@ def kind_of(public_key: object) -> KeyKind | None:
             return None
 
 
-def signature_hash(key: PrivateKey) -> hashes.SHA256 | hashes.SHA384 | None:
+def signature_hash(
+    key: PrivateKey,
+) -> hashes.SHA256 | hashes.SHA384 | hashes.SHA512 | None:
     """Return the hash to sign with, fitting the key; None where the key brings its own."""
     if isinstance(key, ed25519.Ed25519PrivateKey):
         return None
     if isinstance(key, ec.EllipticCurvePrivateKey) and key.key_size > 256:
-        return hashes.SHA384()
+        return hashes.SHA384() if key.key_size <= 384 else hashes.SHA512()
     return hashes.SHA256()
+
+
+def _load(pem: bytes) -> PrivateKey:
+    der = _key_der(pem)
+    try:
+        key = load_der_private_key(der, password=None)
+    except UnsupportedAlgorithm:
+        raise _unsupported("an algorithm or curve the library does not know") from None
+    except (ValueError, TypeError):
+        # What the library says may quote what it read, so it goes no further than here.
+        raise KeyParseError(
+            "private key is damaged: its PEM block does not hold a PKCS#1, SEC1 or PKCS#8 key; "
+            "restore it or make a new one",
+            reason=KeyProblem.MALFORMED,
+        ) from None
+    match key:
+        case ec.EllipticCurvePrivateKey():
+            return key
+        case rsa.RSAPrivateKey():
+            if key.key_size < SMALLEST_RSA_BITS:
+                raise KeyParseError(
+                    f"private key is too weak: RSA with {key.key_size} bits, expected at least "
+                    f"{SMALLEST_RSA_BITS}; make a new one",
+                    reason=KeyProblem.WEAK,
+                )
+            if key.key_size > LARGEST_RSA_BITS:
+                raise _unsupported(f"RSA with {key.key_size} bits")
+            return key
+        case ed25519.Ed25519PrivateKey():
+            return key
+        case _:
+            raise _unsupported("a key that is not for such signatures")
 
 
 def _key_der(pem: bytes) -> bytes:
