@@ -108,11 +108,6 @@ REGISTRATION_CLUSTER_ROLE = "open-cluster-management:managedcluster:registration
 WORK_CLUSTER_ROLE = "open-cluster-management:managedcluster:work"
 
 
-def bound_bootstrap_group(cluster: str) -> str:
-    """Return the group of bootstrap tokens that are good for one cluster alone."""
-    return f"{BOUND_BOOTSTRAP_GROUP_PREFIX}{cluster}"
-
-
 def bound_bootstrap_role(cluster: str) -> str:
     """Return the name of the ClusterRole, and of its binding, of a cluster's bound tokens."""
     return f"{BOOTSTRAP_CLUSTER_ROLE_BINDING}:{cluster}"

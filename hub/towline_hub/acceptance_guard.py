@@ -9,6 +9,7 @@ harm, as both ask for the same right.
 import logging
 
 from towline_api import names
+from towline_api.metadata import name_of
 from towline_api.resources import (
     CLUSTER_GROUP,
     MANAGED_CLUSTERS,
@@ -95,15 +96,24 @@ def acceptance_guard() -> tuple[KubeObject, KubeObject]:
 
 async def ensure_acceptance_guard(client: Client) -> None:
     """Put the guard in place; go on with a warning where that is not possible."""
-    policy, binding = acceptance_guard()
     try:
-        for desired, resource in ((policy, POLICIES), (binding, POLICY_BINDINGS)):
-            live = await client.find(resource, GUARD_NAME)
-            if live is None or not holds(desired, live):
-                await client.apply(resource, desired)
+        await ensure_policy(client, *acceptance_guard())
     except (Forbidden, NotServed) as error:
         log.warning(
             "nothing keeps agents from accepting clusters themselves; grant the hub its shipped "
             "role on Kubernetes 1.30 or newer, or run OCM's admission webhook",
             extra={"error": str(error)},
         )
+
+
+async def ensure_policy(client: Client, policy: KubeObject, binding: KubeObject) -> None:
+    """Put a ValidatingAdmissionPolicy and its binding in place; write nothing if they are.
+
+    Raises:
+        Forbidden: The client's identity may not.
+        NotServed: The API server is older than Kubernetes 1.30.
+    """
+    for desired, resource in ((policy, POLICIES), (binding, POLICY_BINDINGS)):
+        live = await client.find(resource, name_of(desired))
+        if live is None or not holds(desired, live):
+            await client.apply(resource, desired)

@@ -10,6 +10,7 @@ from towline_api.errors import ConfigError, TransientError
 from towline_api.metadata import key_of
 from towline_api.resources import CLUSTER_ROLE_BINDINGS, CLUSTER_ROLES
 from towline_hub.acceptance_guard import ensure_acceptance_guard
+from towline_hub.bootstrap_guard import ensure_bootstrap_guards
 from towline_hub.crd_installation import install_crds, wait_until_served
 from towline_hub.hub import Hub
 from towline_hub.metrics import HubMetrics
@@ -94,6 +95,7 @@ async def _prepare(client: Client, settings: HubSettings, *, clock: Clock) -> No
             await wait_until_served(client, limit=settings.startup_limit, clock=clock)
             # Before bootstrap identities get their rights: from then on they may create clusters.
             await ensure_acceptance_guard(client)
+            await ensure_bootstrap_guards(client)
             await ensure_bootstrap_rbac(client)
         except TransientError as error:
             if clock.monotonic() >= deadline:

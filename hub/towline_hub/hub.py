@@ -20,6 +20,7 @@ from towline_hub.health import HealthWatch
 from towline_hub.metrics import HubMetrics
 from towline_hub.object_writer import ObjectWriter
 from towline_hub.settings import HubSettings
+from towline_hub.token_expiry import TokenExpiry, bound_rights, leaving_cluster
 from towline_kube.client import Client
 from towline_kube.clock import Clock
 from towline_kube.controller import Controller
@@ -112,8 +113,17 @@ class Hub:
         self._serve: Controller[ObjectKey] = Controller(
             "serve-addons", self._addons.reconcile, concurrency=_CONCURRENCY, clock=clock
         )
+        self._token_expiry = TokenExpiry(
+            client,
+            grants=(views.cluster_role_bindings, views.cluster_roles),
+            clusters=views.clusters,
+            clock=clock,
+        )
+        self._end_tokens: Controller[str] = Controller(
+            "end-token-rights", self._token_expiry.reconcile, concurrency=1, clock=clock
+        )
         metrics.watch_controllers(
-            (self._approve, self._accept, self._serve, self._health.controller)
+            (self._approve, self._accept, self._serve, self._end_tokens, self._health.controller)
         )
         self._feed()
 
@@ -131,7 +141,7 @@ class Hub:
                 await self.caches.wait_synced(limit=self._settings.startup_limit)
                 group.create_task(self._configs.run(), name="watch-configs")
                 group.create_task(self._health.run(), name="watch-health")
-                for controller in (self._approve, self._accept, self._serve):
+                for controller in (self._approve, self._accept, self._serve, self._end_tokens):
                     group.create_task(controller.run(), name=f"run-{controller.name}")
                 log.info("hub runs", extra={"reason": f"{len(self.caches.clusters)} clusters"})
         finally:
@@ -156,6 +166,10 @@ class Hub:
             self._accept.feed_from(cache, self._acceptor.clusters_of)
         # The last add-on to go lets a cluster go that is being deleted.
         self._accept.feed_from(caches.addons, _namespace)
+
+        self._end_tokens.feed_from(caches.cluster_roles, bound_rights)
+        self._end_tokens.feed_from(caches.cluster_role_bindings, bound_rights)
+        self._end_tokens.feed_from(caches.clusters, leaving_cluster)
 
         self._serve.feed_from(caches.addons, _own_key)
         self._serve.feed_from(caches.clusters, self._addons.addons_of_cluster)

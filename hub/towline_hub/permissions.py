@@ -36,6 +36,7 @@ from towline_hub.acceptance_guard import (
     POLICIES,
     POLICY_BINDINGS,
 )
+from towline_hub.bootstrap_guard import CLUSTER_GUARD_NAME, REQUEST_GUARD_NAME
 from towline_hub.rbac import (
     WORK_GROUP,
     Rule,
@@ -48,6 +49,7 @@ HUB_ROLE = "open-cluster-management:towline-hub"
 CRD_INSTALLER_ROLE = "open-cluster-management:towline-hub:crd-installer"
 
 _LOOK = ("get", "list", "watch")
+_GUARDS = (GUARD_NAME, CLUSTER_GUARD_NAME, REQUEST_GUARD_NAME)
 _CSRS = CERTIFICATE_SIGNING_REQUESTS.plural
 
 
@@ -125,7 +127,7 @@ def _guard() -> Sequence[Rule]:
     return (
         # A policy can only forbid. Creating cannot be limited to a name; the rest is.
         rule(ADMISSION_GROUP, kinds, ["create"]),
-        rule(ADMISSION_GROUP, kinds, ["get", "patch"], only=[GUARD_NAME]),
+        rule(ADMISSION_GROUP, kinds, ["get", "patch"], only=_GUARDS),
     )
 
 
