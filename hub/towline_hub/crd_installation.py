@@ -6,6 +6,7 @@ from collections.abc import Iterable
 from datetime import timedelta
 
 from towline_api import names
+from towline_api.crds import HUB_KINDS, crds
 from towline_api.errors import ConfigError
 from towline_api.metadata import labels_of, name_of
 from towline_api.resources import (
@@ -39,12 +40,13 @@ _SERVED = (
 _PROBES = Backoff(first=timedelta(milliseconds=20), limit=timedelta(milliseconds=500))
 
 
-def hub_crds() -> list[KubeObject]:
-    """Return the CRDs of the kinds that live on the hub, labelled as ours."""
-    # Here, because the models behind them are needed for nothing else and cost every start.
-    from towline_api.crds import HUB_KINDS, crds
+def hub_crds(*, conversion: KubeObject | None = None) -> list[KubeObject]:
+    """Return the CRDs of the kinds that live on the hub, labelled as ours.
 
-    definitions = crds(HUB_KINDS)
+    Args:
+        conversion: Who converts add-on kinds between their versions; see `towline_api.crds.crds`.
+    """
+    definitions = crds(HUB_KINDS, conversion=conversion)
     for definition in definitions:
         definition["metadata"]["labels"] = {names.MANAGED_BY_LABEL: MANAGED_BY}
     return definitions

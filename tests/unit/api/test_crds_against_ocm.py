@@ -20,13 +20,15 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from jsonschema import Draft202012Validator
 
-from towline_api.crds import HUB_KINDS, SPOKE_KINDS, crds, object_schema
+from towline_api.crd_generation import KINDS as KINDS_BY_VERSION
+from towline_api.crd_generation import object_schema
+from towline_api.crds import crds, url_conversion
 from towline_api.models import KubeKind, ManagedCluster
 from towline_api.timestamps import format_time
 
 Schema = dict[str, Any]
 FOLDER = os.environ.get("OCM_CRDS")
-KINDS = HUB_KINDS + SPOKE_KINDS
+KINDS = tuple(kind for versions in KINDS_BY_VERSION for kind in versions)
 needs_ocm = pytest.mark.skipif(
     FOLDER is None, reason="OCM_CRDS does not name a folder with OCM's CRD files"
 )
@@ -101,12 +103,18 @@ def test_nothing_ocm_accepts_is_refused_or_dropped(kind: type[KubeKind]):
 @each_kind
 def test_names_scope_and_columns_are_those_of_ocm(kind: type[KubeKind]):
     """The same kubectl commands work and show the same on either hub."""
-    (ours,) = crds((kind,))
-    (our_version,) = ours["spec"]["versions"]
+    (ours,) = (
+        crd
+        for crd in crds(conversion=url_conversion("https://h/convert", ca_pem=b"ca"))
+        if crd["metadata"]["name"] == kind.resource.qualified
+    )
+    (our_version,) = (
+        item for item in ours["spec"]["versions"] if item["name"] == kind.resource.version
+    )
     for spec, version in ocm_of(kind):
         for member in ("group", "scope", "names"):
             assert ours["spec"][member] == spec[member]
-        for member in ("subresources", "additionalPrinterColumns"):
+        for member in ("subresources", "additionalPrinterColumns", "served"):
             assert our_version.get(member) == version.get(member)
 
 
