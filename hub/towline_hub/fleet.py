@@ -177,7 +177,7 @@ def fleet_status(
         now: The present.
     """
     renewals = {namespace_of(lease): _renewed(lease) for lease in leases}
-    notes = _latest_notes(events)
+    notes = latest_notes(events)
     waiting = (SigningRequest.from_csr(obj) for obj in requests)
     pending = [
         PendingRequest(
@@ -287,7 +287,7 @@ def _renewed(lease: KubeObject) -> datetime | None:
         return None
 
 
-def _latest_notes(events: Iterable[KubeObject]) -> Mapping[str, str]:
+def latest_notes(events: Iterable[KubeObject]) -> Mapping[str, str]:
     """Return the newest note about each certificate request."""
     newest: dict[str, tuple[str, str]] = {}
     for event in events:

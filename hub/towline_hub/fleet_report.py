@@ -17,6 +17,7 @@ from towline_hub.fleet import (
     FleetStatus,
     PendingRequest,
 )
+from towline_hub.spans import rough
 
 _SHOWN_HASH = 12
 _NOTHING = "-"
@@ -71,7 +72,7 @@ def _cluster_row(cluster: ClusterStatus, *, now: datetime) -> tuple[str | Text, 
         _verdict(cluster.available),
         cluster.kubernetes or _NOTHING,
         _expiry(cluster.certificate_expires, now=now),
-        _NOTHING if cluster.lease_age is None else _rough(cluster.lease_age),
+        _NOTHING if cluster.lease_age is None else rough(cluster.lease_age),
         cluster.problem or "",
     )
 
@@ -119,7 +120,7 @@ def _pending_row(request: PendingRequest) -> tuple[str, ...]:
         request.cluster,
         request.addon or _NOTHING,
         request.requester,
-        _rough(request.age),
+        rough(request.age),
         request.waiting_for,
     )
 
@@ -143,22 +144,8 @@ def _expiry(expires: datetime | None, *, now: datetime) -> Text:
     if expires is None:
         return Text(_NOTHING)
     if expires < now:
-        return Text(f"{_rough(now - expires)} ago", style="red")
-    return Text(f"in {_rough(expires - now)}")
-
-
-def _rough(duration: timedelta) -> str:
-    """Return a duration in its one or two largest units."""
-    seconds = max(0, int(duration.total_seconds()))
-    for unit, size, smaller, divisor in (
-        ("d", 86400, "h", 3600),
-        ("h", 3600, "m", 60),
-        ("m", 60, "s", 1),
-    ):
-        if seconds >= size:
-            rest = seconds % size // divisor
-            return f"{seconds // size}{unit}" + (f"{rest}{smaller}" if rest else "")
-    return f"{seconds}s"
+        return Text(f"{rough(now - expires)} ago", style="red")
+    return Text(f"in {rough(expires - now)}")
 
 
 def _plain(value: Any) -> Any:

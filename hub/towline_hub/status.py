@@ -68,7 +68,7 @@ async def collect_status(
                 client.list(CERTIFICATE_SIGNING_REQUESTS, label_selector=names.CLUSTER_NAME_LABEL),
                 name="list-requests",
             )
-            events = group.create_task(_request_events(client), name="list-events")
+            events = group.create_task(request_events(client), name="list-events")
     return fleet_status(
         clusters=clusters.items,
         addons=addons.result().items,
@@ -80,7 +80,8 @@ async def collect_status(
     )
 
 
-async def _request_events(client: Client) -> list[KubeObject]:
+async def request_events(client: Client) -> list[KubeObject]:
+    """Return the Events about certificate requests; none without the right to list them."""
     try:
         found = await client.list(
             EVENTS,

@@ -45,6 +45,11 @@ COMMANDS = (
     Command(("agent", "run"), "towline_agent.commands:run", "run the agent of a managed cluster"),
     Command(("accept",), "towline_hub.commands:accept", "let a managed cluster join the hub"),
     Command(("status",), "towline_hub.commands:status", "show clusters, add-ons and requests"),
+    Command(
+        ("explain",),
+        "towline_hub.explain.commands:explain",
+        "say why a cluster, add-on or request does not work",
+    ),
     Command(("crds",), "towline_hub.commands:crds", "print the CRDs the hub serves, for kubectl"),
     Command(
         ("manifests", "hub"),

@@ -1,0 +1,1 @@
+"""Why something does not work: the chain it hangs on, link by link, and the link that is broken."""
