@@ -11,6 +11,7 @@ from towline_api import condition_types, names
 from towline_api.conditions import is_true
 from towline_api.resources import (
     CLUSTER_MANAGEMENT_ADDONS,
+    CLUSTER_ROLE_BINDINGS,
     CONFIG_MAPS,
     LEASES,
     MANAGED_CLUSTER_ADDONS,
@@ -20,15 +21,13 @@ from towline_api.resources import (
     KubeObject,
     Resource,
 )
-from towline_kube.client import Client
-from towline_kube.errors import NotFound, NotServed
-from towline_sandbox.in_process import until_hub_takes_clusters
+from towline_sandbox.embedded.plane import EmbeddedPlane
 from towline_sandbox.waiting import until
 
 PATIENCE = timedelta(seconds=20)
 
 GREETING = "greeting"
-_REST_SECONDS = 0.3
+_REST_SECONDS = 0.15
 _CALLS_OF_A_START = 20
 """Hub and agent both make more before they are at work."""
 
@@ -44,6 +43,7 @@ class Scenario:
         play: What the operator does meanwhile; returns when it is over, however often programs
             were killed. Whoever is not running yet is started here.
         requests_each: How many certificates each identity needs until the end.
+        parties: Whose calls it is about.
     """
 
     name: str
@@ -51,19 +51,32 @@ class Scenario:
     begin: Callable[[World], Awaitable[None]]
     play: Callable[[World], Awaitable[None]]
     requests_each: int
+    parties: tuple[Party, ...] = tuple(Party)
 
 
 async def nothing(_world: World) -> None:
     """Begin with two fresh planes, or with nobody running."""
 
 
+async def first_start(world: World) -> None:
+    """A hub starts for the first time, on a cluster that knows nothing of it."""
+    world.start(Party.HUB)
+    await _until_there(
+        world, world.hub_plane, CLUSTER_ROLE_BINDINGS, names.BOOTSTRAP_CLUSTER_ROLE_BINDING
+    )
+    await _until_at_rest(world, Party.HUB)
+
+
+async def hub_prepared(world: World) -> None:
+    """Begin with a hub that has been started once."""
+    await hub_at_rest(world)
+    await world.kill_all()
+
+
 async def join(world: World) -> None:
     """A cluster joins, and gets its add-on as soon as it has a namespace."""
-    world.start(Party.HUB)
-    async with asyncio.timeout(PATIENCE.total_seconds()):
-        await until_hub_takes_clusters(world.hub)
     world.start(Party.AGENT)
-    await _until_there(world.hub, NAMESPACES, CLUSTER, world)
+    await _until_there(world, world.hub_plane, NAMESPACES, CLUSTER)
     await world.hub.apply(
         CLUSTER_MANAGEMENT_ADDONS, _object(CLUSTER_MANAGEMENT_ADDONS, ADDON, spec={})
     )
@@ -78,6 +91,7 @@ async def join(world: World) -> None:
 
 async def joined(world: World) -> None:
     """Begin with a cluster that has joined and has its add-on."""
+    await hub_at_rest(world)
     await join(world)
     await _until_at_rest(world, *Party)
     await world.kill_all()
@@ -90,7 +104,7 @@ async def joined_long_ago(world: World) -> None:
 
 
 async def hub_at_rest(world: World) -> None:
-    """Begin with the hub at work; how it starts is part of the join."""
+    """Begin with the hub at work."""
     world.start(Party.HUB)
     await _until_at_rest(world, Party.HUB)
 
@@ -106,13 +120,12 @@ async def renew(world: World) -> None:
     """The agent starts, and all certificates are renewed."""
     world.start(Party.AGENT)
 
-    async def renewed() -> bool | None:
-        world.check_running()
+    def renewed() -> bool:
         held = _certificates(world)
         issued = [r["status"].get("certificate") for r in requests_of(world)[2:] if "status" in r]
-        return True if len(issued) == 2 and set(issued) == held else None
+        return len(issued) == 2 and set(issued) == held
 
-    await until("renewed certificates", renewed, within=PATIENCE)
+    await _until(world, "renewed certificates", renewed)
     await _until_joined(world)
 
 
@@ -127,22 +140,24 @@ async def remove_addon(world: World) -> None:
     await world.hub.delete(MANAGED_CLUSTER_ADDONS, ADDON, namespace=CLUSTER)
     secret = names.addon_hub_kubeconfig_secret(ADDON)
 
-    async def gone() -> bool | None:
-        world.check_running()
+    def gone() -> bool:
         left = [
-            await world.hub.find(MANAGED_CLUSTER_ADDONS, ADDON, namespace=CLUSTER),
-            await world.spoke.find(SECRETS, secret, namespace=names.ADDON_NAMESPACE),
-            await world.spoke.find(CONFIG_MAPS, GREETING, namespace=names.ADDON_NAMESPACE),
+            world.find(world.hub_plane, MANAGED_CLUSTER_ADDONS, ADDON, namespace=CLUSTER),
+            world.find(world.spoke_plane, SECRETS, secret, namespace=names.ADDON_NAMESPACE),
+            world.find(world.spoke_plane, CONFIG_MAPS, GREETING, namespace=names.ADDON_NAMESPACE),
         ]
-        return True if left == [None] * len(left) else None
+        return left == [None] * len(left)
 
-    await until("the end of the add-on", gone, within=PATIENCE)
+    await _until(world, "the end of the add-on", gone)
 
 
 SCENARIOS = {
     scenario.name: scenario
     for scenario in (
-        Scenario("join", nothing, nothing, join, requests_each=1),
+        Scenario(
+            "first start", nothing, nothing, first_start, requests_each=0, parties=(Party.HUB,)
+        ),
+        Scenario("join", hub_prepared, hub_at_rest, join, requests_each=1),
         Scenario("renewal", joined_long_ago, hub_at_rest, renew, requests_each=2),
         Scenario("configuration change", joined, at_rest, change_configuration, requests_each=1),
         Scenario("removal", joined, at_rest, remove_addon, requests_each=1),
@@ -167,12 +182,11 @@ async def _greet(world: World, message: str) -> None:
 
 
 async def _until_greeted(world: World, message: str) -> None:
-    async def greeted() -> bool | None:
-        world.check_running()
-        copy = await world.spoke.find(CONFIG_MAPS, GREETING, namespace=names.ADDON_NAMESPACE)
-        return True if copy is not None and copy["data"] == {"message": message} else None
+    def greeted() -> bool:
+        copy = world.find(world.spoke_plane, CONFIG_MAPS, GREETING, namespace=names.ADDON_NAMESPACE)
+        return copy is not None and copy["data"] == {"message": message}
 
-    await until(f"the greeting {message!r}", greeted, within=PATIENCE)
+    await _until(world, f"the greeting {message!r}", greeted)
 
 
 async def _until_joined(world: World) -> None:
@@ -186,21 +200,19 @@ async def _until_joined(world: World) -> None:
         ),
         (MANAGED_CLUSTER_ADDONS, ADDON, CLUSTER, (condition_types.AVAILABLE,)),
     ]
-    for resource, name, namespace, conditions in wanted:
 
-        async def met(
-            resource: Resource = resource,
-            name: str = name,
-            namespace: str | None = namespace,
-            conditions: tuple[str, ...] = conditions,
-        ) -> bool | None:
-            world.check_running()
-            found = await world.hub.find(resource, name, namespace=namespace)
-            fine = found is not None and all(is_true(found, kind) for kind in conditions)
-            return True if fine else None
+    def met() -> bool:
+        found = [
+            (world.find(world.hub_plane, resource, name, namespace=namespace), conditions)
+            for resource, name, namespace, conditions in wanted
+        ]
+        return all(
+            obj is not None and all(is_true(obj, kind) for kind in conditions)
+            for obj, conditions in found
+        )
 
-        await until(f"{name} {conditions}", met, within=PATIENCE)
-    await _until_there(world.hub, LEASES, names.CLUSTER_LEASE, world, namespace=CLUSTER)
+    await _until(world, "a cluster and an add-on that are well", met)
+    await _until_there(world, world.hub_plane, LEASES, names.CLUSTER_LEASE, namespace=CLUSTER)
 
 
 def _certificates(world: World) -> set[str]:
@@ -214,16 +226,28 @@ def _certificates(world: World) -> set[str]:
 
 
 async def _until_there(
-    client: Client, resource: Resource, name: str, world: World, *, namespace: str | None = None
+    world: World,
+    plane: EmbeddedPlane,
+    resource: Resource,
+    name: str,
+    *,
+    namespace: str | None = None,
 ) -> None:
-    async def there() -> KubeObject | None:
-        world.check_running()
-        try:
-            return await client.find(resource, name, namespace=namespace)
-        except (NotFound, NotServed):
-            return None
+    await _until(
+        world,
+        resource.describe(name, namespace=namespace),
+        lambda: world.find(plane, resource, name, namespace=namespace) is not None,
+    )
 
-    await until(resource.describe(name, namespace=namespace), there, within=PATIENCE)
+
+async def _until(world: World, what: str, holds: Callable[[], bool]) -> None:
+    """Wait until something holds; looking costs the planes no call."""
+
+    async def look() -> bool | None:
+        world.check_running()
+        return holds() or None
+
+    await until(what, look, within=PATIENCE)
 
 
 def _object(

@@ -14,6 +14,7 @@ from pathlib import Path
 
 from towline_agent import daemon as agent_daemon
 from towline_agent.settings import AgentSettings
+from towline_api.resources import KubeObject, Resource
 from towline_hub import daemon as hub_daemon
 from towline_hub.settings import HubSettings
 from towline_kube.client import Client
@@ -199,6 +200,18 @@ class World:
         self.gate.bury()
         self.start(party)
         await asyncio.Event().wait()
+
+    @staticmethod
+    def find(
+        plane: EmbeddedPlane, resource: Resource, name: str, *, namespace: str | None = None
+    ) -> KubeObject | None:
+        """Return an object as a plane stores it: asking costs no call, and is not to be changed."""
+        wanted = (resource.kind, namespace, name)
+        for obj in plane.objects():
+            metadata = obj["metadata"]
+            if (obj["kind"], metadata.get("namespace"), metadata["name"]) == wanted:
+                return obj
+        return None
 
     def pass_time(self, by: timedelta) -> None:
         """Set all clocks ahead; programs have to be started anew."""
