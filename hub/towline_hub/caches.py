@@ -3,6 +3,7 @@
 import asyncio
 import logging
 from collections.abc import Iterable, Iterator
+from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass, fields
 from datetime import timedelta
 
@@ -57,6 +58,14 @@ class HubCaches:
     def __iter__(self) -> Iterator[Cache]:
         """Yield every cache."""
         return (getattr(self, item.name) for item in fields(self))
+
+    @contextmanager
+    def temporary_handlers(self) -> Iterator[None]:
+        """Forget, at the end of the block, the handlers that any cache was given in it."""
+        with ExitStack() as stack:
+            for cache in self:
+                stack.enter_context(cache.temporary_handlers())
+            yield
 
     async def wait_synced(self, *, limit: timedelta) -> None:
         """Return once every cache has seen its whole list.

@@ -5,6 +5,7 @@ import logging
 import random
 from collections.abc import Callable
 from datetime import timedelta
+from functools import partial
 
 from towline_api.errors import ConfigError, TransientError
 from towline_api.metadata import key_of
@@ -12,10 +13,10 @@ from towline_api.resources import CLUSTER_ROLE_BINDINGS, CLUSTER_ROLES
 from towline_hub.acceptance_guard import ensure_acceptance_guard
 from towline_hub.bootstrap_guard import ensure_bootstrap_guards
 from towline_hub.crd_installation import install_crds, wait_until_served
-from towline_hub.hub import Hub
 from towline_hub.metrics import HubMetrics
 from towline_hub.object_writer import holds
 from towline_hub.rbac import bootstrap_rbac
+from towline_hub.replica import Replica
 from towline_hub.settings import HubSettings
 from towline_kube.backoff import Backoff
 from towline_kube.client import Call, Client, user_agent
@@ -66,21 +67,16 @@ async def run(
         on_call=count,
         clock=clock,
     ) as client:
+        replica = Replica(
+            client,
+            settings,
+            prepare=partial(_prepare, client, settings, clock=clock),
+            metrics=metrics,
+            clock=clock,
+        )
         with one_failure():
-            async with asyncio.TaskGroup() as group:
-                work = group.create_task(
-                    _work(client, settings, metrics=metrics, clock=clock), name="run-hub"
-                )
-                await stop.wait()
-                work.cancel("stop requested")
+            await replica.run(stop)
     log.info("hub stopped")
-
-
-async def _work(
-    client: Client, settings: HubSettings, *, metrics: HubMetrics, clock: Clock
-) -> None:
-    await _prepare(client, settings, clock=clock)
-    await Hub(client, settings, metrics=metrics, clock=clock).run()
 
 
 async def _prepare(client: Client, settings: HubSettings, *, clock: Clock) -> None:

@@ -69,6 +69,11 @@ class HealthWatch:
             "watch-health", self.reconcile, concurrency=5, clock=clock
         )
 
+    @property
+    def beats(self) -> Heartbeats:
+        """What is known of the clusters' heartbeats."""
+        return self._beats
+
     async def run(self) -> NoReturn:
         """Watch over leases until cancelled. The caches have to be synced already."""
         self._caches.leases.on_change(self._take_lease)

@@ -4,7 +4,7 @@ import asyncio
 import logging
 import socket
 from collections.abc import Iterable
-from typing import NoReturn
+from typing import Any, NoReturn
 
 from towline_api.addon_codec import V1Alpha1Codec
 from towline_api.metadata import ObjectKey, labels_of, name_of, namespace_of
@@ -13,7 +13,7 @@ from towline_api.resources import KubeObject
 from towline_hub.acceptance import Acceptor
 from towline_hub.addons import AddonReconciler
 from towline_hub.approval import Approver
-from towline_hub.caches import HubViews, hub_caches
+from towline_hub.caches import HubCaches, HubViews
 from towline_hub.config_objects import ConfigObjects
 from towline_hub.departure import Departure
 from towline_hub.health import HealthWatch
@@ -36,21 +36,29 @@ few enough that its priority and fairness never has to hold us back."""
 
 
 class Hub:
-    """Everything that runs on a hub, wired together.
+    """The reconcilers of a hub, wired together: what runs on the one replica that leads.
 
     Args:
         client: Whom to ask, as the hub's own identity.
         settings: What the operator chose.
+        caches: What is known of the hub cluster; somebody else runs them, for every replica keeps
+            them warm. Handlers stay with them: see `HubCaches.temporary_handlers`.
         metrics: Told of what is done and decided.
         clock: Where time comes from.
     """
 
     def __init__(
-        self, client: Client, settings: HubSettings, *, metrics: HubMetrics, clock: Clock
+        self,
+        client: Client,
+        settings: HubSettings,
+        *,
+        caches: HubCaches,
+        metrics: HubMetrics,
+        clock: Clock,
     ) -> None:
         codec = V1Alpha1Codec()
         self._settings = settings
-        self.caches = hub_caches(client, clock=clock)
+        self.caches = caches
         views = HubViews.of(self.caches, clock=clock)
         self._events = EventRecorder(
             client, controller=REPORTER, instance=socket.gethostname(), clock=clock
@@ -122,9 +130,14 @@ class Hub:
         self._end_tokens: Controller[str] = Controller(
             "end-token-rights", self._token_expiry.reconcile, concurrency=1, clock=clock
         )
-        metrics.watch_controllers(
-            (self._approve, self._accept, self._serve, self._end_tokens, self._health.controller)
+        self._controllers: tuple[Controller[Any], ...] = (
+            self._approve,
+            self._accept,
+            self._serve,
+            self._end_tokens,
         )
+        metrics.watch_controllers((*self._controllers, self._health.controller))
+        metrics.watch_fleet(caches, self._health.beats)
         self._feed()
 
     async def run(self) -> NoReturn:
@@ -135,19 +148,26 @@ class Hub:
         """
         try:
             async with asyncio.TaskGroup() as group:
-                for cache in self.caches:
-                    group.create_task(cache.run(), name=f"watch-{cache.resource.plural}")
                 # Conclusions from half the picture would be wrong, and so would the writes.
                 await self.caches.wait_synced(limit=self._settings.startup_limit)
                 group.create_task(self._configs.run(), name="watch-configs")
                 group.create_task(self._health.run(), name="watch-health")
-                for controller in (self._approve, self._accept, self._serve, self._end_tokens):
+                for controller in self._controllers:
                     group.create_task(controller.run(), name=f"run-{controller.name}")
                 log.info("hub runs", extra={"reason": f"{len(self.caches.clusters)} clusters"})
         finally:
             async with asyncio.timeout(5):
                 await self._events.flush()
         raise AssertionError("the parts of the hub ended by themselves")
+
+    async def drain(self) -> None:
+        """Begin nothing any more; return once what is under way has ended.
+
+        Bound it with `asyncio.timeout`, and cancel `run` afterwards.
+        """
+        async with asyncio.TaskGroup() as group:
+            for controller in (*self._controllers, self._health.controller):
+                group.create_task(controller.drain(), name=f"drain-{controller.name}")
 
     def _feed(self) -> None:
         caches = self.caches

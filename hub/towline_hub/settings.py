@@ -55,6 +55,8 @@ class HubSettings(ProgramSettings):
     seconds; without a limit, one that is gone would hold the deletion for ever."""
     startup_limit: Duration = Field(default=timedelta(minutes=10), gt=timedelta(0))
     """How long to wait at start for CRDs and first lists before giving up."""
+    drain_limit: Duration = timedelta(seconds=10)
+    """How long a hub that is told to end lets the work under way go on before it cuts it short."""
     namespace: str = Field(default_factory=own_namespace)
     """Where the hub keeps what is its own, such as its Lease; by default the namespace of this pod,
     outside a pod open-cluster-management-hub."""

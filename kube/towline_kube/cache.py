@@ -3,7 +3,8 @@
 import asyncio
 import logging
 import random
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from datetime import timedelta
 from typing import NoReturn
 
@@ -144,6 +145,17 @@ class Cache:
         for obj in self._store.all():
             self._call(handler, Change(ChangeType.ADDED, None, obj))
 
+    @contextmanager
+    def temporary_handlers(self) -> Iterator[None]:
+        """Forget, at the end of the block, the handlers that were added in it."""
+        before = len(self._handlers)
+        try:
+            yield
+        finally:
+            for handler in self._handlers[before:]:
+                self._failing_handlers.discard(id(handler))
+            del self._handlers[before:]
+
     def get(self, name: str, namespace: str | None = None) -> KubeObject:
         """Return one object.
 
@@ -229,7 +241,7 @@ class Cache:
             self._tell(change)
 
     def _tell(self, change: Change) -> None:
-        for handler in self._handlers:
+        for handler in tuple(self._handlers):
             self._call(handler, change)
 
     def _call(self, handler: Handler, change: Change) -> None:

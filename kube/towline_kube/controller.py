@@ -192,6 +192,15 @@ class Controller(Generic[K]):
                 group.create_task(self._work(), name=f"reconcile-{self.name}/{number}")
         raise AssertionError(f"the workers of controller {self.name!r} ended by themselves")
 
+    async def drain(self) -> None:
+        """Begin no pass any more; return once those under way have ended.
+
+        For a program about to end. Bound it with `asyncio.timeout`; what is still under way then
+        is cancelled along with `run`.
+        """
+        self._queue.stop()
+        await self._queue.wait_idle()
+
     async def _work(self) -> NoReturn:
         while True:
             key = await self._queue.get()

@@ -56,6 +56,9 @@ class KeyedQueue(Generic[K]):
         self._order = count()  # breaks ties, since keys need not be comparable
         self._failures: dict[K, int] = {}
         self._getters: deque[asyncio.Event] = deque()
+        self._stopped = False
+        self._idle = asyncio.Event()
+        self._idle.set()
 
     def __len__(self) -> int:
         """Return how many keys could be worked on now; those added for later do not count."""
@@ -108,6 +111,14 @@ class KeyedQueue(Generic[K]):
         self.add_after(key, delay)
         return delay
 
+    def stop(self) -> None:
+        """Hand out no key any more; those that workers have stay theirs."""
+        self._stopped = True
+
+    async def wait_idle(self) -> None:
+        """Return once no worker has a key; bound it with `asyncio.timeout`."""
+        await self._idle.wait()
+
     def waited(self, key: K) -> timedelta:
         """Return how long a key that a worker has got had waited for one.
 
@@ -133,11 +144,12 @@ class KeyedQueue(Generic[K]):
         """
         while True:
             self._release_due()
-            if self._waiting:
+            if self._waiting and not self._stopped:
                 key = next(iter(self._waiting))
                 since = self._waiting.pop(key)
                 self._due.pop(key, None)
                 self._processing[key] = timedelta(seconds=self._clock.monotonic() - since)
+                self._idle.clear()
                 # Somebody has to serve what is left and keep an eye on the schedule.
                 self._wake_one()
                 return key
@@ -152,6 +164,8 @@ class KeyedQueue(Generic[K]):
         if key not in self._processing:
             raise ValueError(f"{key!r} is not being processed, so it cannot be done")
         del self._processing[key]
+        if not self._processing:
+            self._idle.set()
         if key in self._again:
             self._add(key, since=self._again.pop(key))
 
@@ -180,7 +194,7 @@ class KeyedQueue(Generic[K]):
         woken = asyncio.Event()
         self._getters.append(woken)
         try:
-            if self._schedule:
+            if self._schedule and not self._stopped:
                 async with asyncio.TaskGroup() as group:
                     time_left = self._time_left(self._schedule[0][0])
                     alarm = group.create_task(
@@ -210,7 +224,7 @@ class KeyedQueue(Generic[K]):
         return timedelta(seconds=due - self._clock.monotonic())
 
     def _wake_one(self) -> None:
-        if self._getters and (self._waiting or self._schedule):
+        if self._getters and not self._stopped and (self._waiting or self._schedule):
             self._getters.popleft().set()
 
     def _forget_disowned(self) -> None:
