@@ -2,10 +2,11 @@
 
 import asyncio
 import logging
-from collections.abc import Iterable, Iterator
+from collections.abc import Collection, Iterable, Iterator
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass, fields
 from datetime import timedelta
+from typing import Self
 
 from towline_api import names
 from towline_api.errors import TransientError
@@ -22,6 +23,7 @@ from towline_api.resources import (
     NAMESPACES,
     ROLE_BINDINGS,
     ROLES,
+    SERVICE_ACCOUNTS,
     KubeObject,
 )
 from towline_hub.own_writes import FreshView
@@ -40,18 +42,17 @@ BY_NAME = "name"
 
 
 @dataclass(frozen=True, slots=True)
-class HubCaches:
-    """The caches, by kind. What is granted is filtered by our label: others grant, too."""
+class AddonCaches:
+    """What looking after add-ons needs, by kind.
+
+    What is granted is filtered by our label: others grant, too.
+    """
 
     clusters: Cache
     requests: Cache
     definitions: Cache
     addons: Cache
     deployment_configs: Cache
-    namespaces: Cache
-    leases: Cache
-    cluster_roles: Cache
-    cluster_role_bindings: Cache
     roles: Cache
     role_bindings: Cache
 
@@ -85,20 +86,28 @@ class HubCaches:
 
 
 @dataclass(frozen=True, slots=True)
-class HubViews:
-    """The caches of what the hub writes, seen through its own latest writes."""
+class HubCaches(AddonCaches):
+    """What a whole hub needs."""
+
+    namespaces: Cache
+    leases: Cache
+    cluster_roles: Cache
+    cluster_role_bindings: Cache
+    service_accounts: Cache
+
+
+@dataclass(frozen=True, slots=True)
+class AddonViews:
+    """The caches of what looking after add-ons writes, seen through our own latest writes."""
 
     clusters: FreshView
+    definitions: FreshView
     addons: FreshView
-    namespaces: FreshView
-    leases: FreshView
-    cluster_roles: FreshView
-    cluster_role_bindings: FreshView
     roles: FreshView
     role_bindings: FreshView
 
     @classmethod
-    def of(cls, caches: HubCaches, *, clock: Clock) -> "HubViews":
+    def of(cls, caches: AddonCaches, *, clock: Clock) -> Self:
         """Return the views of the caches of the same names."""
         return cls(
             **{
@@ -108,13 +117,30 @@ class HubViews:
         )
 
     def grants(self) -> tuple[FreshView, ...]:
-        """Return the views of the kinds that acceptance and add-ons apply."""
+        """Return the views of the kinds that are applied."""
+        return (self.definitions, self.roles, self.role_bindings)
+
+
+@dataclass(frozen=True, slots=True)
+class HubViews(AddonViews):
+    """The same for everything a whole hub writes."""
+
+    namespaces: FreshView
+    leases: FreshView
+    cluster_roles: FreshView
+    cluster_role_bindings: FreshView
+    service_accounts: FreshView
+
+    def grants(self) -> tuple[FreshView, ...]:
+        """Return the views of the kinds that are applied."""
         return (
+            self.definitions,
+            self.roles,
+            self.role_bindings,
             self.namespaces,
             self.cluster_roles,
             self.cluster_role_bindings,
-            self.roles,
-            self.role_bindings,
+            self.service_accounts,
         )
 
 
@@ -150,6 +176,43 @@ def hub_caches(client: Client, *, clock: Clock) -> HubCaches:
         roles=Cache(client, ROLES, label_selector=ours, indexes=by_addon, clock=clock),
         role_bindings=Cache(
             client, ROLE_BINDINGS, label_selector=ours, indexes=by_addon, clock=clock
+        ),
+        service_accounts=Cache(
+            client,
+            SERVICE_ACCOUNTS,
+            label_selector=f"{ours},{names.TOKEN_INFRASTRUCTURE_LABEL}",
+            clock=clock,
+        ),
+    )
+
+
+def addon_caches(client: Client, *, served: Collection[str], clock: Clock) -> AddonCaches:
+    """Return the caches of a program that looks after these add-ons only, not running yet."""
+    by_label = {BY_CLUSTER: _cluster_label}
+    by_addon = {BY_CLUSTER: _cluster_label, BY_ADDON: _addon_labels}
+    # What concerns other add-ons is never even seen.
+    ours = f"{names.ADDON_NAME_LABEL} in ({','.join(sorted(served))})"
+    grants = f"{names.CLUSTER_NAME_LABEL},{ours}"
+    return AddonCaches(
+        clusters=Cache(client, MANAGED_CLUSTERS, clock=clock),
+        requests=Cache(
+            client,
+            CERTIFICATE_SIGNING_REQUESTS,
+            label_selector=ours,
+            indexes=by_label,
+            clock=clock,
+        ),
+        definitions=Cache(client, CLUSTER_MANAGEMENT_ADDONS, clock=clock),
+        addons=Cache(
+            client,
+            MANAGED_CLUSTER_ADDONS,
+            indexes={BY_CLUSTER: _namespace, BY_NAME: _name},
+            clock=clock,
+        ),
+        deployment_configs=Cache(client, ADDON_DEPLOYMENT_CONFIGS, clock=clock),
+        roles=Cache(client, ROLES, label_selector=grants, indexes=by_addon, clock=clock),
+        role_bindings=Cache(
+            client, ROLE_BINDINGS, label_selector=grants, indexes=by_addon, clock=clock
         ),
     )
 

@@ -27,6 +27,7 @@ from towline_api.resources import (
     REGISTER_GROUP,
     ROLE_BINDINGS,
     ROLES,
+    SERVICE_ACCOUNTS,
     SUBJECT_ACCESS_REVIEWS,
     KubeObject,
 )
@@ -139,6 +140,8 @@ def _addons() -> Sequence[Rule]:
         rule(ADDON_GROUP, [addons], [*_LOOK, "patch", "delete"]),
         rule(ADDON_GROUP, [f"{addons}/status"], ["patch"]),
         rule("", [CONFIG_MAPS.plural], _LOOK),
+        # To notice when the account of an add-on with tokens is gone.
+        rule("", [SERVICE_ACCOUNTS.plural], _LOOK),
     )
 
 
