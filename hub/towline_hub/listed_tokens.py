@@ -56,7 +56,7 @@ def read_token(secret: KubeObject) -> ListedToken | None:
         return None
     # The secret half is not even looked at.
     data = {
-        key: _decoded(value)
+        key: decoded_value(value)
         for key, value in (secret.get("data") or {}).items()
         if key != "token-secret"
     }
@@ -92,7 +92,8 @@ def _read_expiry(data: Mapping[str, str]) -> tuple[datetime | None, str | None]:
         return None, "nobody can read when it ends"
 
 
-def _decoded(value: object) -> str:
+def decoded_value(value: object) -> str:
+    """Return one value of a Secret's data; empty if it is not readable text."""
     try:
         return base64.b64decode(str(value), validate=True).decode()
     except (binascii.Error, UnicodeDecodeError):

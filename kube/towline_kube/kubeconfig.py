@@ -15,6 +15,7 @@ from towline_api.errors import ConfigError
 from towline_kube.connection import Connection
 from towline_kube.key_pair import check_authorities, check_key_pair
 from towline_kube.kubeconfig_entries import Entry, json_kind, parse_document, parse_entries
+from towline_kube.server_urls import check_server
 
 _UNSUPPORTED_USER_FIELDS = {
     "username": "basic authentication, which Kubernetes dropped in 1.19",
@@ -209,21 +210,9 @@ def _server(place: Entry) -> str:
     if server is None:
         raise ConfigError(f"{place.where}: names no server; add for example https://host:6443")
     try:
-        parts = urlsplit(server)
-        _ = parts.port  # parsed on access
-    except ValueError:
-        raise ConfigError(f"{place.where}: server is not a URL; write https://host:port") from None
-    if parts.scheme != "https" or not parts.hostname:
-        raise ConfigError(
-            f"{place.where}: server must be a URL that starts with https://; "
-            "credentials are not sent over anything else"
-        )
-    if "@" in parts.netloc or parts.query or parts.fragment:
-        raise ConfigError(
-            f"{place.where}: server must be https://host:port or https://host:port/path, "
-            "without user, query or fragment"
-        )
-    return server.rstrip("/")
+        return check_server(server)
+    except ValueError as error:
+        raise ConfigError(f"{place.where}: {error}") from None
 
 
 def _proxy(place: Entry) -> str | None:

@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import Any, TypeVar
 
 import yaml
-from pydantic import Field, ValidationError
+from pydantic import Field, SecretStr, ValidationError
 from pydantic.fields import FieldInfo
 from pydantic_core import ErrorDetails
 from pydantic_settings import (
@@ -214,6 +214,10 @@ def _problem(
         return f"{origin}: is needed; give it as a flag, a variable or in the settings file"
     if detail["type"] == "extra_forbidden":
         return f"{origin}: there is no such setting"
+    info = settings_class.model_fields.get(field)
+    if info is not None and SecretStr in allowed_types(info.annotation):
+        # Not even what looks like no secret: it may be one with a slip of the finger in it.
+        return f"{origin}{inside}: {quotable(message)}; what was found is not shown"
     # As it was written: what a validator saw may have been parsed already.
     found = detail["input"] if rest else given.get(field, detail["input"])
     return f"{origin}{inside}: {quotable(message)}; found {quotable(repr(found))}"

@@ -44,6 +44,25 @@ COMMANDS = (
     Command(("hub", "run"), "towline_hub.commands:run", "run the hub"),
     Command(("agent", "run"), "towline_agent.commands:run", "run the agent of a managed cluster"),
     Command(("accept",), "towline_hub.commands:accept", "let a managed cluster join the hub"),
+    Command(
+        ("token", "create"),
+        "towline_hub.token_commands:create",
+        "make a token with which a cluster may join",
+    ),
+    Command(("token", "list"), "towline_hub.token_commands:list_", "show those tokens"),
+    Command(("token", "revoke"), "towline_hub.token_commands:revoke", "revoke one by its id"),
+    Command(
+        ("join-command",),
+        "towline_hub.join_command:join_command",
+        "print the line to run at the managed cluster",
+    ),
+    Command(
+        ("approve",), "towline_hub.approve_command:approve", "approve a request that waits for you"
+    ),
+    Command(("deny",), "towline_hub.cluster_commands:deny", "keep a managed cluster out"),
+    Command(
+        ("remove",), "towline_hub.cluster_commands:remove", "take a managed cluster off"
+    ),
     Command(("status",), "towline_hub.commands:status", "show clusters, add-ons and requests"),
     Command(
         ("explain",),
@@ -59,6 +78,19 @@ COMMANDS = (
     Command(("sandbox", "up"), "towline_sandbox.sandbox_up:main", "run a control plane"),
     Command(("demo",), "towline_sandbox.demo:main", "show the whole channel on this machine"),
 )
+
+
+SECTIONS = (
+    ("run it", ("hub", "agent")),
+    (
+        "let clusters join and leave",
+        ("token", "join-command", "accept", "approve", "deny", "remove"),
+    ),
+    ("see how they are", ("status", "explain", "doctor")),
+    ("set it up", ("crds", "manifests")),
+    ("try it on this machine", ("sandbox", "demo")),
+)
+"""How the list of commands is divided, by their first words."""
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
@@ -122,8 +154,25 @@ def usage(words: Sequence[str] = ()) -> str:
     lines = ["usage: towline COMMAND [--help] [OPTIONS]", ""]
     if words and group is None:
         lines = [f"towline: no command is called {' '.join(words)!r}", *lines]
-    lines += [f"  towline {' '.join(c.words):12} {c.summary}" for c in listed]
+    for heading, section in _sections(listed):
+        if group is None:
+            lines += [f"{heading}:"]
+        lines += [f"  towline {' '.join(c.words):14} {c.summary}" for c in section]
     return "\n".join([*lines, "", "  towline COMMAND --help shows a command's options"])
+
+
+def _sections(listed: Sequence[Command]) -> Iterator[tuple[str, list[Command]]]:
+    """Yield headings and their commands; what stands under none comes last."""
+    for heading, first_words in SECTIONS:
+        ordered = sorted(
+            (c for c in listed if c.words[0] in first_words),
+            key=lambda c: first_words.index(c.words[0]),
+        )
+        if ordered:
+            yield heading, ordered
+    known = {word for _, first_words in SECTIONS for word in first_words}
+    if rest := [c for c in listed if c.words[0] not in known]:
+        yield "more", rest
 
 
 if __name__ == "__main__":
