@@ -1,4 +1,4 @@
-"""The bootstrap kubeconfig: the first way to the hub, good only for asking."""
+"""The bootstrap credential: the first way to the hub, good only for asking."""
 
 import asyncio
 import dataclasses
@@ -19,34 +19,35 @@ log = logging.getLogger(__name__)
 
 
 class Bootstrap:
-    """The bootstrap kubeconfig in use, read again whenever its file changes.
+    """The bootstrap credential in use: a kubeconfig, read again whenever its file changes.
 
     Its connection also says where the hub is and whom to trust there; our own credential is used
     with the same server and the same authorities. A new file that cannot be used leaves the old
     one in place.
 
     Args:
-        path: The kubeconfig; None or a missing file is fine while a credential is stored.
+        source: The kubeconfig, or the connection if the settings told it. None or a missing file
+            is fine while a credential is stored.
         on_call: Told each call of the client, for counting.
         clock: Time.
     """
 
     def __init__(
         self,
-        path: Path | None,
+        source: Path | Connection | None,
         *,
         on_call: Callable[[Call], None] | None = None,
         clock: Clock = SYSTEM_CLOCK,
     ) -> None:
-        self._file = None if path is None else MountedCredential(path, clock=clock)
+        self._file = MountedCredential(source, clock=clock) if isinstance(source, Path) else None
         self._on_call = on_call
         self._clock = clock
         self._stack = AsyncExitStack()
         self._client: Client | None = None
         self._listeners: list[Callable[[], None]] = []
-        self.connection: Connection | None = None
+        self.connection = source if isinstance(source, Connection) else None
         """What the file said when it last could be used; None if it never could."""
-        self.trouble = "no bootstrap kubeconfig is set" if path is None else "not read yet"
+        self.trouble = "no bootstrap kubeconfig is set" if source is None else "not read yet"
         """Why there is no connection."""
 
     async def __aenter__(self) -> Self:

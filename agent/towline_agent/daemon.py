@@ -92,7 +92,11 @@ async def run(
             )
         )
         bootstrap = await stack.enter_async_context(
-            Bootstrap(settings.bootstrap_kubeconfig, on_call=observers.on_hub_call, clock=clock)
+            Bootstrap(
+                settings.told_hub or settings.bootstrap_kubeconfig,
+                on_call=observers.on_hub_call,
+                clock=clock,
+            )
         )
         agent = _Agent(
             settings,

@@ -4,15 +4,17 @@ from datetime import timedelta
 from pathlib import Path
 from typing import Self
 
-from pydantic import Field, field_validator, model_validator
+from pydantic import Field, SecretStr, field_validator, model_validator
 
 from towline_agent.cluster_registration import agent_annotations, client_configs
+from towline_agent.told_hub import told_hub
 from towline_api.dns_names import is_dns_label
 from towline_api.duration_field import Duration
 from towline_api.errors import ConfigError
 from towline_api.names import ADDON_NAMESPACE, AGENT_NAMESPACE, HUB_KUBECONFIG_SECRET
 from towline_certs.errors import IdentityError
 from towline_certs.identities import check_cluster_name
+from towline_kube.connection import Connection
 from towline_kube.settings import ProgramSettings
 
 _SHORTEST_CERTIFICATE = timedelta(minutes=10)
@@ -27,6 +29,15 @@ class AgentSettings(ProgramSettings):
     bootstrap_kubeconfig: Path | None = None
     """Kubeconfig that may ask the hub for a certificate. It also says where the hub is and whom to
     trust there. Read again whenever it changes. Not needed once a credential is stored."""
+    hub_server: str | None = None
+    """URL of the hub, https; with `hub-ca-data` and `bootstrap-token` in the place of a bootstrap
+    kubeconfig, as `towline join-command` prints them."""
+    hub_ca_data: str | None = None
+    """Authorities the hub's certificate has to be signed by, PEM in base64; no others are
+    trusted."""
+    bootstrap_token: SecretStr | None = None
+    """Bootstrap token to ask the hub for a certificate with. The environment variable
+    `TOWLINE_BOOTSTRAP_TOKEN` keeps it out of the process list."""
     spoke_kubeconfig: Path | None = None
     """Kubeconfig of the managed cluster; by default the service account of this pod."""
     cluster_name: str | None = None
@@ -84,9 +95,37 @@ class AgentSettings(ProgramSettings):
             raise ValueError("Kubernetes issues no certificate for less than 10m")
         return lifetime
 
+    @property
+    def told_hub(self) -> Connection | None:
+        """The way to the hub that the settings tell without a kubeconfig, if they do.
+
+        Raises:
+            ConfigError: They tell it only in part, or a part cannot be used.
+        """
+        parts = {
+            "hub-server": self.hub_server,
+            "hub-ca-data": self.hub_ca_data,
+            "bootstrap-token": self.bootstrap_token,
+        }
+        missing = [name for name, value in parts.items() if value is None]
+        if len(missing) == len(parts):
+            return None
+        given = ", ".join(name for name in parts if name not in missing)
+        if self.bootstrap_kubeconfig is not None:
+            raise ConfigError(
+                f"bootstrap-kubeconfig and {given} both say how to reach the hub; give one or the "
+                "other"
+            )
+        if self.hub_server is None or self.hub_ca_data is None or self.bootstrap_token is None:
+            raise ConfigError(
+                f"{given}: not enough to reach the hub; give {' and '.join(missing)} as well"
+            )
+        return told_hub(self.hub_server, ca_data=self.hub_ca_data, token=self.bootstrap_token)
+
     @model_validator(mode="after")
     def _is_whole(self) -> Self:
         try:
+            _ = self.told_hub
             agent_annotations(self.cluster_annotations)
             client_configs(self.spoke_external_server_urls, ca_pem=None)
         except ConfigError as error:
