@@ -51,6 +51,9 @@ AGENT_ANNOTATION_PREFIX = "agent.open-cluster-management.io"
 """Only annotations with this key prefix pass from an agent's settings to its ManagedCluster."""
 CLEANUP_PRIORITY_ANNOTATION = "open-cluster-management.io/cleanup-priority"
 """On ManagedClusterAddOns and ManifestWorks: `0` to `100`, deleted in ascending order."""
+SIGNER_AUTHORITIES_ANNOTATION = "towline.open-cluster-management.io/signer-authorities"
+"""towline's own, on the ConfigMap with a custom signer's CA bundle: since when and until when each
+of its certificates is needed, as JSON."""
 FORMER_CERTIFICATE_ANNOTATION = "towline.open-cluster-management.io/former-certificate-expires"
 """On a cluster's namespace: until when (RFC 3339) a certificate of a removed agent may live."""
 

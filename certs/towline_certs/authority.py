@@ -179,7 +179,7 @@ def parse_authority_chain(pem: bytes) -> tuple[x509.Certificate, ...]:
     try:
         chain = parse_chain(pem)
         for certificate in chain:
-            _check_may_issue(certificate)
+            check_may_issue(certificate)
     except (ValueError, UnsupportedAlgorithm, x509.DuplicateExtension):
         # What the library says may quote what it read, and a key may stand there by mistake.
         raise ConfigError(
@@ -200,7 +200,13 @@ def parse_authority_chain(pem: bytes) -> tuple[x509.Certificate, ...]:
     return chain
 
 
-def _check_may_issue(certificate: x509.Certificate) -> None:
+def check_may_issue(certificate: x509.Certificate) -> None:
+    """Raise unless a certificate is an authority's.
+
+    Raises:
+        ConfigError: Its extensions do not let it issue others.
+        ValueError: Its extensions cannot be read.
+    """
     try:
         constraints = certificate.extensions.get_extension_for_class(x509.BasicConstraints).value
     except x509.ExtensionNotFound:

@@ -1,0 +1,75 @@
+"""What the hub may do as a signer: sign under these names, and read these Secrets."""
+
+from collections.abc import Sequence
+
+from towline_api.resources import (
+    CERTIFICATE_SIGNING_REQUESTS,
+    CONFIG_MAPS,
+    ROLES,
+    SECRETS,
+    KubeObject,
+)
+from towline_hub.rbac import Rule, role, role_binding, rule
+from towline_hub.signers.settings import SignerSettings
+
+SIGNERS_ROLE = "open-cluster-management:towline-hub:signers"
+"""Name of the ClusterRole about requests, of the Role about Secrets, and of their bindings."""
+
+_LOOK = ("get", "list", "watch")
+# Server-side apply of an object that is not there asks for `create` of that very name.
+_APPLY = ("create", "patch")
+
+
+def signing_rules(signers: Sequence[SignerSettings]) -> list[Rule]:
+    """Return what signing takes on the whole cluster."""
+    group = CERTIFICATE_SIGNING_REQUESTS.group
+    names = [settings.signer_name for settings in signers]
+    return [
+        rule(group, [f"{CERTIFICATE_SIGNING_REQUESTS.plural}/status"], ["update"]),
+        rule(group, ["signers"], ["approve", "sign"], only=names),
+    ]
+
+
+def authority_rules(signers: Sequence[SignerSettings]) -> list[Rule]:
+    """Return what reading and publishing authorities takes in the hub's own namespace.
+
+    Lists and watches of one object by its name need no right to any other.
+    """
+    secrets = [settings.secret for settings in signers]
+    managed = [settings.secret for settings in signers if settings.managed]
+    bundles = [settings.bundle for settings in signers]
+    rules = [
+        rule("", [SECRETS.plural], _LOOK, only=secrets),
+        rule("", [CONFIG_MAPS.plural], [*_LOOK, *_APPLY], only=bundles),
+    ]
+    if managed:
+        rules.append(rule("", [SECRETS.plural], _APPLY, only=managed))
+    return rules
+
+
+def authority_role(
+    signers: Sequence[SignerSettings],
+    *,
+    namespace: str,
+    subject: KubeObject,
+    labels: dict[str, str],
+) -> list[KubeObject]:
+    """Return the Role for the Secrets and bundles, and its binding.
+
+    Args:
+        signers: What the operator chose.
+        namespace: The hub's own.
+        subject: Who runs the hub.
+        labels: Of both objects.
+    """
+    return [
+        role(SIGNERS_ROLE, authority_rules(signers), namespace=namespace, labels=labels),
+        role_binding(
+            SIGNERS_ROLE,
+            namespace=namespace,
+            role_kind=ROLES.kind,
+            role_name=SIGNERS_ROLE,
+            subjects=[subject],
+            labels=labels,
+        ),
+    ]

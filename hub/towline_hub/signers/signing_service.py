@@ -1,0 +1,123 @@
+"""All custom signers at work: their watches, their reconcilers, and what wakes which."""
+
+from collections.abc import Callable, Iterable, Sequence
+
+from towline_api.metadata import name_of, namespace_of
+from towline_api.resources import KubeObject
+from towline_certs.approval import ApprovalContext
+from towline_certs.authority import CLIENT_ONLY, ExtendedUsage
+from towline_certs.signing_requests import SigningRequest
+from towline_hub.caches import BY_CLUSTER, HubCaches
+from towline_hub.metrics import HubMetrics
+from towline_hub.signers.authorities import SignerAuthorities
+from towline_hub.signers.settings import SignerSettings
+from towline_hub.signers.signing import RequestSigner, UsagesOf, waits_for_signer
+from towline_kube.cache import Cache
+from towline_kube.client import Client
+from towline_kube.clock import Clock
+from towline_kube.controller import Controller
+from towline_kube.events import EventRecorder
+
+
+def clients_only(addon: str, signer: str) -> frozenset[ExtendedUsage]:
+    """Return what add-ons get that ask for nothing: certificates for clients."""
+    del addon, signer
+    return CLIENT_ONLY
+
+
+class SigningService:
+    """Everything the custom signers need, to be run by the hub.
+
+    Args:
+        client: Whom to ask.
+        signers: What the operator chose.
+        namespace: The hub's own.
+        caches: What exists.
+        context: Returns what the approval policy is told about a request.
+        usages_of: What add-ons ask of certificates.
+        events: Tells what happened.
+        metrics: Counts it.
+        concurrency: How many requests are signed at a time.
+        clock: Where time comes from.
+    """
+
+    def __init__(
+        self,
+        client: Client,
+        *,
+        signers: Sequence[SignerSettings],
+        namespace: str,
+        caches: HubCaches,
+        context: Callable[[SigningRequest], ApprovalContext],
+        events: EventRecorder,
+        metrics: HubMetrics,
+        clock: Clock,
+        usages_of: UsagesOf = clients_only,
+        concurrency: int = 10,
+    ) -> None:
+        self._names = [settings.signer_name for settings in signers]
+        self._requests = caches.requests
+        authorities = SignerAuthorities(
+            client,
+            signers=signers,
+            namespace=namespace,
+            events=events,
+            on_ready=self._sign_all_of,
+            clock=clock,
+        )
+        self._authorities: Controller[str] = Controller(
+            "keep-authorities", authorities.reconcile, concurrency=1, clock=clock
+        )
+        signer = RequestSigner(
+            client,
+            requests=caches.requests,
+            authorities=authorities,
+            context=context,
+            usages_of=usages_of,
+            events=events,
+            metrics=metrics,
+            clock=clock,
+        )
+        self._sign: Controller[str] = Controller(
+            "sign-requests", signer.reconcile, concurrency=concurrency, clock=clock
+        )
+        self.caches: tuple[Cache, ...] = tuple(authorities.caches)
+        """Watches to run beside the hub's. Nothing waits for them: a Secret that cannot be read is
+        the trouble of one signer, and each signer says so itself."""
+        if not signers:
+            return
+        authorities.watch_with(self._authorities.enqueue)
+        for name in self._names:
+            self._authorities.enqueue(name)
+        self._sign.feed_from(caches.requests, self._own_name)
+        self._sign.feed_from(caches.clusters, self._requests_of_cluster)
+        self._sign.feed_from(caches.addons, self._requests_of_addon)
+
+    @property
+    def controllers(self) -> tuple[Controller[str], ...]:
+        """What the leading hub runs; nothing without signers."""
+        return (self._authorities, self._sign) if self._names else ()
+
+    def _sign_all_of(self, signer: str) -> None:
+        for obj in self._requests.list():
+            request = SigningRequest.from_csr(obj)
+            if request.signer_name == signer and waits_for_signer(request):
+                self._sign.enqueue(request.name)
+
+    def _own_name(self, obj: KubeObject) -> Iterable[str]:
+        signer = (obj.get("spec") or {}).get("signerName")
+        return (name_of(obj),) if signer in self._names else ()
+
+    def _requests_of_cluster(self, cluster: KubeObject) -> Iterable[str]:
+        return self._waiting(name_of(cluster))
+
+    def _requests_of_addon(self, addon: KubeObject) -> Iterable[str]:
+        return self._waiting(namespace_of(addon) or "")
+
+    def _waiting(self, cluster: str) -> list[str]:
+        found = []
+        for obj in self._requests.by_index(BY_CLUSTER, cluster):
+            request = SigningRequest.from_csr(obj)
+            if request.signer_name in self._names and waits_for_signer(request):
+                found.append(request.name)
+        return found
