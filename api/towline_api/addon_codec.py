@@ -1,37 +1,48 @@
 """Between add-ons as values and add-ons as JSON, one codec class per API version.
 
-What versions share are functions of this module; a codec holds what they do not. Encoding takes
-the status as it is and returns it with some parts set: members that nobody here knows stay.
+What versions share stands in `towline_api.addon_parts`; a codec holds what they do not. Encoding
+takes the status as it is and returns it with some parts set: members that nobody here knows stay.
 """
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any, Protocol
 
+from towline_api.addon_parts import (
+    carry_on,
+    decode_configs,
+    decode_display,
+    decode_hashed,
+    decode_key,
+    decode_kind,
+    decode_placements,
+    encode_display,
+    encode_hashed,
+    encode_key,
+    encode_kind,
+    encode_reference,
+    identify,
+    is_self_managed,
+    over,
+)
 from towline_api.addons import (
-    AddonConfig,
     ClusterManagementAddon,
     ConfigKind,
     ConfigReference,
     CustomSignerRegistration,
     DisplayMeta,
-    HashedConfig,
     HealthMode,
     KubeClientDriver,
     KubeClientRegistration,
     ManagedClusterAddon,
-    PlacementInstall,
     Registration,
     SubjectSpec,
     SupportedConfig,
 )
 from towline_api.metadata import (
-    ObjectKey,
     annotations_of,
     is_being_deleted,
-    key_of,
 )
 from towline_api.names import (
-    ADDON_LIFECYCLE_ANNOTATION,
     HOSTING_CLUSTER_ANNOTATION,
     KUBE_CLIENT_SIGNER,
 )
@@ -44,11 +55,7 @@ from towline_api.resources import (
 )
 from towline_api.wire_object import WireObject
 
-_MANAGED_BY_OTHERS = ("", "addon-manager")
-_KNOWN_IN_LISTS = frozenset(
-    {"signerName", "subject", "group", "resource", "name", "namespace"}
-    | {"desiredConfig", "lastAppliedConfig", "lastObservedGeneration"}
-)
+_REFERENCE_IDENTITY = ("group", "resource", "namespace", "name")
 
 
 class AddonCodec(Protocol):
@@ -132,7 +139,7 @@ class V1Alpha1Codec:
 
     def decode_addon(self, obj: KubeObject) -> ManagedClusterAddon:
         """Return a ManagedClusterAddOn's meaning; see `AddonCodec`."""
-        key, root = _identify(obj, "ManagedClusterAddOn")
+        key, root = identify(obj, "ManagedClusterAddOn")
         cluster = key.namespace or root.child("metadata").required_text("namespace")
         spec, status = root.child("spec"), root.child("status")
         driver = status.choice("kubeClientDriver", KubeClientDriver)
@@ -141,7 +148,7 @@ class V1Alpha1Codec:
             cluster=cluster,
             uid=root.child("metadata").text("uid"),
             is_being_deleted=is_being_deleted(obj),
-            configs=_decode_configs(spec),
+            configs=decode_configs(spec),
             requested_namespace=spec.text("installNamespace") or None,
             agent_namespace=status.text("namespace") or None,
             hosting_cluster=annotations_of(obj).get(HOSTING_CLUSTER_ANNOTATION) or None,
@@ -149,32 +156,33 @@ class V1Alpha1Codec:
                 self._decode_registration(item, driver) for item in status.children("registrations")
             ),
             health_mode=status.child("healthCheck").choice("mode", HealthMode),
-            supported_configs=tuple(map(_decode_kind, status.children("supportedConfigs"))),
+            supported_configs=tuple(map(decode_kind, status.children("supportedConfigs"))),
             config_references=tuple(
-                self._decode_reference(item) for item in status.children("configReferences")
+                self._decode_reference(item)
+                for item in status.children("configReferences")
+                if not _names_nothing(item)
             ),
-            display=_decode_display(status),
+            display=decode_display(status),
         )
 
     def decode_cluster_management_addon(self, obj: KubeObject) -> ClusterManagementAddon:
         """Return a ClusterManagementAddOn's meaning; see `AddonCodec`."""
-        key, root = _identify(obj, "ClusterManagementAddOn")
+        key, root = identify(obj, "ClusterManagementAddOn")
         spec, status = root.child("spec"), root.child("status")
-        lifecycle = annotations_of(obj).get(ADDON_LIFECYCLE_ANNOTATION, "")
         return ClusterManagementAddon(
             name=key.name,
             uid=root.child("metadata").text("uid"),
             is_being_deleted=is_being_deleted(obj),
-            display=_decode_display(spec),
-            is_self_managed=lifecycle not in _MANAGED_BY_OTHERS,
+            display=decode_display(spec),
+            is_self_managed=is_self_managed(obj),
             supported_configs=tuple(
                 SupportedConfig(
-                    _decode_kind(item),
-                    _decode_key(default) if (default := item.find_child("defaultConfig")) else None,
+                    decode_kind(item),
+                    decode_key(default) if (default := item.find_child("defaultConfig")) else None,
                 )
                 for item in spec.children("supportedConfigs")
             ),
-            placements=_decode_placements(spec.child("installStrategy")),
+            placements=decode_placements(spec.child("installStrategy")),
             default_config_references=tuple(
                 self._decode_reference(item) for item in status.children("defaultconfigReferences")
             ),
@@ -195,10 +203,10 @@ class V1Alpha1Codec:
         """Return a ManagedClusterAddOn's status with some parts set; see `AddonCodec`."""
         new = dict(status or {})
         if registrations is not None:
-            new["registrations"] = _carry_on(
+            new["registrations"] = carry_on(
                 new.get("registrations"),
                 map(self._encode_registration, registrations),
-                same="signerName",
+                identity=lambda item: item.get("signerName"),
             )
             declared = (
                 item.driver for item in registrations if isinstance(item, KubeClientRegistration)
@@ -209,20 +217,20 @@ class V1Alpha1Codec:
         if agent_namespace is not None:
             new["namespace"] = agent_namespace
         if health_mode is not None:
-            new["healthCheck"] = _over(new.get("healthCheck"), {"mode": health_mode.value})
+            new["healthCheck"] = over(new.get("healthCheck"), {"mode": health_mode.value})
         if supported_configs is not None:
-            new["supportedConfigs"] = [_encode_kind(kind) for kind in supported_configs]
+            new["supportedConfigs"] = [encode_kind(kind) for kind in supported_configs]
         if config_references is not None:
-            new["configReferences"] = _carry_on(
+            new["configReferences"] = carry_on(
                 new.get("configReferences"),
                 (
-                    _encode_reference(reference) | _encode_key(reference.desired.key)
+                    encode_reference(reference) | encode_key(reference.desired.key)
                     for reference in config_references
                 ),
-                same="name",
+                identity=lambda item: [item.get(key) for key in _REFERENCE_IDENTITY],
             )
         if display is not None:
-            new["addOnMeta"] = _over(new.get("addOnMeta"), _encode_display(display))
+            new["addOnMeta"] = over(new.get("addOnMeta"), encode_display(display))
         return new
 
     def encode_cluster_management_addon_status(
@@ -235,7 +243,7 @@ class V1Alpha1Codec:
         new = dict(status or {})
         if default_config_references is not None:
             new["defaultconfigReferences"] = [
-                _encode_kind(item.kind) | {"desiredConfig": _encode_hashed(item.desired)}
+                encode_kind(item.kind) | {"desiredConfig": encode_hashed(item.desired)}
                 for item in default_config_references
             ]
         return new
@@ -269,98 +277,13 @@ class V1Alpha1Codec:
         desired = item.find_child("desiredConfig") or item
         applied = item.find_child("lastAppliedConfig")
         return ConfigReference(
-            kind=_decode_kind(item),
-            desired=_decode_hashed(desired),
-            last_applied=_decode_hashed(applied) if applied else None,
+            kind=decode_kind(item),
+            desired=decode_hashed(desired),
+            last_applied=decode_hashed(applied) if applied else None,
             last_observed_generation=item.integer("lastObservedGeneration"),
         )
 
 
-def _identify(obj: KubeObject, kind: str) -> tuple[ObjectKey, WireObject]:
-    key = key_of(obj)
-    return key, WireObject(obj, f"{kind} {key}")
-
-
-def _decode_kind(item: WireObject) -> ConfigKind:
-    return ConfigKind(item.text("group"), item.required_text("resource"))
-
-
-def _decode_key(item: WireObject) -> ObjectKey:
-    return ObjectKey(item.required_text("name"), item.text("namespace") or None)
-
-
-def _decode_hashed(item: WireObject) -> HashedConfig:
-    return HashedConfig(_decode_key(item), item.text("specHash"))
-
-
-def _decode_configs(parent: WireObject) -> tuple[AddonConfig, ...]:
-    return tuple(
-        AddonConfig(_decode_kind(item), _decode_key(item)) for item in parent.children("configs")
-    )
-
-
-def _decode_placements(strategy: WireObject) -> tuple[PlacementInstall, ...]:
-    if strategy.text("type") != "Placements":
-        return ()
-    return tuple(
-        PlacementInstall(
-            ObjectKey(item.required_text("name"), item.required_text("namespace")),
-            _decode_configs(item),
-        )
-        for item in strategy.children("placements")
-    )
-
-
-def _decode_display(parent: WireObject) -> DisplayMeta:
-    meta = parent.child("addOnMeta")
-    return DisplayMeta(meta.text("displayName"), meta.text("description"))
-
-
-def _encode_kind(kind: ConfigKind) -> dict[str, Any]:
-    return {"group": kind.group, "resource": kind.resource}
-
-
-def _encode_key(key: ObjectKey) -> dict[str, Any]:
-    return {"name": key.name} | ({"namespace": key.namespace} if key.namespace else {})
-
-
-def _encode_hashed(config: HashedConfig) -> dict[str, Any]:
-    return _encode_key(config.key) | ({"specHash": config.spec_hash} if config.spec_hash else {})
-
-
-def _encode_reference(reference: ConfigReference) -> dict[str, Any]:
-    encoded = _encode_kind(reference.kind)
-    if reference.last_observed_generation:
-        encoded["lastObservedGeneration"] = reference.last_observed_generation
-    encoded["desiredConfig"] = _encode_hashed(reference.desired)
-    if reference.last_applied:
-        encoded["lastAppliedConfig"] = _encode_hashed(reference.last_applied)
-    return encoded
-
-
-def _encode_display(display: DisplayMeta) -> dict[str, Any]:
-    return {"displayName": display.display_name, "description": display.description}
-
-
-def _carry_on(current: object, items: Iterable[dict[str, Any]], *, same: str) -> list[Any]:
-    """Return the new entries of a list, each with the members of its present entry we don't know.
-
-    Args:
-        current: The list as it is.
-        items: The entries it shall have.
-        same: Member by which an entry is found again, beside its group and resource.
-    """
-    present = [old for old in current if isinstance(old, dict)] if isinstance(current, list) else []
-    identity = ("group", "resource", "namespace", same)
-    carried = []
-    for item in items:
-        old = next(
-            (old for old in present if all(old.get(key) == item.get(key) for key in identity)), {}
-        )
-        carried.append({key: old[key] for key in old.keys() - _KNOWN_IN_LISTS} | item)
-    return carried
-
-
-def _over(current: object, members: Mapping[str, Any]) -> dict[str, Any]:
-    """Return what is there with members replaced; what is no object is replaced whole."""
-    return (dict(current) if isinstance(current, dict) else {}) | dict(members)
+def _names_nothing(item: WireObject) -> bool:
+    """Return whether an entry is what becomes of one that desires nothing in v1beta1."""
+    return "name" in item.value and not item.value["name"] and "desiredConfig" not in item.value
