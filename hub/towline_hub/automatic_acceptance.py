@@ -12,6 +12,7 @@ from towline_api.resources import MANAGED_CLUSTERS, NAMESPACES, KubeObject
 from towline_api.timestamps import format_time
 from towline_certs.approval import Approve, Ignore, Reason
 from towline_hub.own_writes import FreshView
+from towline_hub.selection_marks import due_taints
 from towline_hub.standing import accepts_client, name_problem, was_accepted_automatically
 from towline_kube.client import Client
 from towline_kube.clock import Clock
@@ -69,19 +70,20 @@ class AutomaticAcceptance:
         return decision
 
     def _patch(self, cluster: KubeObject) -> dict[str, Any]:
-        now = format_time(self._clock.now())
+        now = self._clock.now()
         return {
             "metadata": {
                 # Fails if anybody, a denying operator above all, was faster.
                 "uid": uid_of(cluster),
                 "resourceVersion": resource_version_of(cluster),
-                "annotations": {names.AUTOMATICALLY_ACCEPTED_ANNOTATION: now},
+                "annotations": {names.AUTOMATICALLY_ACCEPTED_ANNOTATION: format_time(now)},
                 # The acceptor would put it on next; it saves a write, and the time for it.
                 "finalizers": sorted(
                     {*finalizers_of(cluster), names.API_RESOURCE_CLEANUP_FINALIZER}
                 ),
             },
-            "spec": {"hubAcceptsClient": True},
+            # Nothing is known of its health yet; the taint rides along for the same reason.
+            "spec": {"hubAcceptsClient": True, "taints": due_taints(cluster, now=now)},
         }
 
 

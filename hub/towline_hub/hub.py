@@ -14,11 +14,14 @@ from towline_hub.acceptance import Acceptor
 from towline_hub.addons import AddonReconciler
 from towline_hub.approval import Approver
 from towline_hub.caches import HubCaches, HubViews
+from towline_hub.cluster_marks import ClusterMarker
 from towline_hub.config_objects import ConfigObjects
 from towline_hub.departure import Departure
 from towline_hub.health import HealthWatch
+from towline_hub.leftover_addons import LeftoverAddons
 from towline_hub.metrics import HubMetrics
 from towline_hub.object_writer import ObjectWriter
+from towline_hub.request_denials import RequestDenials
 from towline_hub.settings import HubSettings
 from towline_hub.token_expiry import TokenExpiry, bound_rights, leaving_cluster
 from towline_kube.client import Client
@@ -83,10 +86,24 @@ class Hub:
                 caches=self.caches,
                 views=views,
                 writer=writer,
+                denials=RequestDenials(
+                    client, caches=self.caches, events=self._events, metrics=metrics, clock=clock
+                ),
+                events=self._events,
                 clock=clock,
                 limit=settings.cleanup_limit,
+                max_certificate_lifetime=settings.max_certificate_lifetime,
             ),
+            events=self._events,
             clock=clock,
+        )
+        self._marker = ClusterMarker(client, caches=self.caches, views=views, clock=clock)
+        self._leftovers = LeftoverAddons(
+            client,
+            caches=self.caches,
+            events=self._events,
+            clock=clock,
+            limit=settings.cleanup_limit,
         )
         self._configs = ConfigObjects(
             client,
@@ -130,10 +147,18 @@ class Hub:
         self._end_tokens: Controller[str] = Controller(
             "end-token-rights", self._token_expiry.reconcile, concurrency=1, clock=clock
         )
+        self._mark: Controller[str] = Controller(
+            "mark-clusters", self._marker.reconcile, concurrency=_CONCURRENCY, clock=clock
+        )
+        self._let_go: Controller[ObjectKey] = Controller(
+            "release-addons", self._leftovers.reconcile, clock=clock
+        )
         self._controllers: tuple[Controller[Any], ...] = (
             self._approve,
             self._accept,
             self._serve,
+            self._mark,
+            self._let_go,
             self._end_tokens,
         )
         metrics.watch_controllers((*self._controllers, self._health.controller))
@@ -185,7 +210,14 @@ class Hub:
         ):
             self._accept.feed_from(cache, self._acceptor.clusters_of)
         # The last add-on to go lets a cluster go that is being deleted.
-        self._accept.feed_from(caches.addons, _namespace)
+        self._accept.feed_from(caches.addons, self._acceptor.clusters_of_addon)
+        self._accept.feed_from(caches.requests, self._acceptor.clusters_of_request)
+
+        self._mark.feed_from(caches.clusters, _own_name)
+        self._mark.feed_from(caches.addons, _namespace)
+
+        self._let_go.feed_from(caches.addons, self._leftovers.addons_of_addon)
+        self._let_go.feed_from(caches.clusters, self._leftovers.addons_of_cluster)
 
         self._end_tokens.feed_from(caches.cluster_roles, bound_rights)
         self._end_tokens.feed_from(caches.cluster_role_bindings, bound_rights)

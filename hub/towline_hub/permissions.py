@@ -120,6 +120,8 @@ def _acceptance() -> Sequence[Rule]:
         rule("", [NAMESPACES.plural], [*_LOOK, "create", "patch"]),
         rule(RBAC_GROUP, grants, [*_LOOK, "create", "patch", "delete"]),
         rule(LEASES.group, [LEASES.plural], [*_LOOK, "create", "patch"]),
+        # A cluster that is deleted is let go with what it was told to do.
+        rule(WORK_GROUP, ["manifestworks"], ["delete"]),
     )
 
 

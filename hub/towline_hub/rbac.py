@@ -9,7 +9,7 @@ from collections.abc import Sequence
 from typing import Any
 
 from towline_api import names
-from towline_api.rbac_subjects import group_subject
+from towline_api.rbac_subjects import group_subject, user_subject
 from towline_api.resources import (
     ADDON_GROUP,
     CERTIFICATE_SIGNING_REQUESTS,
@@ -52,12 +52,24 @@ def rule(
     return entry
 
 
-def cluster_subjects(cluster: str) -> list[KubeObject]:
-    """Return the groups a cluster's agent may come in, for OCM's two kinds of registration."""
-    return [
-        group_subject(cluster_group(cluster)),
-        group_subject(alternate_cluster_group(cluster)),
-    ]
+def cluster_subjects(cluster: str, *, only_agents: Sequence[str] | None = None) -> list[KubeObject]:
+    """Return whom a cluster's rights are bound to.
+
+    Args:
+        cluster: The cluster.
+        only_agents: User names of the agents that are let in by certificate; None for all in the
+            cluster's group, as OCM has it.
+
+    Returns:
+        The cluster's group or those users, and the group of OCM's other kinds of registration,
+        which no certificate of ours names.
+    """
+    by_certificate = (
+        [group_subject(cluster_group(cluster))]
+        if only_agents is None
+        else [user_subject(user) for user in only_agents]
+    )
+    return [*by_certificate, group_subject(alternate_cluster_group(cluster))]
 
 
 def cluster_role(name: str, rules: Sequence[Rule], *, labels: dict[str, str]) -> KubeObject:
@@ -194,36 +206,40 @@ def accepted_cluster_role(cluster: str) -> KubeObject:
 
 
 def denied_cluster_role(cluster: str) -> KubeObject:
-    """Return what remains when a cluster was accepted once and denied later: to see why."""
+    """Return what remains when a cluster was accepted once and is denied or leaves: to see why."""
     rules = [
         rule(CLUSTER_GROUP, [MANAGED_CLUSTERS.plural], ["get", "list", "watch"], only=[cluster])
     ]
     return cluster_role(names.cluster_role(cluster), rules, labels=_cluster_labels(cluster))
 
 
-def own_cluster_role_binding(cluster: str) -> KubeObject:
+def own_cluster_role_binding(
+    cluster: str, *, only_agents: Sequence[str] | None = None
+) -> KubeObject:
     """Return the binding of a cluster's agent to its own ClusterRole."""
     return cluster_role_binding(
         names.cluster_role(cluster),
         role=names.cluster_role(cluster),
-        subjects=cluster_subjects(cluster),
+        subjects=cluster_subjects(cluster, only_agents=only_agents),
         labels=_cluster_labels(cluster),
     )
 
 
-def registration_role_binding(cluster: str) -> KubeObject:
+def registration_role_binding(
+    cluster: str, *, only_agents: Sequence[str] | None = None
+) -> KubeObject:
     """Return the binding that lets an agent keep its lease and report about its add-ons."""
     return role_binding(
         names.registration_role_binding(cluster),
         namespace=cluster,
         role_kind=CLUSTER_ROLES.kind,
         role_name=names.REGISTRATION_CLUSTER_ROLE,
-        subjects=cluster_subjects(cluster),
+        subjects=cluster_subjects(cluster, only_agents=only_agents),
         labels=_cluster_labels(cluster),
     )
 
 
-def work_role_binding(cluster: str) -> KubeObject:
+def work_role_binding(cluster: str, *, only_agents: Sequence[str] | None = None) -> KubeObject:
     """Return the binding that lets an agent carry out the ManifestWorks of its cluster.
 
     Its finalizer keeps it until no ManifestWork is left: an agent that lost it could not clean up.
@@ -233,7 +249,7 @@ def work_role_binding(cluster: str) -> KubeObject:
         namespace=cluster,
         role_kind=CLUSTER_ROLES.kind,
         role_name=names.WORK_CLUSTER_ROLE,
-        subjects=cluster_subjects(cluster),
+        subjects=cluster_subjects(cluster, only_agents=only_agents),
         labels=_cluster_labels(cluster),
     )
     binding["metadata"]["finalizers"] = [names.MANIFEST_WORK_CLEANUP_FINALIZER]

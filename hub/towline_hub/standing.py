@@ -18,6 +18,11 @@ _RESERVED_NAMESPACES = ("default", names.HUB_NAMESPACE, names.AGENT_NAMESPACE)
 _RESERVED_PREFIXES = ("kube-", "open-cluster-management")
 
 
+CLUSTER_FINALIZERS = (names.API_RESOURCE_CLEANUP_FINALIZER, names.RESOURCE_CLEANUP_FINALIZER)
+"""What this hub releases: ours, by which it knows a cluster that was accepted, and the one by which
+OCM holds every cluster. Whoever replaces OCM's hub has to do what that one waits for."""
+
+
 class Standing(StrEnum):
     """What the hub owes a cluster."""
 
@@ -27,7 +32,7 @@ class Standing(StrEnum):
     DENIED = "Denied"
     """Accepted once, and not any more: what it was given is taken back."""
     LEAVING = "Leaving"
-    """Being deleted, and held by our finalizer until what it was given is taken back."""
+    """Being deleted, and held by a finalizer of ours until what it was given is taken back."""
     GONE = "Gone"
     """Being deleted, and nothing of ours holds it."""
 
@@ -38,13 +43,14 @@ def standing_of(cluster: KubeObject) -> Standing:
     Raises:
         WireError: Its conditions are not readable.
     """
-    ours = names.API_RESOURCE_CLEANUP_FINALIZER in finalizers_of(cluster)
+    finalizers = finalizers_of(cluster)
     if is_being_deleted(cluster):
-        return Standing.LEAVING if ours else Standing.GONE
+        held = any(item in finalizers for item in CLUSTER_FINALIZERS)
+        return Standing.LEAVING if held else Standing.GONE
     if accepts_client(cluster):
         return Standing.ACCEPTED
     condition = find_condition(cluster, HUB_ACCEPTED)
-    was_accepted = ours or (
+    was_accepted = names.API_RESOURCE_CLEANUP_FINALIZER in finalizers or (
         condition is not None
         and (is_true(cluster, HUB_ACCEPTED) or condition.reason == REASON_HUB_DENIED)
     )
