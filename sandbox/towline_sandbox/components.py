@@ -17,6 +17,8 @@ CONTROLLER_MANAGER = "kube-controller-manager"
 COMPONENTS = (ETCD, API_SERVER, CONTROLLER_MANAGER)
 
 CONTROLLER_KUBECONFIG = "controller-manager.kubeconfig"
+CONTROLLER_CALLS_PER_SECOND = 500
+"""Kubernetes' own default of 20 would be the bottleneck of every test with many clusters."""
 
 # etcd insists on a port in a URL and takes host and port as the name of the socket's file, so these
 # two are files beside each other: no port to lose to somebody else, no path too long for a socket.
@@ -101,7 +103,10 @@ def api_server(binaries: Binaries, *, port: int, audit: bool = False) -> Program
 
 
 def controller_manager(
-    binaries: Binaries, *, certificate_lifetime: timedelta | None = None
+    binaries: Binaries,
+    *,
+    certificate_lifetime: timedelta | None = None,
+    calls_per_second: int = CONTROLLER_CALLS_PER_SECOND,
 ) -> Program:
     """Return the controllers the channel needs.
 
@@ -109,6 +114,7 @@ def controller_manager(
         binaries: Where the programs are.
         certificate_lifetime: The longest that an issued certificate is valid, and how long it is
             when the request names no time; Kubernetes' default is a year.
+        calls_per_second: How often its controllers may call the API server, each for itself.
     """
     signing = (
         ()
@@ -126,9 +132,8 @@ def controller_manager(
         "--service-account-private-key-file=service-accounts.key",
         "--root-ca-file=serving-ca.crt",
         "--leader-elect=false",
-        # Its default of 20 calls a second would be the bottleneck of every test with many clusters.
-        "--kube-api-qps=500",
-        "--kube-api-burst=1000",
+        f"--kube-api-qps={calls_per_second}",
+        f"--kube-api-burst={calls_per_second * 3 // 2}",
         "--secure-port=0",
         "--profiling=false",
         "--v=0",

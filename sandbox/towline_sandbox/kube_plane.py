@@ -10,6 +10,7 @@ from towline_api.names import BOOTSTRAP_GROUP
 from towline_api.resources import SECRETS
 from towline_sandbox.audit import LOG_FILE, AuditEvent, parse_audit_log
 from towline_sandbox.binaries import Binaries, find_binaries
+from towline_sandbox.components import CONTROLLER_CALLS_PER_SECOND
 from towline_sandbox.kube_start import RunningPlane, StartOptions, start_plane
 from towline_sandbox.plane import DEFAULT_CREDENTIAL_LIFETIME, PlaneError, Readiness
 from towline_sandbox.ports import ChoosePort, reserve_port
@@ -30,6 +31,8 @@ class KubePlane:
         start_limit: How long it may take to come up before that is an error.
         choose_port: Returns a socket bound to the port that the API server is to use.
         audit: Have the API server note every request, for `audit_events`.
+        controller_calls_per_second: How often its controllers may call the API server, each for
+            itself; Kubernetes' own default is 20, which limits how fast certificates are signed.
     """
 
     flavor = "real kube-apiserver"
@@ -43,6 +46,7 @@ class KubePlane:
         start_limit: timedelta = _START_LIMIT,
         choose_port: ChoosePort = reserve_port,
         audit: bool = False,
+        controller_calls_per_second: int = CONTROLLER_CALLS_PER_SECOND,
     ) -> None:
         self._name = name
         self._binaries = binaries
@@ -52,6 +56,7 @@ class KubePlane:
             start_limit=start_limit,
             choose_port=choose_port,
             audit=audit,
+            controller_calls_per_second=controller_calls_per_second,
         )
         self._running: RunningPlane | None = None
         self._readiness: Readiness | None = None
@@ -87,6 +92,11 @@ class KubePlane:
         if self._readiness is None:
             raise PlaneError(f"plane {self._name!r} never was running; enter it with `async with`")
         return self._readiness
+
+    @property
+    def supervisor_pid(self) -> int:
+        """Process id of the parent of all of its programs."""
+        return self._plane.group.supervisor_pid
 
     def logs(self, component: str, *, lines: int = 50) -> str:
         """Return the last lines that one of `components.COMPONENTS` wrote."""

@@ -38,6 +38,7 @@ class StartOptions:
         start_limit: How long it may take to come up before that is an error.
         choose_port: Returns a socket that holds the port the API server is to use.
         audit: Have the API server note every request.
+        controller_calls_per_second: See `components.controller_manager`.
     """
 
     name: str
@@ -45,6 +46,7 @@ class StartOptions:
     start_limit: timedelta
     choose_port: ChoosePort = reserve_port
     audit: bool = False
+    controller_calls_per_second: int = components.CONTROLLER_CALLS_PER_SECOND
 
 
 @dataclass(frozen=True, slots=True)
@@ -170,7 +172,9 @@ async def _come_up(
             )
             plane.group.start(
                 components.controller_manager(
-                    binaries, certificate_lifetime=options.certificate_lifetime
+                    binaries,
+                    certificate_lifetime=options.certificate_lifetime,
+                    calls_per_second=options.controller_calls_per_second,
                 )
             )
             await prover.until_ready(trial_request=plane.pki.trial_request())
