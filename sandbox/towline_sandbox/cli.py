@@ -69,6 +69,9 @@ COMMANDS = (
         "towline_hub.explain.commands:explain",
         "say why a cluster, add-on or request does not work",
     ),
+    Command(
+        ("doctor",), "towline_hub.doctor.commands:doctor", "look for faults in the hub's set-up"
+    ),
     Command(("crds",), "towline_hub.commands:crds", "print the CRDs the hub serves, for kubectl"),
     Command(
         ("manifests", "hub"),

@@ -29,9 +29,10 @@ from towline_api.metadata import finalizers_of, is_being_deleted, name_of, owner
 from towline_api.resources import KubeObject
 from towline_certs.identities import addon_cluster_group
 from towline_hub.explain.cluster_chain import first_broken
-from towline_hub.explain.links import Link, LinkState, Unseen, broken, holds, unseen
+from towline_hub.explain.links import Link, LinkState, broken, holds, unseen
 from towline_hub.explain.requests import RequestFacts, decision_link, newest, signing_link
 from towline_hub.live_identity import reported_expiry
+from towline_hub.looking import Unseen
 from towline_hub.spans import rough
 
 _LEASE_SECONDS = 60

@@ -25,10 +25,11 @@ from towline_api.metadata import (
 )
 from towline_api.resources import KubeObject
 from towline_api.timestamps import format_time, parse_time
-from towline_hub.explain.links import Link, Unseen, broken, holds, unseen
+from towline_hub.explain.links import Link, broken, holds, unseen
 from towline_hub.explain.requests import RequestFacts, decision_link, newest, signing_link
 from towline_hub.health import GRACE_FACTOR
 from towline_hub.live_identity import reported_expiry
+from towline_hub.looking import Unseen
 from towline_hub.object_writer import holds as has_all_of
 from towline_hub.spans import rough
 from towline_hub.standing import accepts_client, is_denied, name_problem

@@ -1,9 +1,7 @@
 """Collecting what an explanation needs from a hub. Reads only; what it may not read, it says."""
 
 import asyncio
-import logging
-from collections.abc import Awaitable, Iterable, Mapping, Sequence
-from typing import TypeVar
+from collections.abc import Iterable, Mapping, Sequence
 
 from towline_api import names
 from towline_api.addon_codec import AddonCodec
@@ -25,20 +23,16 @@ from towline_certs.signing_requests import SigningRequest
 from towline_hub import rbac
 from towline_hub.explain.addon_chain import AddonFactsSeen, addon_chain
 from towline_hub.explain.cluster_chain import ClusterFactsSeen, Grant, cluster_chain
-from towline_hub.explain.links import Explanation, Unseen
+from towline_hub.explain.links import Explanation
 from towline_hub.explain.request_chain import RequestFactsSeen, request_chain
 from towline_hub.explain.requests import RequestFacts, judge
 from towline_hub.explain.targets import Target, TargetKind
 from towline_hub.fleet import latest_notes
+from towline_hub.looking import Unseen, look
 from towline_hub.status import request_events
 from towline_kube.client import Client
 from towline_kube.clock import SYSTEM_CLOCK, Clock
-from towline_kube.errors import Forbidden, NotServed
 from towline_kube.failures import one_failure
-
-T = TypeVar("T")
-
-log = logging.getLogger(__name__)
 
 _RBAC: Mapping[str, Resource] = {
     kind.kind: kind for kind in (CLUSTER_ROLES, CLUSTER_ROLE_BINDINGS, ROLE_BINDINGS)
@@ -89,7 +83,7 @@ class Explainer:
             cluster=cluster,
             name=name,
             now=self._clock.now(),
-            definition=await _seen(self._client.find(self._codec.cluster_management_addons, name)),
+            definition=await look(self._client.find(self._codec.cluster_management_addons, name)),
             obj=obj,
             addon=None if obj is None else self._codec.decode_addon(obj),
             cluster_links=cluster_chain(of_cluster),
@@ -131,10 +125,10 @@ class Explainer:
         with one_failure():
             async with asyncio.TaskGroup() as group:
                 namespace = group.create_task(
-                    _seen(self._client.find(NAMESPACES, name)), name="find-namespace"
+                    look(self._client.find(NAMESPACES, name)), name="find-namespace"
                 )
                 lease = group.create_task(
-                    _seen(self._client.find(LEASES, names.CLUSTER_LEASE, namespace=name)),
+                    look(self._client.find(LEASES, names.CLUSTER_LEASE, namespace=name)),
                     name="find-lease",
                 )
                 grants = [
@@ -157,7 +151,7 @@ class Explainer:
 
     async def _grant(self, desired: KubeObject) -> Grant:
         key = key_of(desired)
-        live = await _seen(
+        live = await look(
             self._client.find(_RBAC[desired["kind"]], key.name, namespace=key.namespace)
         )
         return Grant(desired, live)
@@ -166,7 +160,7 @@ class Explainer:
         self, cluster: str, *, cluster_obj: KubeObject | None, addon: KubeObject | None
     ) -> tuple[RequestFacts, ...] | Unseen:
         """Return the requests of a cluster's agent, or those for one of its add-ons."""
-        others = await _seen(self._of_cluster(cluster))
+        others = await look(self._of_cluster(cluster))
         if isinstance(others, Unseen):
             return others
         wanted = None if addon is None else name_of(addon)
@@ -193,10 +187,10 @@ class Explainer:
 
     async def _bindings(self, selector: str, *, cluster: str) -> Sequence[KubeObject] | Unseen:
         """Return an add-on's RoleBindings: everywhere, or where one may look."""
-        everywhere = await _seen(self._client.list(ROLE_BINDINGS, label_selector=selector))
+        everywhere = await look(self._client.list(ROLE_BINDINGS, label_selector=selector))
         if not isinstance(everywhere, Unseen):
             return everywhere.items
-        here = await _seen(
+        here = await look(
             self._client.list(ROLE_BINDINGS, namespace=cluster, label_selector=selector)
         )
         return everywhere if isinstance(here, Unseen) else here.items
@@ -228,7 +222,7 @@ class Explainer:
                 or facts.request.is_decided
             ):
                 return facts
-            allowed = await _seen(self._may_renew(facts.request))
+            allowed = await look(self._may_renew(facts.request))
             if isinstance(allowed, Unseen):
                 return facts
             may_renew = allowed
@@ -254,12 +248,3 @@ def _accepted_grants(cluster: str) -> list[KubeObject]:
         rbac.registration_role_binding(cluster),
         rbac.work_role_binding(cluster),
     ]
-
-
-async def _seen(asked: Awaitable[T]) -> T | Unseen:
-    """Return the answer, or why there is none for whoever asks."""
-    try:
-        return await asked
-    except (Forbidden, NotServed) as error:
-        log.debug("cannot look", extra={"error": str(error)})
-        return Unseen(str(error))

@@ -8,6 +8,7 @@ from typing import Any
 
 from towline_api.errors import TowlineError
 from towline_api.timestamps import format_time
+from towline_hub.looking import Unseen
 
 
 class LinkState(StrEnum):
@@ -68,17 +69,6 @@ class Explanation:
     def unseen(self) -> tuple[Link, ...]:
         """The links nobody could look at."""
         return tuple(link for link in self.links if link.state is LinkState.UNKNOWN)
-
-
-@dataclass(frozen=True, slots=True)
-class Unseen:
-    """In place of an object that could not be looked at.
-
-    Args:
-        why: What stood against it, in a sentence.
-    """
-
-    why: str
 
 
 class TargetError(TowlineError):

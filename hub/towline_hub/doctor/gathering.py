@@ -1,0 +1,270 @@
+"""Looking at the hub's set-up. Reads only, and goes on where it may not look."""
+
+from collections.abc import Sequence
+from datetime import datetime
+
+from towline_api import names
+from towline_api.bootstrap_tokens import TOKEN_NAMESPACE, TOKEN_SECRET_TYPE
+from towline_api.errors import WireError
+from towline_api.metadata import creation_time_of, name_of
+from towline_api.resources import (
+    ADDON_DEPLOYMENT_CONFIGS,
+    CERTIFICATE_SIGNING_REQUESTS,
+    CLUSTER_MANAGEMENT_ADDONS,
+    CLUSTER_ROLE_BINDINGS,
+    CLUSTER_ROLES,
+    CONFIG_MAPS,
+    CUSTOM_RESOURCE_DEFINITIONS,
+    LEASES,
+    MANAGED_CLUSTER_ADDONS,
+    MANAGED_CLUSTERS,
+    SECRETS,
+    SELF_SUBJECT_REVIEWS,
+    KubeObject,
+    Resource,
+)
+from towline_hub.acceptance_guard import ADMISSION_GROUP, GUARD_NAME, POLICIES, POLICY_BINDINGS
+from towline_hub.deployment import APP
+from towline_hub.doctor.credential_checks import (
+    authority_check,
+    bootstrap_role_check,
+    bootstrap_token,
+    tokens_check,
+)
+from towline_hub.doctor.findings import Diagnosis, Finding, ok, unseen
+from towline_hub.doctor.hub_checks import (
+    deployment_check,
+    leader_check,
+    rights_checks,
+    rivals_check,
+)
+from towline_hub.doctor.installed_settings import look_at_settings
+from towline_hub.doctor.rights import look_at_rights, subject_of
+from towline_hub.doctor.server_checks import (
+    ServedKind,
+    clock_check,
+    guard_check,
+    kind_check,
+    signer_check,
+    version_check,
+)
+from towline_hub.doctor.webhook_check import (
+    ENDPOINT_SLICES,
+    SERVICE_LABEL,
+    webhook_checks,
+    webhook_client,
+    webhook_service,
+)
+from towline_hub.looking import Unseen, look
+from towline_hub.permissions import hub_permissions
+from towline_hub.settings import HubSettings
+from towline_kube.client import Client
+from towline_kube.clock import SYSTEM_CLOCK, Clock
+from towline_kube.errors import ApiError, Forbidden
+
+DEPLOYMENTS = Resource("apps", "v1", "deployments", "Deployment", namespaced=True)
+WEBHOOK_CONFIGURATIONS = Resource(
+    ADMISSION_GROUP,
+    "v1",
+    "validatingwebhookconfigurations",
+    "ValidatingWebhookConfiguration",
+    namespaced=False,
+)
+OCM_VALIDATOR = "managedclustervalidators.admission.cluster.open-cluster-management.io"
+
+_KINDS = (
+    MANAGED_CLUSTERS,
+    CLUSTER_MANAGEMENT_ADDONS,
+    MANAGED_CLUSTER_ADDONS,
+    ADDON_DEPLOYMENT_CONFIGS,
+)
+_BUNDLE_KEY = "ca-bundle.crt"
+
+
+class Doctor:
+    """Looks at one hub.
+
+    Args:
+        client: Whom to ask, as an operator or as the hub itself.
+        namespace: Where the hub runs.
+        hub_user: User name the hub runs as.
+        clock: Where time comes from.
+    """
+
+    def __init__(
+        self, client: Client, *, namespace: str, hub_user: str, clock: Clock = SYSTEM_CLOCK
+    ) -> None:
+        self._client = client
+        self._namespace = namespace
+        self._hub_user = hub_user
+        self._clock = clock
+
+    async def examine(self) -> Diagnosis:
+        """Return how everything was found.
+
+        Raises:
+            ApiError: The API server cannot be reached, or does not know who asks.
+        """
+        client, namespace = self._client, self._namespace
+        # First and alone: without these nothing else can be asked.
+        me = (await client.whoami()).username
+        findings = [
+            version_check(await client.server_version()),
+            ok("identity", f"the API server knows you as {me}"),
+            await self._clocks(),
+        ]
+        crds = [await self._kind(resource) for resource in _KINDS]
+        findings += map(kind_check, crds)
+        findings += await self._webhook(crds)
+        findings.append(await self._guard())
+        findings.append(
+            signer_check(await self._list(CERTIFICATE_SIGNING_REQUESTS), now=self._clock.now())
+        )
+        deployment = await look(client.find(DEPLOYMENTS, APP, namespace=namespace))
+        installed = await look_at_settings(client, deployment, namespace=namespace)
+        findings += [deployment_check(deployment, namespace=namespace), installed.finding]
+        findings.append(await self._leader())
+        findings += await self._rights(me, installed.settings)
+        findings.append(await self._rivals())
+        findings += await self._bootstrap()
+        findings += await self._bundles()
+        return Diagnosis(client.connection.server, self._clock.now(), tuple(findings))
+
+    async def _clocks(self) -> Finding:
+        before = self._clock.now()
+        # The API server stamps the answer, as it would an object, and stores nothing.
+        answer = await self._client.create(
+            SELF_SUBJECT_REVIEWS,
+            {
+                "apiVersion": SELF_SUBJECT_REVIEWS.api_version,
+                "kind": SELF_SUBJECT_REVIEWS.kind,
+                "metadata": {},
+            },
+        )
+        after = self._clock.now()
+        return clock_check(server=_stamp(answer), before=before, after=after)
+
+    async def _kind(self, resource: Resource) -> ServedKind:
+        crd = await look(self._client.find(CUSTOM_RESOURCE_DEFINITIONS, resource.qualified))
+        problems: dict[str, str] = {}
+        for version in _served_versions(crd):
+            try:
+                # One is enough to see whether it can be read, and converted.
+                await self._client.request_text(
+                    f"/apis/{resource.group}/{version}/{resource.plural}?limit=1"
+                )
+            except Forbidden:
+                continue
+            except ApiError as error:
+                problems[version] = str(error)
+        return ServedKind(resource.qualified, resource.version, crd, problems)
+
+    async def _webhook(self, kinds: Sequence[ServedKind]) -> list[Finding]:
+        crd = next(kind.crd for kind in kinds if kind.name == MANAGED_CLUSTER_ADDONS.qualified)
+        if isinstance(crd, Unseen) or crd is None:
+            return []  # told of already
+        client = webhook_client(crd)
+        service = webhook_service(client)
+        slices: Sequence[KubeObject] | Unseen = ()
+        if service is not None:
+            slices = await self._list(
+                ENDPOINT_SLICES,
+                namespace=service[0],
+                label_selector=f"{SERVICE_LABEL}={service[1]}",
+            )
+        return webhook_checks(client, slices, now=self._clock.now())
+
+    async def _guard(self) -> Finding:
+        client = self._client
+        return guard_check(
+            await look(client.find(POLICIES, GUARD_NAME)),
+            await look(client.find(POLICY_BINDINGS, GUARD_NAME)),
+            await look(client.find(WEBHOOK_CONFIGURATIONS, OCM_VALIDATOR)),
+        )
+
+    async def _leader(self) -> Finding:
+        lease = await look(self._client.find(LEASES, APP, namespace=self._namespace))
+        return leader_check(lease, where=f"{self._namespace}/{APP}", now=self._clock.now())
+
+    async def _rights(self, me: str, settings: HubSettings) -> list[Finding]:
+        shipped = hub_permissions(subject_of(self._hub_user), installs_crds=settings.install_crds)
+        rights = await look_at_rights(self._client, user=self._hub_user, me=me, shipped=shipped)
+        return rights_checks(rights)
+
+    async def _rivals(self) -> Finding:
+        found: list[KubeObject] = []
+        for namespace in sorted({names.HUB_NAMESPACE, self._namespace}):
+            listed = await self._list(DEPLOYMENTS, namespace=namespace)
+            if isinstance(listed, Unseen):
+                return unseen("other hubs", listed)
+            found += listed
+        return rivals_check(found, namespace=names.HUB_NAMESPACE)
+
+    async def _bootstrap(self) -> list[Finding]:
+        client = self._client
+        secrets = await self._list(
+            SECRETS, namespace=TOKEN_NAMESPACE, field_selector=f"type={TOKEN_SECRET_TYPE}"
+        )
+        tokens = (
+            secrets
+            if isinstance(secrets, Unseen)
+            else [token for token in map(bootstrap_token, secrets) if token is not None]
+        )
+        return [
+            bootstrap_role_check(
+                await look(client.find(CLUSTER_ROLES, names.BOOTSTRAP_CLUSTER_ROLE)),
+                await look(
+                    client.find(CLUSTER_ROLE_BINDINGS, names.BOOTSTRAP_CLUSTER_ROLE_BINDING)
+                ),
+            ),
+            tokens_check(tokens, now=self._clock.now()),
+        ]
+
+    async def _bundles(self) -> list[Finding]:
+        """Return how the published authorities of custom signers were found."""
+        found = await self._list(CONFIG_MAPS, namespace=self._namespace)
+        if isinstance(found, Unseen):
+            return [unseen("signer authorities", found)]
+        return [
+            authority_check(
+                f"authority {name_of(item)}",
+                (item.get("data") or {})[_BUNDLE_KEY],
+                now=self._clock.now(),
+                fix="a managed authority is rotated by the hub that leads: look at its log; any "
+                "other has to be replaced in its Secret by whoever made it",
+            )
+            for item in found
+            if _BUNDLE_KEY in (item.get("data") or {})
+        ]
+
+    async def _list(
+        self,
+        resource: Resource,
+        *,
+        namespace: str | None = None,
+        label_selector: str | None = None,
+        field_selector: str | None = None,
+    ) -> Sequence[KubeObject] | Unseen:
+        listed = await look(
+            self._client.list(
+                resource,
+                namespace=namespace,
+                label_selector=label_selector,
+                field_selector=field_selector,
+            )
+        )
+        return listed if isinstance(listed, Unseen) else listed.items
+
+
+def _served_versions(crd: KubeObject | Unseen | None) -> list[str]:
+    if not isinstance(crd, dict):
+        return []
+    versions = (crd.get("spec") or {}).get("versions") or ()
+    return [str(item.get("name")) for item in versions if item.get("served")]
+
+
+def _stamp(answer: KubeObject) -> datetime | None:
+    try:
+        return creation_time_of(answer)
+    except WireError:
+        return None
