@@ -5,18 +5,22 @@ signer judges for itself, by the rules that approve. Of the request it takes the
 whom the certificate names is what the add-on is registered for.
 """
 
-from dataclasses import dataclass
+from collections.abc import Mapping
+from dataclasses import dataclass, replace
 
 from towline_api.names import addon_dns_name
 from towline_certs.approval import ApprovalContext, Approve, Deny, Ignore, Reason
 from towline_certs.approval_case import Case, open_case
+from towline_certs.authority import CLIENT_ONLY, ExtendedUsage
 from towline_certs.identities import CustomSignerIdentity
 from towline_certs.keys import PublicKey
 from towline_certs.policy import ADDON_RULES
 from towline_certs.signing_requests import SigningRequest
 
-LEFT_TO_THE_APPROVER = frozenset({Reason.ALREADY_DECIDED, Reason.REQUESTER_UNKNOWN})
-"""What only keeps a program from approving. Once a person did, it is settled."""
+_USAGES: Mapping[str, ExtendedUsage] = {
+    "client auth": ExtendedUsage.CLIENT,
+    "server auth": ExtendedUsage.SERVER,
+}
 
 
 @dataclass(frozen=True, slots=True)
@@ -26,11 +30,13 @@ class Issue:
     Args:
         identity: Whom the certificate names: what the add-on is registered for.
         dns_names: Its alternative names.
+        usages: What the add-on is registered to use it for; a client's is always among it.
         public_key: Whose certificate it is.
     """
 
     identity: CustomSignerIdentity
     dns_names: tuple[str, ...]
+    usages: frozenset[ExtendedUsage]
     public_key: PublicKey
 
 
@@ -68,19 +74,21 @@ def judge(request: SigningRequest, context: ApprovalContext) -> Judgement:
 
     Args:
         request: The request object.
-        context: What the hub knows around it.
+        context: What the hub knows around it, as for the approval.
     """
     if request.addon is None:
         return Postpone(
             Reason.NOT_REGISTERED,
             "the request names no add-on, and only add-ons are registered with this signer",
         )
-    opened = open_case(request, context=context)
+    # Whoever approved it has settled who may ask, and how often. The rest has to be right as ever.
+    settled = replace(
+        context, operator_accepts=True, signers=context.signers | {request.signer_name}
+    )
+    opened = open_case(request, context=settled)
     for rule in ADDON_RULES:
         match rule(opened):
-            case None:
-                continue
-            case Ignore(reason=reason) if reason in LEFT_TO_THE_APPROVER:
+            case None | Ignore(reason=Reason.ALREADY_DECIDED):
                 continue
             case Ignore(reason=reason, message=message):
                 return Postpone(reason, message)
@@ -93,5 +101,15 @@ def judge(request: SigningRequest, context: ApprovalContext) -> Judgement:
     return Postpone(Reason.SIGNER_NOT_SERVED, "the request is not for a custom signer")
 
 
-def _issue(case: Case, identity: CustomSignerIdentity) -> Issue:
-    return Issue(identity, (addon_dns_name(identity.addon),), case.readable.public_key)
+def _issue(opened: Case, identity: CustomSignerIdentity) -> Issue:
+    registration = opened.registration
+    if registration is None:
+        raise LookupError("there is no registration; a rule before this one has to say so")
+    usual = addon_dns_name(identity.addon)
+    return Issue(
+        identity,
+        dns_names=(usual, *sorted(registration.dns_names - {usual})),
+        usages=CLIENT_ONLY
+        | {_USAGES[word] for word in registration.extended_usages if word in _USAGES},
+        public_key=opened.readable.public_key,
+    )

@@ -7,15 +7,16 @@ from collections.abc import Iterable
 from typing import Any, NoReturn
 
 from towline_api.addon_codec import V1Alpha1Codec
-from towline_api.metadata import ObjectKey, labels_of, name_of, namespace_of
-from towline_api.names import ADDON_NAME_LABEL, CLUSTER_NAME_LABEL
+from towline_api.metadata import ObjectKey, name_of, namespace_of
 from towline_api.resources import KubeObject
 from towline_hub.acceptance import Acceptor
-from towline_hub.addons import AddonReconciler
+from towline_hub.addon_scope import AddonScope
+from towline_hub.addon_service import AddonService
 from towline_hub.approval import Approver
+from towline_hub.approval_checks import load_checks
 from towline_hub.caches import HubCaches, HubViews
+from towline_hub.check_runner import CheckRunner
 from towline_hub.cluster_marks import ClusterMarker
-from towline_hub.config_objects import ConfigObjects
 from towline_hub.departure import Departure
 from towline_hub.health import HealthWatch
 from towline_hub.leftover_addons import LeftoverAddons
@@ -23,6 +24,8 @@ from towline_hub.metrics import HubMetrics
 from towline_hub.object_writer import ObjectWriter
 from towline_hub.request_denials import RequestDenials
 from towline_hub.settings import HubSettings
+from towline_hub.signers.facts import signing_context
+from towline_hub.signers.signing_service import SigningService
 from towline_hub.token_expiry import TokenExpiry, bound_rights, leaving_cluster
 from towline_kube.client import Client
 from towline_kube.clock import Clock
@@ -71,9 +74,15 @@ class Hub:
             client,
             caches=self.caches,
             views=views,
+            namespaces=views.namespaces,
             events=self._events,
             codec=codec,
             rules=settings.approval_rules,
+            checks=CheckRunner(
+                load_checks(settings.approval_checks), limit=settings.approval_check_limit
+            ),
+            metrics=metrics,
+            wake=self._request_moved_up,
             clock=clock,
         )
         self._acceptor = Acceptor(
@@ -105,20 +114,13 @@ class Hub:
             clock=clock,
             limit=settings.cleanup_limit,
         )
-        self._configs = ConfigObjects(
-            client,
-            deployment_configs=self.caches.deployment_configs,
-            on_change=self._addon_concerned,
-            clock=clock,
-        )
-        self._addons = AddonReconciler(
+        self._addons = AddonService(
             client,
             caches=self.caches,
             views=views,
             writer=writer,
-            configs=self._configs,
             codec=codec,
-            served=settings.addons,
+            scope=AddonScope.of(settings.addons, settings.addon_declarations),
             clock=clock,
         )
         self._health = HealthWatch(
@@ -135,9 +137,6 @@ class Hub:
         self._accept: Controller[str] = Controller(
             "accept-clusters", self._acceptor.reconcile, concurrency=_CONCURRENCY, clock=clock
         )
-        self._serve: Controller[ObjectKey] = Controller(
-            "serve-addons", self._addons.reconcile, concurrency=_CONCURRENCY, clock=clock
-        )
         self._token_expiry = TokenExpiry(
             client,
             grants=(views.cluster_role_bindings, views.cluster_roles),
@@ -153,10 +152,28 @@ class Hub:
         self._let_go: Controller[ObjectKey] = Controller(
             "release-addons", self._leftovers.reconcile, clock=clock
         )
+        self._signing = SigningService(
+            client,
+            signers=settings.signers,
+            namespace=settings.namespace,
+            caches=self.caches,
+            context=lambda request: signing_context(
+                request,
+                views=views,
+                codec=codec,
+                rules=settings.approval_rules,
+                now=clock.now(),
+            ),
+            events=self._events,
+            metrics=metrics,
+            concurrency=_CONCURRENCY,
+            clock=clock,
+        )
         self._controllers: tuple[Controller[Any], ...] = (
+            *self._signing.controllers,
             self._approve,
             self._accept,
-            self._serve,
+            *self._addons.controllers,
             self._mark,
             self._let_go,
             self._end_tokens,
@@ -175,7 +192,9 @@ class Hub:
             async with asyncio.TaskGroup() as group:
                 # Conclusions from half the picture would be wrong, and so would the writes.
                 await self.caches.wait_synced(limit=self._settings.startup_limit)
-                group.create_task(self._configs.run(), name="watch-configs")
+                for cache in self._signing.caches:
+                    group.create_task(cache.run(), name=f"watch-{cache.selection}")
+                group.create_task(self._addons.run(), name="watch-configs")
                 group.create_task(self._health.run(), name="watch-health")
                 for controller in self._controllers:
                     group.create_task(controller.run(), name=f"run-{controller.name}")
@@ -223,30 +242,11 @@ class Hub:
         self._end_tokens.feed_from(caches.cluster_role_bindings, bound_rights)
         self._end_tokens.feed_from(caches.clusters, leaving_cluster)
 
-        self._serve.feed_from(caches.addons, _own_key)
-        self._serve.feed_from(caches.clusters, self._addons.addons_of_cluster)
-        self._serve.feed_from(caches.definitions, self._addons.addons_of_definition)
-        self._serve.feed_from(caches.roles, _labelled_addon)
-        self._serve.feed_from(caches.role_bindings, _labelled_addon)
-
-    def _addon_concerned(self, key: ObjectKey) -> None:
-        self._serve.enqueue(key)
-
 
 def _own_name(obj: KubeObject) -> Iterable[str]:
     return (name_of(obj),)
 
 
-def _own_key(obj: KubeObject) -> Iterable[ObjectKey]:
-    return (ObjectKey(name_of(obj), namespace_of(obj)),)
-
-
 def _namespace(obj: KubeObject) -> Iterable[str]:
     namespace = namespace_of(obj)
     return (namespace,) if namespace else ()
-
-
-def _labelled_addon(obj: KubeObject) -> Iterable[ObjectKey]:
-    labels = labels_of(obj)
-    cluster, addon = labels.get(CLUSTER_NAME_LABEL), labels.get(ADDON_NAME_LABEL)
-    return (ObjectKey(addon, cluster),) if cluster and addon else ()

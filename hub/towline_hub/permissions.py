@@ -45,6 +45,8 @@ from towline_hub.rbac import (
     cluster_role_binding,
     rule,
 )
+from towline_hub.signers.permissions import SIGNERS_ROLE, authority_role, signing_rules
+from towline_hub.signers.settings import SignerSettings
 
 HUB_ROLE = "open-cluster-management:towline-hub"
 CRD_INSTALLER_ROLE = "open-cluster-management:towline-hub:crd-installer"
@@ -54,8 +56,14 @@ _GUARDS = (GUARD_NAME, CLUSTER_GUARD_NAME, REQUEST_GUARD_NAME)
 _CSRS = CERTIFICATE_SIGNING_REQUESTS.plural
 
 
-def hub_permissions(subject: KubeObject, *, installs_crds: bool = False) -> list[KubeObject]:
-    """Return the ClusterRoles a hub runs under, and their bindings.
+def hub_permissions(
+    subject: KubeObject,
+    *,
+    installs_crds: bool = False,
+    namespace: str = names.HUB_NAMESPACE,
+    signers: Sequence[SignerSettings] = (),
+) -> list[KubeObject]:
+    """Return the roles a hub runs under, and their bindings.
 
     An administrator applies them before the hub starts; `towline hub run` never does.
 
@@ -63,8 +71,14 @@ def hub_permissions(subject: KubeObject, *, installs_crds: bool = False) -> list
         subject: Who runs the hub: `user_subject(...)` or `service_account_subject(...)`.
         installs_crds: Whether the hub runs with `--install-crds`. Creating cannot be limited to
             names, so this lets it create any CRD.
+        namespace: The hub's own.
+        signers: The custom signers it plays.
     """
     roles = [cluster_role(HUB_ROLE, hub_rules(), labels=_labels())]
+    inside: list[KubeObject] = []
+    if signers:
+        roles.append(cluster_role(SIGNERS_ROLE, signing_rules(signers), labels=_labels()))
+        inside = authority_role(signers, namespace=namespace, subject=subject, labels=_labels())
     if installs_crds:
         roles.append(cluster_role(CRD_INSTALLER_ROLE, crd_installer_rules(), labels=_labels()))
     return [
@@ -79,7 +93,7 @@ def hub_permissions(subject: KubeObject, *, installs_crds: bool = False) -> list
                 labels=_labels(),
             ),
         )
-    ]
+    ] + inside
 
 
 def hub_rules() -> list[Rule]:

@@ -15,7 +15,7 @@ from towline_api.metadata import name_of, uid_of
 from towline_api.resources import CERTIFICATE_SIGNING_REQUESTS, KubeObject
 from towline_api.timestamps import format_time
 from towline_certs.approval import ApprovalContext, Reason
-from towline_certs.authority import CLIENT_ONLY, ExtendedUsage
+from towline_certs.authority import CLIENT_ONLY
 from towline_certs.certificates import parse_chain
 from towline_certs.signing import Issue, Postpone, Refuse, judge
 from towline_certs.signing_requests import SigningRequest
@@ -43,9 +43,6 @@ _NOT_THERE_YET = frozenset(
     {Reason.CLUSTER_NOT_FOUND, Reason.ADDON_NOT_FOUND, Reason.NOT_REGISTERED}
 )
 
-UsagesOf = Callable[[str, str], frozenset[ExtendedUsage]]
-"""Returns what an add-on, by its name, asks of a signer's certificates beyond being a client's."""
-
 
 class RequestSigner:
     """Reconciles one certificate request at a time, by name.
@@ -55,7 +52,6 @@ class RequestSigner:
         requests: All certificate requests.
         authorities: What to sign with.
         context: Returns what the approval policy is told about a request.
-        usages_of: What add-ons ask of certificates.
         events: Tells what happened, on the request.
         metrics: Counts it.
         clock: Where time comes from.
@@ -68,7 +64,6 @@ class RequestSigner:
         requests: Cache,
         authorities: SignerAuthorities,
         context: Callable[[SigningRequest], ApprovalContext],
-        usages_of: UsagesOf,
         events: EventRecorder,
         metrics: HubMetrics,
         clock: Clock,
@@ -77,7 +72,6 @@ class RequestSigner:
         self._requests = requests
         self._authorities = authorities
         self._context = context
-        self._usages_of = usages_of
         self._events = events
         self._metrics = metrics
         self._clock = clock
@@ -115,15 +109,13 @@ class RequestSigner:
                 await self._wait(obj, request, reason, message)
                 return DONE
             case Ready(authority=authority):
-                identity = issue.identity
-                asked = self._usages_of(identity.addon, settings.signer_name)
                 certificate = authority.issue(
                     issue.public_key,
-                    subject=identity.subject,
+                    subject=issue.identity.subject,
                     now=self._clock.now(),
                     lifetime=min(request.lifetime or settings.lifetime, settings.lifetime),
                     dns_names=issue.dns_names,
-                    usages=CLIENT_ONLY | (asked & settings.extended_usages),
+                    usages=CLIENT_ONLY | (issue.usages & settings.extended_usages),
                     backdate=BACKDATE,
                 )
                 await self._store(obj, request, certificate + authority.intermediates_pem)

@@ -5,24 +5,17 @@ from collections.abc import Callable, Iterable, Sequence
 from towline_api.metadata import name_of, namespace_of
 from towline_api.resources import KubeObject
 from towline_certs.approval import ApprovalContext
-from towline_certs.authority import CLIENT_ONLY, ExtendedUsage
 from towline_certs.signing_requests import SigningRequest
 from towline_hub.caches import BY_CLUSTER, HubCaches
 from towline_hub.metrics import HubMetrics
 from towline_hub.signers.authorities import SignerAuthorities
 from towline_hub.signers.settings import SignerSettings
-from towline_hub.signers.signing import RequestSigner, UsagesOf, waits_for_signer
+from towline_hub.signers.signing import RequestSigner, waits_for_signer
 from towline_kube.cache import Cache
 from towline_kube.client import Client
 from towline_kube.clock import Clock
 from towline_kube.controller import Controller
 from towline_kube.events import EventRecorder
-
-
-def clients_only(addon: str, signer: str) -> frozenset[ExtendedUsage]:
-    """Return what add-ons get that ask for nothing: certificates for clients."""
-    del addon, signer
-    return CLIENT_ONLY
 
 
 class SigningService:
@@ -34,7 +27,6 @@ class SigningService:
         namespace: The hub's own.
         caches: What exists.
         context: Returns what the approval policy is told about a request.
-        usages_of: What add-ons ask of certificates.
         events: Tells what happened.
         metrics: Counts it.
         concurrency: How many requests are signed at a time.
@@ -52,7 +44,6 @@ class SigningService:
         events: EventRecorder,
         metrics: HubMetrics,
         clock: Clock,
-        usages_of: UsagesOf = clients_only,
         concurrency: int = 10,
     ) -> None:
         self._names = [settings.signer_name for settings in signers]
@@ -73,7 +64,6 @@ class SigningService:
             requests=caches.requests,
             authorities=authorities,
             context=context,
-            usages_of=usages_of,
             events=events,
             metrics=metrics,
             clock=clock,
