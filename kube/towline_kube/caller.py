@@ -10,6 +10,7 @@ from towline_kube.answers import from_status
 from towline_kube.clock import Clock
 from towline_kube.connection import Connection
 from towline_kube.errors import ApiError, Attempt, ServerError, Unreachable
+from towline_kube.fence import Fence
 from towline_kube.retries import Repeat, RetryPolicy, with_retries
 from towline_kube.transport import Request, Transport
 
@@ -43,6 +44,7 @@ class Caller:
         retry: Patience within one call.
         clock: For pauses between attempts.
         on_call: Told of every request made; must not raise or block.
+        fence: What requests that change something have to pass; None for none.
 
     Raises:
         ConfigError: A certificate, key or authority of the connection cannot be used.
@@ -57,12 +59,14 @@ class Caller:
         retry: RetryPolicy,
         clock: Clock,
         on_call: Callable[[Call], None] | None,
+        fence: Fence | None = None,
     ) -> None:
         self._user_agent = user_agent
         self._request_timeout = request_timeout
         self._retry = retry
         self._clock = clock
         self._on_call = on_call
+        self._fence = fence
         self.calls: Counter[tuple[str, str]] = Counter()
         """How often which verb was sent for which resource."""
         self._transport = self._new_transport(connection)
@@ -105,6 +109,7 @@ class Caller:
 
         Raises:
             ApiError: The last attempt's; it knows whether an earlier one may have succeeded.
+            NotLeading: The request changes something, and this process may not write.
         """
         answer_lost = False
 
@@ -112,6 +117,8 @@ class Caller:
             nonlocal answer_lost
             # Asked for anew each time: the credential may have been swapped in between.
             transport = self._transport
+            if self._fence is not None and request.stores:
+                self._fence.check()
             try:
                 with self._counting(attempt.verb, counted, number) as outcome:
                     answer = await transport.exchange(
@@ -152,7 +159,9 @@ class Caller:
             yield chunks
 
     def _new_transport(self, connection: Connection) -> Transport:
-        return Transport(connection, user_agent=self._user_agent, clock=self._clock)
+        return Transport(
+            connection, user_agent=self._user_agent, clock=self._clock, fence=self._fence
+        )
 
     @contextmanager
     def _counting(self, verb: str, resource: str, attempt: int) -> Iterator["_Outcome"]:

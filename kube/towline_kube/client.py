@@ -27,6 +27,7 @@ from towline_kube.caller import Call, Caller
 from towline_kube.clock import SYSTEM_CLOCK, Clock
 from towline_kube.connection import Connection
 from towline_kube.errors import Attempt, NotFound, NotServed
+from towline_kube.fence import Fence
 from towline_kube.list_watch import Selection
 from towline_kube.listing import ObjectList, list_all
 from towline_kube.operations import Operation, PatchType, Propagation
@@ -73,6 +74,8 @@ class Client:
         retry: Patience within one call.
         clock: For pauses between attempts; limits of single requests use real time.
         on_call: Told of every request made; must not raise or block.
+        fence: What calls that change something have to pass, on a process that may lead; None for
+            none.
 
     Raises:
         ConfigError: A certificate, key or authority of the connection cannot be used.
@@ -88,6 +91,7 @@ class Client:
         retry: RetryPolicy | None = None,
         clock: Clock = SYSTEM_CLOCK,
         on_call: Callable[[Call], None] | None = None,
+        fence: Fence | None = None,
     ) -> None:
         self._field_manager = field_manager
         self._caller = Caller(
@@ -97,6 +101,7 @@ class Client:
             retry=retry or RetryPolicy(),
             clock=clock,
             on_call=on_call,
+            fence=fence,
         )
 
     @property

@@ -107,7 +107,7 @@ def watch(selection: Selection, *, resource_version: str | None, lasting: timede
 
 def ask(resource: Resource, review: KubeObject) -> Operation:
     """Post a review: nothing is stored, so asking twice is asking once."""
-    request = _write("POST", resource.path(), review)
+    request = replace(_write("POST", resource.path(), review), stores=False)
     return _on(Target(resource), "create", request, Repeat.WHEN_TRANSIENT)
 
 
@@ -172,7 +172,7 @@ def delete(
         options["preconditions"] = preconditions
     if propagation:
         options["propagationPolicy"] = propagation.value
-    request = Request("DELETE", target.object_path(), body=_encoded(options))
+    request = Request("DELETE", target.object_path(), body=_encoded(options), stores=True)
     repeat = Repeat.WHEN_TRANSIENT if preconditions else Repeat.WHEN_NOT_DONE
     return _on(target, "delete", request, repeat)
 
@@ -205,7 +205,7 @@ def _write(
     content_type: str = "application/json",
     query: Mapping[str, str] | None = None,
 ) -> Request:
-    return Request(method, path, query or {}, _encoded(body), str(content_type))
+    return Request(method, path, query or {}, _encoded(body), str(content_type), stores=True)
 
 
 def _encoded(body: object) -> bytes:

@@ -2,8 +2,6 @@
 
 import asyncio
 import contextlib
-import os
-import socket
 from collections.abc import AsyncGenerator, AsyncIterator, Iterator, Mapping
 from dataclasses import dataclass, field
 from datetime import timedelta
@@ -17,18 +15,14 @@ from towline_kube.answers import from_status
 from towline_kube.bearer import BearerTokens
 from towline_kube.clock import Clock
 from towline_kube.connection import Connection
+from towline_kube.connection_pools import ConnectionPools
 from towline_kube.errors import Attempt, Unreachable
+from towline_kube.fence import Fence, NotLeading
 from towline_kube.network_failures import unreachable
-from towline_kube.proxies import proxy_for
 from towline_kube.retries import parse_retry_after
-from towline_kube.tls import ssl_context
 
-MOST_CONNECTIONS = 100
-"""Requests and watches at one time; more wait their turn. Far below what one API server allows."""
 CONNECT_WITHIN = timedelta(seconds=10)
 """Name, TCP and TLS together. A server that is up answers in milliseconds, across oceans in one."""
-IDLE_CONNECTION_KEPT = 55
-"""Seconds. Balancers in front of API servers cut idle connections from 60 s on."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -41,6 +35,7 @@ class Request:
         query: Query parameters.
         body: Content to send; None for none.
         content_type: Its media type.
+        stores: Whether it changes what the server has stored.
     """
 
     method: str
@@ -49,6 +44,7 @@ class Request:
     # Bodies of Secrets and certificate requests must not turn up in a traceback.
     body: bytes | None = field(default=None, repr=False)
     content_type: str = "application/json"
+    stores: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -75,41 +71,31 @@ class Transport:
         connection: Server, trust and identity.
         user_agent: Who calls, for the server's audit log.
         clock: For token files and `Retry-After` dates.
+        fence: What requests that change something have to pass; None for none.
 
     Raises:
         ConfigError: A certificate, key or authority cannot be used.
     """
 
-    def __init__(self, connection: Connection, *, user_agent: str, clock: Clock) -> None:
-        # Here because this import alone takes half a second: printing CRDs should not pay for it.
-        from kubernetes.aio.client.configuration import Configuration
-        from kubernetes.aio.client.rest import RESTClientObject
-
+    def __init__(
+        self,
+        connection: Connection,
+        *,
+        user_agent: str,
+        clock: Clock,
+        fence: Fence | None = None,
+    ) -> None:
         self.connection = connection
         self._clock = clock
         self._tokens = BearerTokens(connection, clock=clock)
         self._headers = {"User-Agent": user_agent, "Accept": "application/json"}
-        self._tls = ssl_context(connection)
-        self._proxy = connection.proxy_url or proxy_for(connection.server, environment=os.environ)
-        # The client builds a TLS context of its own that we replace. Given authorities, it does not
-        # load the system's for that.
-        self._configuration = Configuration(
-            host=connection.server,
-            ca_cert_data=_text(connection.ca_pem),
-            tls_server_name=connection.tls_server_name,
-            connection_pool_maxsize=MOST_CONNECTIONS,
-            proxy=self._proxy,
-        )
-        self._rest = RESTClientObject(self._configuration)
-        self._rest.ssl_context = self._tls
-        self._session: aiohttp.ClientSession | None = None
-        self._connector: aiohttp.TCPConnector | None = None
+        self._fence = fence
+        self._pools = ConnectionPools(connection, fence=fence)
         self._in_flight = 0
         self._idle = asyncio.Event()
         self._idle.set()
         self._silences: set[asyncio.Timeout] = set()
         self._retired = False
-        self._closed = False
 
     @property
     def retired(self) -> bool:
@@ -122,9 +108,15 @@ class Transport:
         Raises:
             Unreachable: There was no whole answer within the time.
             ConfigError: A token file or exec plugin gave no token.
+            NotLeading: The request changes something, and this process may not write any more.
         """
+        fence = self._fence if request.stores else None
         with self._busy():
             headers = await self._headers_for(request)
+            if fence is not None:
+                fence.check()
+                # None may be under way when another begins to lead.
+                within = min(within, fence.time_left)
             was_sent = False
             try:
                 timeout = _timeout(connect=min(CONNECT_WITHIN, within), total=within)
@@ -132,6 +124,10 @@ class Transport:
                     was_sent = True
                     body = await response.read()
             except (aiohttp.ClientError, TimeoutError, OSError) as error:
+                if fence is not None and not fence.is_open:
+                    raise NotLeading(
+                        f"{attempt}: given up, because this replica does not lead any more"
+                    ) from error
                 raise unreachable(attempt, error, within=within, answer_began=was_sent) from error
             if response.status == 401:
                 self._tokens.refused()
@@ -209,13 +205,7 @@ class Transport:
 
     async def close(self) -> None:
         """Close every connection; requests still in flight fail."""
-        self._closed = True
-        session, self._session = self._session, None
-        connector, self._connector = self._connector, None
-        if session is not None:
-            await session.close()
-        if connector is not None:
-            await connector.close()
+        await self._pools.close()
 
     def _send(
         self, request: Request, *, headers: Mapping[str, str], timeout: aiohttp.ClientTimeout
@@ -225,11 +215,11 @@ class Transport:
         options: dict[str, Any] = {}
         if self.connection.tls_server_name:
             options["server_hostname"] = self.connection.tls_server_name
-        if self._proxy:
-            options["proxy"] = self._proxy
+        if self._pools.proxy:
+            options["proxy"] = self._pools.proxy
         # Not through the client's own request(): that follows redirects, with our credential, and
         # rewrites content types of patches.
-        return self._open_session().request(
+        return self._pools.session(stores=request.stores).request(
             request.method,
             url,
             data=request.body,
@@ -247,29 +237,6 @@ class Transport:
         if token is not None:
             headers["Authorization"] = f"Bearer {token}"
         return headers
-
-    def _open_session(self) -> aiohttp.ClientSession:
-        if self._closed:
-            raise RuntimeError("the client is closed")
-        if self._session is None:
-            self._connector = aiohttp.TCPConnector(
-                limit=MOST_CONNECTIONS,
-                ssl=self._tls,
-                keepalive_timeout=IDLE_CONNECTION_KEPT,
-                socket_factory=_kept_alive_socket,
-            )
-            self._configuration.client_session_kwargs = {
-                "connector": self._connector,
-                # No proxy and no password from places nobody told us to look at.
-                "trust_env": False,
-                "cookie_jar": aiohttp.DummyCookieJar(),
-            }
-            session: aiohttp.ClientSession = self._rest._create_pool_manager()  # noqa: SLF001 - its documented seam
-            # Otherwise aiohttp itself sends a PUT or DELETE again when the connection breaks, which
-            # is not for it to decide. There is no public switch.
-            session._retry_connection = False  # noqa: SLF001 - as aiohttp's own test client does
-            self._session = session
-        return self._session
 
     @contextlib.contextmanager
     def _busy(self) -> Iterator[None]:
@@ -320,18 +287,3 @@ def _timeout(*, connect: timedelta, total: timedelta | None) -> aiohttp.ClientTi
         # Exact: by default limits above five seconds are rounded up to whole ones.
         ceil_threshold=3600,
     )
-
-
-def _kept_alive_socket(address: tuple[Any, ...]) -> socket.socket:
-    """Return a socket whose dead peer the kernel notices within a minute, also while reading."""
-    family, kind, protocol = address[:3]
-    created = socket.socket(family, kind, protocol)
-    created.setsockopt(socket.SOL_SOCKET, socket.SO_KEEPALIVE, 1)
-    for option, value in (("TCP_KEEPIDLE", 30), ("TCP_KEEPINTVL", 10), ("TCP_KEEPCNT", 3)):
-        if hasattr(socket, option):  # macOS calls the first one otherwise
-            created.setsockopt(socket.IPPROTO_TCP, getattr(socket, option), value)
-    return created
-
-
-def _text(pem: bytes | None) -> str | None:
-    return None if pem is None else pem.decode("ascii", errors="ignore")
