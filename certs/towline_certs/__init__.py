@@ -7,6 +7,7 @@ from towline_certs.authority import (
     ExtendedUsage,
     create_authority,
 )
+from towline_certs.bootstrap_identity import bound_cluster, bound_group, is_bound
 from towline_certs.credentials import (
     Credential,
     check_credential,
@@ -27,6 +28,7 @@ from towline_certs.errors import (
     StoreError,
     StoreProblem,
 )
+from towline_certs.flood import FloodKey, FloodLimits, Traffic
 from towline_certs.identities import (
     AUTHENTICATED_GROUP,
     MANAGED_CLUSTERS_GROUP,
@@ -63,10 +65,11 @@ from towline_certs.policy import (
     Deny,
     ExpectedRegistration,
     Ignore,
+    ManualApproval,
+    OpenedRequest,
     Reason,
     SigningRequest,
     decide,
-    needs_access_review,
 )
 from towline_certs.request_extensions import AlternativeNames, RequestedExtension
 from towline_certs.requests import CertificateRequest, build_request, parse_request, request_name
@@ -99,13 +102,17 @@ __all__ = [
     "DirectoryStore",
     "ExpectedRegistration",
     "ExtendedUsage",
+    "FloodKey",
+    "FloodLimits",
     "Identity",
     "IdentityError",
     "Ignore",
     "KeyKind",
     "KeyParseError",
     "KeyProblem",
+    "ManualApproval",
     "NothingStoredError",
+    "OpenedRequest",
     "PrivateKey",
     "PublicKey",
     "Reason",
@@ -116,10 +123,13 @@ __all__ = [
     "StoreError",
     "StoreProblem",
     "Subject",
+    "Traffic",
     "Validity",
     "addon_cluster_group",
     "addon_group",
     "alternate_cluster_group",
+    "bound_cluster",
+    "bound_group",
     "build_request",
     "check_addon_name",
     "check_cluster_name",
@@ -131,8 +141,8 @@ __all__ = [
     "format_public_key",
     "from_secret_data",
     "generate_key",
+    "is_bound",
     "kind_of",
-    "needs_access_review",
     "parse_credential",
     "parse_credential_files",
     "parse_key",

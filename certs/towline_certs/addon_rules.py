@@ -1,6 +1,7 @@
 """The rules for an add-on agent's certificate, which the cluster's agent asks for on its behalf."""
 
 from towline_api.names import KUBE_CLIENT_SIGNER, addon_dns_name
+from towline_api.timestamps import format_time
 from towline_certs.approval import (
     AddonFacts,
     Approve,
@@ -9,15 +10,16 @@ from towline_certs.approval import (
     Ignore,
     Reason,
 )
-from towline_certs.approval_case import Case, quote, waiting_for
-from towline_certs.errors import IdentityError
-from towline_certs.identities import (
-    AUTHENTICATED_GROUP,
-    AddonIdentity,
-    ClusterIdentity,
-    CustomSignerIdentity,
-    Subject,
+from towline_certs.approval_case import (
+    Case,
+    quote,
+    waiting_for,
+    waiting_for_approval,
+    without_authenticated,
 )
+from towline_certs.cluster_rules import requester_not_listed
+from towline_certs.errors import IdentityError
+from towline_certs.identities import AddonIdentity, ClusterIdentity, CustomSignerIdentity
 from towline_certs.request_extensions import AlternativeNames
 
 
@@ -30,14 +32,17 @@ def asked_by_somebody_else(case: Case) -> Deny | Ignore | None:
     requester, user = case.requester, quote(case.request.username)
     if isinstance(requester, ClusterIdentity) and requester.cluster == case.cluster:
         return None
-    if requester is not None or case.is_from_bootstrap:
+    if requester is not None or case.is_from_bootstrap or case.is_from_bound_bootstrap:
         return Deny(
             Reason.REQUESTER_NOT_ENTITLED,
             f"{user} may not ask for add-on identities of cluster {case.cluster!r}",
         )
+    if case.context.operator_accepts:
+        return None
     return Ignore(
         Reason.REQUESTER_UNKNOWN,
-        f"{user} is not an agent of cluster {case.cluster!r}; only a person can approve this",
+        f"{user} is not an agent of cluster {case.cluster!r}: "
+        f"{waiting_for_approval(case.request.name)}",
     )
 
 
@@ -47,7 +52,7 @@ def subject_is_no_addon_identity(case: Case) -> Deny | None:
         return None
     subject = case.subject
     try:
-        identity = AddonIdentity.parse_subject(_without_authenticated(subject))
+        identity = AddonIdentity.parse_subject(without_authenticated(subject))
     except IdentityError as error:
         return Deny(Reason.SUBJECT_NOT_AN_IDENTITY, f"not an add-on's request: {error}")
     if (identity.cluster, identity.addon) != (case.cluster, case.addon):
@@ -60,13 +65,24 @@ def subject_is_no_addon_identity(case: Case) -> Deny | None:
 
 
 def names_of_an_addon_request(case: Case) -> Deny | None:
-    """One DNS name, made from the add-on's, and no other name of any kind."""
-    expected = AlternativeNames(dns_names=(addon_dns_name(case.addon),))
-    if case.readable.alternative_names == expected:
+    """One DNS name, made from the add-on's, and no other name of any kind.
+
+    A registration with a custom signer may allow more DNS names; all it allows, or none of them.
+    """
+    usual, found = addon_dns_name(case.addon), case.readable.alternative_names
+    registration = case.registration
+    more: frozenset[str] = frozenset()
+    if case.request.signer_name != KUBE_CLIENT_SIGNER and registration is not None:
+        more = registration.dns_names - {usual}
+    if found == AlternativeNames(dns_names=(usual,)):
         return None
+    if found == AlternativeNames(dns_names=found.dns_names) and sorted(found.dns_names) == sorted(
+        {usual, *more}
+    ):
+        return None
+    expected = AlternativeNames(dns_names=(usual, *sorted(more)))
     return Deny(
-        Reason.NAMES_NOT_ALLOWED,
-        f"expected the alternative name {expected}, found {quote(case.readable.alternative_names)}",
+        Reason.NAMES_NOT_ALLOWED, f"expected the alternative name {expected}, found {quote(found)}"
     )
 
 
@@ -98,6 +114,35 @@ def addon_is_not_there(case: Case) -> Ignore | None:
     )
 
 
+def older_than_addon(case: Case) -> Deny | None:
+    """What was asked for before the add-on was there was asked of a former one.
+
+    Both times are the API server's own, in whole seconds; within one, nobody can say.
+    """
+    created, request = _facts(case).created, case.request
+    if created is None or (request.created is not None and request.created >= created):
+        return None
+    return Deny(
+        Reason.OLDER_THAN_REMOVAL,
+        f"the request is from before add-on {case.addon!r} of cluster {case.cluster!r} was "
+        f"enabled ({format_time(created)}): it belongs to a former one; the agent has to ask anew",
+    )
+
+
+def addon_is_manual(case: Case) -> Ignore | None:
+    """The operator wants to see requests of this add-on, or of anybody but a few, first."""
+    manual = case.context.manual
+    if case.context.operator_accepts:
+        return None
+    if manual.addons.isdisjoint({case.addon, f"{case.cluster}/{case.addon}"}):
+        return requester_not_listed(case)
+    return Ignore(
+        Reason.WAITING_FOR_OPERATOR,
+        f"requests of add-on {case.addon!r} are approved by hand on this hub: "
+        f"{waiting_for_approval(case.request.name)}",
+    )
+
+
 def not_registered(case: Case) -> Ignore | None:
     """The add-on has to have this registration, now; it may get it a moment later."""
     addon, signer = _facts(case), case.request.signer_name
@@ -113,7 +158,7 @@ def not_registered(case: Case) -> Ignore | None:
             f"{where} is registered with a user or groups other than an add-on agent's own; "
             "only a person can approve such a request",
         )
-    if _find_registration(case) is None:
+    if case.registration is None:
         return Ignore(
             Reason.NOT_REGISTERED,
             f"the request is for {quote(case.subject)}, {where} is registered for "
@@ -142,23 +187,6 @@ def _facts(case: Case) -> AddonFacts:
     return case.context.addon
 
 
-def _find_registration(case: Case) -> ExpectedRegistration | None:
-    signer = case.request.signer_name
-    if signer == KUBE_CLIENT_SIGNER:
-        # An agent of this add-on already, says a rule before; so is a registration equal to it.
-        wanted = _without_authenticated(case.subject)
-        return next(
-            (
-                each
-                for each in _facts(case).registrations
-                if each.signer_name == signer and _without_authenticated(each.subject) == wanted
-            ),
-            None,
-        )
-    exact = ExpectedRegistration(signer, case.subject)
-    return exact if exact in _facts(case).registrations else None
-
-
 def _is_served(case: Case, registration: ExpectedRegistration) -> bool:
     """Return whether a registration is for an add-on agent of this cluster with its own groups.
 
@@ -166,16 +194,7 @@ def _is_served(case: Case, registration: ExpectedRegistration) -> bool:
     not a program's to hand out.
     """
     try:
-        identity = AddonIdentity.parse_subject(_without_authenticated(registration.subject))
+        identity = AddonIdentity.parse_subject(without_authenticated(registration.subject))
     except IdentityError:
         return False
     return (identity.cluster, identity.addon) == (case.cluster, case.addon)
-
-
-def _without_authenticated(subject: Subject) -> Subject:
-    """Return the subject without the group that everybody is in anyway; older agents ask for it."""
-    return Subject(
-        subject.common_name,
-        subject.organizations - {AUTHENTICATED_GROUP},
-        subject.organizational_units,
-    )

@@ -6,6 +6,7 @@ from datetime import datetime, timedelta
 from enum import StrEnum
 
 from towline_certs.errors import RequestProblem
+from towline_certs.flood import DEFAULT_LIMITS, NO_TRAFFIC, FloodLimits, Traffic
 from towline_certs.identities import Identity, Subject
 from towline_certs.keys import KeyKind
 
@@ -21,6 +22,7 @@ class Reason(StrEnum):
     # approved
     CLUSTER_RENEWAL = "ClusterRenewsOwnIdentity"
     CLUSTER_BOOTSTRAP = "ClusterBootstrapAllowed"
+    BOUND_BOOTSTRAP = "ClusterBoundIdentityAllowed"
     OPERATOR_ACCEPTED = "OperatorAcceptedCluster"
     ADDON_REGISTERED = "AddonRegistered"
 
@@ -47,12 +49,16 @@ class Reason(StrEnum):
     SUBJECT_NOT_AN_IDENTITY = "SubjectNotAnIdentity"
     SUBJECT_OF_ANOTHER = "SubjectOfAnother"
     REQUESTER_NOT_ENTITLED = "RequesterNotEntitled"
+    OLDER_THAN_REMOVAL = "RequestOlderThanRemoval"
+    DENIED_BY_CHECK = "DeniedByCheck"
 
     # left alone
     ALREADY_DECIDED = "AlreadyDecided"
     NOT_OURS = "NotOurs"
     NO_CLUSTER_LABEL = "NoClusterLabel"
     SIGNER_NOT_SERVED = "SignerNotServed"
+    TOO_MANY_PENDING = "TooManyPending"
+    TOO_MANY_PER_HOUR = "TooManyPerHour"
     WAITING_FOR_OPERATOR = "WaitingForOperator"
     WAITING_FOR_ACCESS_REVIEW = "WaitingForAccessReview"
     RENEWAL_NOT_ALLOWED = "RenewalNotAllowed"
@@ -63,6 +69,12 @@ class Reason(StrEnum):
     NOT_REGISTERED = "NotRegistered"
     REGISTRATION_NOT_SERVED = "RegistrationNotServed"
     REQUESTER_UNKNOWN = "RequesterUnknown"
+    LEFT_ALONE_BY_CHECK = "LeftAloneByCheck"
+    CHECK_FAILED = "CheckFailed"
+
+
+ADMITTING_REASONS = frozenset({Reason.CLUSTER_BOOTSTRAP, Reason.BOUND_BOOTSTRAP})
+"""Approvals that bring a cluster in without a person, so that it has to be accepted as well."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -79,6 +91,25 @@ class BootstrapPolicy:
 
 
 @dataclass(frozen=True, slots=True)
+class ManualApproval:
+    """What a person has to look at, however right it is. By default nothing.
+
+    Args:
+        clusters: Clusters whose own requests, renewals among them, wait for a person.
+        addons: Add-ons whose requests do: by name on every cluster, as `cluster/name` on one.
+        requesters: If there are any, everybody's requests wait but theirs. User names, compared
+            exactly.
+    """
+
+    clusters: frozenset[str] = frozenset()
+    addons: frozenset[str] = frozenset()
+    requesters: frozenset[str] = frozenset()
+
+
+NOTHING_MANUAL = ManualApproval()
+
+
+@dataclass(frozen=True, slots=True)
 class ClusterFacts:
     """What the hub knows about the ManagedCluster a request names.
 
@@ -87,13 +118,19 @@ class ClusterFacts:
         denied: Whether acceptance was given once and taken back.
         deleting: Whether it is being deleted.
         has_live_identity: Whether somebody may hold a valid certificate for the name already: it
-            joined, or a request for it was approved whose certificate is not known to be dead.
+            joined, or a request for it was approved whose certificate is not known to be dead, or
+            a former cluster of this name left a certificate behind.
+        live_until: When that ends by itself, if anybody said.
+        removed_at: When its identities lost their rights last, while they have none: it is being
+            deleted or denied. None otherwise.
     """
 
     accepted: bool = False
     denied: bool = False
     deleting: bool = False
     has_live_identity: bool = False
+    live_until: datetime | None = None
+    removed_at: datetime | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -103,10 +140,16 @@ class ExpectedRegistration:
     Args:
         signer_name: The signer.
         subject: User, groups and organizational units as registered.
+        extended_usages: What the certificate is good for: `client auth`, `server auth` or both. A
+            client of Kubernetes gets no other than the first.
+        dns_names: Names that it may carry beside the one made from the add-on's; none for a client
+            of Kubernetes.
     """
 
     signer_name: str
     subject: Subject
+    extended_usages: frozenset[str] = frozenset({"client auth"})
+    dns_names: frozenset[str] = frozenset()
 
 
 @dataclass(frozen=True, slots=True)
@@ -115,10 +158,12 @@ class AddonFacts:
 
     Args:
         deleting: Whether it is being deleted.
+        created: When it was made, by the API server's clock, if it says.
         registrations: Its registrations.
     """
 
     deleting: bool = False
+    created: datetime | None = None
     registrations: tuple[ExpectedRegistration, ...] = ()
 
 
@@ -132,8 +177,14 @@ class ApprovalContext:
         cluster: The ManagedCluster named by the request's label; None if there is none.
         addon: The ManagedClusterAddOn named by the request's labels; None if there is none.
         may_renew: Answer of the SubjectAccessReview on the requester; None if nobody asked. Ask
-            when `needs_access_review` says so.
+            when the decision is to wait for it, and decide again.
         operator_accepts: Whether a person with the right to do so accepts this very request now.
+            That answers for the requester, and for everything that waits for a person; the request
+            itself has to be right all the same.
+        signers: Custom signers whose requests are approved here; none by default.
+        manual: What waits for a person.
+        traffic: What else the identity that asks has been asking.
+        limits: How much of that is too much.
         key_kinds: Kinds of key a certificate may be for.
         min_lifetime: Shortest lifetime that may be asked for.
         max_lifetime: Longest lifetime that may be asked for.
@@ -145,6 +196,10 @@ class ApprovalContext:
     addon: AddonFacts | None = None
     may_renew: bool | None = None
     operator_accepts: bool = False
+    signers: frozenset[str] = frozenset()
+    manual: ManualApproval = NOTHING_MANUAL
+    traffic: Traffic = NO_TRAFFIC
+    limits: FloodLimits = DEFAULT_LIMITS
     key_kinds: frozenset[KeyKind] = frozenset(KeyKind)
     min_lifetime: timedelta = SHORTEST_LIFETIME
     max_lifetime: timedelta = LONGEST_LIFETIME
@@ -185,10 +240,12 @@ class Ignore:
     Args:
         reason: Which rule stepped back.
         message: One line for the operator: what it waits for, and who must act.
+        until: When time alone may change the decision; None if only an event can.
     """
 
     reason: Reason
     message: str
+    until: datetime | None = None
 
 
 Decision = Approve | Deny | Ignore

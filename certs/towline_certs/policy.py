@@ -8,8 +8,7 @@ The promise: whatever is approved names exactly the identity its requester is en
 
 from collections.abc import Callable, Sequence
 
-from towline_api.names import KUBE_CLIENT_SIGNER
-from towline_certs import addon_rules, cluster_rules, request_rules
+from towline_certs import addon_rules, cluster_rules, flood_rules, request_rules
 from towline_certs.approval import (
     AddonFacts,
     ApprovalContext,
@@ -20,20 +19,21 @@ from towline_certs.approval import (
     Deny,
     ExpectedRegistration,
     Ignore,
+    ManualApproval,
     Reason,
 )
-from towline_certs.approval_case import Case, find_agent, open_case
-from towline_certs.errors import RequestError
-from towline_certs.identities import ClusterIdentity
-from towline_certs.requests import parse_request
+from towline_certs.approval_case import Case, OpenedRequest, open_case
 from towline_certs.signing_requests import SigningRequest
 
 Rule = Callable[[Case], Decision | None]
 
 RULES_FOR_ALL: tuple[Rule, ...] = (
     request_rules.already_decided,
-    request_rules.without_cluster_label,
+    request_rules.nothing_of_ours,
     request_rules.for_another_signer,
+    flood_rules.too_many_pending,
+    flood_rules.too_many_per_hour,
+    request_rules.unlabelled_for_another,
     request_rules.labels_are_no_names,
     request_rules.request_unreadable,
     request_rules.possession_not_proven,
@@ -51,7 +51,10 @@ CLUSTER_RULES: tuple[Rule, ...] = (
     cluster_rules.subject_is_no_cluster_identity,
     cluster_rules.names_on_a_cluster_request,
     cluster_rules.asked_by_an_agent_of_another,
+    cluster_rules.bound_to_another,
+    cluster_rules.older_than_removal,
     cluster_rules.cluster_is_deleting,
+    cluster_rules.cluster_is_manual,
     cluster_rules.renewal,
     cluster_rules.operator_accepted,
     cluster_rules.bootstrap_by_a_stranger,
@@ -64,48 +67,29 @@ ADDON_RULES: tuple[Rule, ...] = (
     addon_rules.asked_by_somebody_else,
     addon_rules.subject_is_no_addon_identity,
     addon_rules.names_of_an_addon_request,
+    cluster_rules.older_than_removal,
     addon_rules.cluster_is_not_there,
     addon_rules.addon_is_not_there,
+    addon_rules.older_than_addon,
     addon_rules.not_registered,
+    addon_rules.addon_is_manual,
     addon_rules.registered,
 )
 
 
-def decide(request: SigningRequest, context: ApprovalContext) -> Decision:
+def decide(request: SigningRequest | OpenedRequest, context: ApprovalContext) -> Decision:
     """Return what to do about a certificate request.
 
     Args:
-        request: The request object.
+        request: The request object; opened, if it will be decided about more than once.
         context: What the hub knows around it.
 
     Returns:
         `Deny` for what claims to be ours and is malformed or hostile, `Ignore` for what is not ours
         or cannot be approved as things stand, else `Approve`.
     """
-    rules = CLUSTER_RULES if request.addon is None else ADDON_RULES
-    return _first_opinion(open_case(request, context=context), rules)
-
-
-def needs_access_review(request: SigningRequest) -> bool:
-    """Return whether the requester's right to renew has to be asked for before `decide`.
-
-    True for an undecided cluster request by an agent for its own name, so that a hub spends no
-    access review on anything else.
-    """
-    if (
-        request.is_decided
-        or request.addon is not None
-        or request.signer_name != KUBE_CLIENT_SIGNER
-        or request.request_pem is None
-    ):
-        return False
-    requester = find_agent(request.username)
-    if not isinstance(requester, ClusterIdentity) or requester.cluster != request.cluster:
-        return False
-    try:
-        return parse_request(request.request_pem).subject == requester.subject
-    except RequestError:
-        return False
+    case = open_case(request, context=context)
+    return _first_opinion(case, CLUSTER_RULES if case.request.addon is None else ADDON_RULES)
 
 
 def _first_opinion(case: Case, rules: Sequence[Rule]) -> Decision:
@@ -129,9 +113,10 @@ __all__ = [
     "Deny",
     "ExpectedRegistration",
     "Ignore",
+    "ManualApproval",
+    "OpenedRequest",
     "Reason",
     "Rule",
     "SigningRequest",
     "decide",
-    "needs_access_review",
 ]

@@ -16,7 +16,9 @@ from towline_certs.request_extensions import (
 )
 
 _KEY_USAGES = frozenset({"digitalSignature", "keyEncipherment"})
+_KEY_USAGE_WORDS = frozenset({"digital signature", "key encipherment"})
 _CLIENT_AUTH = "1.3.6.1.5.5.7.3.2"
+_EXTENDED_USAGES = {"client auth": _CLIENT_AUTH, "server auth": "1.3.6.1.5.5.7.3.1"}
 _EXTENSIONS = frozenset(
     {BASIC_CONSTRAINTS, EXTENDED_KEY_USAGE, KEY_USAGE, SUBJECT_ALTERNATIVE_NAME}
 )
@@ -31,22 +33,15 @@ def already_decided(case: Case) -> Ignore | None:
     return Ignore(Reason.ALREADY_DECIDED, f"the request is already decided: {found}")
 
 
-def without_cluster_label(case: Case) -> Deny | Ignore | None:
+def nothing_of_ours(case: Case) -> Ignore | None:
     """Agents label their requests; the others on this hub are other systems' business.
 
-    One exception: an agent of ours that asks for an identity of another cluster.
+    One exception, of which a later rule speaks: an agent of ours that asks for somebody else.
     """
-    if case.request.cluster is not None:
+    if case.request.cluster is not None or _is_agent_for_another(case):
         return None
     if not case.claims_an_identity:
         return Ignore(Reason.NOT_OURS, "the request has nothing to do with managed clusters")
-    subject = case.readable.subject
-    named = None if subject is None else find_agent(subject.common_name)
-    if case.requester is not None and (named is None or named.cluster != case.requester.cluster):
-        return Deny(
-            Reason.REQUESTER_NOT_ENTITLED,
-            f"{quote(case.request.username)} asks for an identity of another cluster",
-        )
     return Ignore(
         Reason.NO_CLUSTER_LABEL,
         f"the request lacks the label {CLUSTER_NAME_LABEL}; if it is a cluster's, "
@@ -55,23 +50,35 @@ def without_cluster_label(case: Case) -> Deny | Ignore | None:
 
 
 def for_another_signer(case: Case) -> Ignore | None:
-    """Cluster requests go to one signer; an add-on's may go to one outside Kubernetes' own names.
+    """Cluster requests go to one signer; an add-on's may go to one that this hub approves for.
 
-    Kubernetes' other signers issue kubelet and serving certificates. No registration of an add-on
-    is a reason to approve those.
+    Kubernetes' other signers issue kubelet and serving certificates. Neither a registration of an
+    add-on nor a slip in the settings is a reason to approve those.
     """
     signer = case.request.signer_name
-    if signer == KUBE_CLIENT_SIGNER:
+    if case.request.cluster is None or signer == KUBE_CLIENT_SIGNER:
         return None
-    domain = signer.partition("/")[0]
-    is_kubernetes = any(
-        domain == reserved or domain.endswith(f".{reserved}") for reserved in _KUBERNETES_DOMAINS
+    is_served = signer in case.context.signers and not is_kubernetes_signer(signer)
+    if case.request.addon is not None and is_served:
+        return None
+    expected = (
+        f"{KUBE_CLIENT_SIGNER!r} for a cluster"
+        if case.request.addon is None
+        else ", ".join(map(repr, (KUBE_CLIENT_SIGNER, *sorted(case.context.signers))))
     )
-    if case.request.addon is not None and not is_kubernetes:
-        return None
     return Ignore(
         Reason.SIGNER_NOT_SERVED,
-        f"the request is for signer {quote(signer)}, expected {KUBE_CLIENT_SIGNER!r}",
+        f"the request is for signer {quote(signer)}; this hub approves for {expected} only",
+    )
+
+
+def unlabelled_for_another(case: Case) -> Deny | None:
+    """An agent that leaves its label off does not get past the rules that compare with it."""
+    if case.request.cluster is not None:
+        return None
+    return Deny(
+        Reason.REQUESTER_NOT_ENTITLED,
+        f"{quote(case.request.username)} asks for an identity of another cluster",
     )
 
 
@@ -133,14 +140,19 @@ def key_not_allowed(case: Case) -> Deny | None:
 
 
 def usages_not_allowed(case: Case) -> Deny | None:
-    """A client certificate and nothing else."""
+    """A client certificate and nothing else, unless the registration with a custom signer says so.
+
+    Agents ask for a client certificate there as well, and leave it to the signer to know better.
+    """
     found = frozenset(case.request.usages)
-    if found == frozenset(CLIENT_CERTIFICATE_USAGES):
+    client = frozenset(CLIENT_CERTIFICATE_USAGES)
+    expected = {client, _KEY_USAGE_WORDS | _registered_usages(case)}
+    if found in expected and len(found) == len(case.request.usages):
         return None
+    wanted = " or ".join(", ".join(sorted(each)) for each in sorted(expected, key=sorted))
     return Deny(
         Reason.USAGES_NOT_ALLOWED,
-        f"expected the usages {', '.join(CLIENT_CERTIFICATE_USAGES)}; "
-        f"found {quote(', '.join(sorted(found)))}",
+        f"expected the usages {wanted}; found {quote(', '.join(sorted(case.request.usages)))}",
     )
 
 
@@ -157,7 +169,8 @@ def extensions_not_allowed(case: Case) -> Deny | None:
     found = [each.oid for each in parsed.extensions if each.oid not in _EXTENSIONS]
     found += parsed.other_attributes
     found += sorted(parsed.key_usages - _KEY_USAGES)
-    found += sorted(parsed.extended_key_usages - {_CLIENT_AUTH})
+    allowed = {_CLIENT_AUTH} | {_EXTENDED_USAGES[word] for word in _registered_usages(case)}
+    found += sorted(parsed.extended_key_usages - allowed)
     if not found:
         return None
     return Deny(
@@ -189,3 +202,29 @@ def names_another_cluster(case: Case) -> Deny | None:
         f"the request is labelled for cluster {case.cluster!r} and names an agent of cluster "
         f"{named.cluster!r}",
     )
+
+
+def is_kubernetes_signer(signer: str) -> bool:
+    """Return whether a signer's name belongs to Kubernetes itself."""
+    domain = signer.partition("/")[0]
+    return any(
+        domain == reserved or domain.endswith(f".{reserved}") for reserved in _KUBERNETES_DOMAINS
+    )
+
+
+def _registered_usages(case: Case) -> frozenset[str]:
+    """Return the extended usages that the request may have for its registration's sake.
+
+    Without one it is a client's, and will be left alone by a rule for add-ons.
+    """
+    if case.request.signer_name == KUBE_CLIENT_SIGNER or case.registration is None:
+        return frozenset({"client auth"})
+    return case.registration.extended_usages & _EXTENDED_USAGES.keys()
+
+
+def _is_agent_for_another(case: Case) -> bool:
+    if case.requester is None or not case.claims_an_identity:
+        return False
+    subject = case.opened.subject
+    named = None if subject is None else find_agent(subject.common_name)
+    return named is None or named.cluster != case.requester.cluster

@@ -36,6 +36,7 @@ class SigningRequest:
         request_pem: The PKCS#10 request; None when the field is not base64.
         created: When the API server made the object, if it says.
         decisions: Those of Approved, Denied and Failed that stand among its conditions.
+        decided_at: When the last of them was made, by the clock of whoever made it, if that says.
         has_certificate: Whether the signer is done.
     """
 
@@ -51,6 +52,7 @@ class SigningRequest:
     expiration_seconds: int | None = None
     created: datetime | None = None
     decisions: frozenset[str] = frozenset()
+    decided_at: datetime | None = None
     has_certificate: bool = False
 
     @classmethod
@@ -66,6 +68,7 @@ class SigningRequest:
         spec = _mapping(obj.get("spec"), field="spec")
         status = _mapping(obj.get("status"), field="status")
         created = metadata.get("creationTimestamp")
+        decisions = _decisions(status.get("conditions"))
         return cls(
             name=_text(metadata.get("name"), field="metadata.name"),
             signer_name=_text(spec.get("signerName"), field="spec.signerName"),
@@ -86,7 +89,8 @@ class SigningRequest:
             created=None
             if created is None
             else parse_time(_text(created, field="metadata.creationTimestamp")),
-            decisions=_decisions(status.get("conditions")),
+            decisions=frozenset(decisions),
+            decided_at=max(filter(None, decisions.values()), default=None),
             has_certificate=bool(status.get("certificate")),
         )
 
@@ -113,13 +117,28 @@ class SigningRequest:
         return timedelta(seconds=self.expiration_seconds)
 
 
-def _decisions(conditions: object) -> frozenset[str]:
+def _decisions(conditions: object) -> dict[str, datetime | None]:
     if conditions is None:
-        return frozenset()
+        return {}
     if not isinstance(conditions, Sequence) or isinstance(conditions, str | bytes):
         raise _wrong("a list", conditions, field="status.conditions")
-    types = (_mapping(condition, field="status.conditions").get("type") for condition in conditions)
-    return frozenset(kind for kind in types if isinstance(kind, str)) & _DECISIONS
+    found: dict[str, datetime | None] = {}
+    for each in conditions:
+        condition = _mapping(each, field="status.conditions")
+        kind = condition.get("type")
+        if isinstance(kind, str) and kind in _DECISIONS:
+            found[kind] = _time_or_none(
+                condition.get("lastUpdateTime") or condition.get("lastTransitionTime")
+            )
+    return found
+
+
+def _time_or_none(value: object) -> datetime | None:
+    # Only old requests lack it, and nothing hangs on one time being there.
+    try:
+        return parse_time(value) if isinstance(value, str) else None
+    except WireError:
+        return None
 
 
 def _seconds(value: object) -> int | None:

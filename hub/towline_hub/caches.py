@@ -9,6 +9,7 @@ from datetime import timedelta
 from typing import Self
 
 from towline_api import names
+from towline_api.conditions import is_true
 from towline_api.errors import TransientError
 from towline_api.metadata import labels_of, namespace_of
 from towline_api.resources import (
@@ -35,6 +36,8 @@ log = logging.getLogger(__name__)
 
 BY_CLUSTER = "cluster"
 """Index of objects by the cluster they are labelled with, or whose namespace they are in."""
+BY_APPROVED = "approved"
+"""Index of approved requests for a cluster agent's own certificate, by the cluster's name."""
 BY_ADDON = "addon"
 """Index of add-on RBAC by `cluster/addon`."""
 BY_NAME = "name"
@@ -147,7 +150,7 @@ class HubViews(AddonViews):
 def hub_caches(client: Client, *, clock: Clock) -> HubCaches:
     """Return the hub's caches, not running yet."""
     ours = names.CLUSTER_NAME_LABEL
-    by_label = {BY_CLUSTER: _cluster_label}
+    by_label = {BY_CLUSTER: _cluster_label, BY_APPROVED: _approved_cluster}
     by_addon = {BY_CLUSTER: _cluster_label, BY_ADDON: _addon_labels}
     return HubCaches(
         clusters=Cache(client, MANAGED_CLUSTERS, clock=clock),
@@ -188,7 +191,7 @@ def hub_caches(client: Client, *, clock: Clock) -> HubCaches:
 
 def addon_caches(client: Client, *, served: Collection[str], clock: Clock) -> AddonCaches:
     """Return the caches of a program that looks after these add-ons only, not running yet."""
-    by_label = {BY_CLUSTER: _cluster_label}
+    by_label = {BY_CLUSTER: _cluster_label, BY_APPROVED: _approved_cluster}
     by_addon = {BY_CLUSTER: _cluster_label, BY_ADDON: _addon_labels}
     # What concerns other add-ons is never even seen.
     ours = f"{names.ADDON_NAME_LABEL} in ({','.join(sorted(served))})"
@@ -225,6 +228,12 @@ def addon_index_key(cluster: str, addon: str) -> str:
 def _cluster_label(obj: KubeObject) -> Iterable[str]:
     cluster = labels_of(obj).get(names.CLUSTER_NAME_LABEL)
     return (cluster,) if cluster else ()
+
+
+def _approved_cluster(request: KubeObject) -> Iterable[str]:
+    if names.ADDON_NAME_LABEL in labels_of(request):
+        return ()
+    return _cluster_label(request) if is_true(request, "Approved") else ()
 
 
 def _addon_labels(obj: KubeObject) -> Iterable[str]:

@@ -45,7 +45,6 @@ from towline_certs import (
     Subject,
     build_request,
     decide,
-    needs_access_review,
 )
 from towline_certs.distinguished_names import format_name
 from towline_certs.pem import find_pem_blocks, format_pem_block
@@ -69,7 +68,12 @@ REGISTERED = AddonFacts(
     )
 )
 CONTEXT = ApprovalContext(
-    now=NOW, bootstrap=POLICY, cluster=ACCEPTED, addon=REGISTERED, may_renew=True
+    now=NOW,
+    bootstrap=POLICY,
+    cluster=ACCEPTED,
+    addon=REGISTERED,
+    may_renew=True,
+    signers=frozenset({CUSTOM}),
 )
 NEW = dataclasses.replace(CONTEXT, cluster=None, addon=None, may_renew=None)
 
@@ -628,7 +632,8 @@ class TestAddonRequestsThatWait:
 
     def test_a_custom_signer_nobody_registered_waits(self):
         """It may be another system's that uses our label."""
-        assert decide(custom(signer_name="example.com/x"), CONTEXT).reason is Reason.NOT_REGISTERED
+        served = dataclasses.replace(CONTEXT, signers=frozenset({CUSTOM, "example.com/x"}))
+        assert decide(custom(signer_name="example.com/x"), served).reason is Reason.NOT_REGISTERED
 
     @pytest.mark.parametrize("user", ["kubernetes-admin", "system:serviceaccount:hub:grpc", ""])
     def test_a_stranger_asking_for_an_addon_waits_for_a_person(self, user):
@@ -715,7 +720,8 @@ class TestNotOurs:
 class TestAccessReview:
     def test_it_is_asked_for_a_renewal(self):
         """And for nothing else, so the hub's cost stays constant."""
-        assert needs_access_review(renewal())
+        decision = decide(renewal(), dataclasses.replace(CONTEXT, may_renew=None))
+        assert decision.reason is Reason.WAITING_FOR_ACCESS_REVIEW
 
     @pytest.mark.parametrize(
         "found",
@@ -736,7 +742,8 @@ class TestAccessReview:
     )
     def test_it_is_not_asked_where_it_could_not_help(self, found):
         """Each costs a call to the API server, and strangers could make many."""
-        assert not needs_access_review(found)
+        decision = decide(found, dataclasses.replace(CONTEXT, may_renew=None))
+        assert decision.reason is not Reason.WAITING_FOR_ACCESS_REVIEW
 
 
 def test_a_renewal_is_never_approved_without_a_review():
