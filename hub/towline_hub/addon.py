@@ -84,6 +84,7 @@ class Addon:
         user: str = "",
         groups: Iterable[str] = (),
         organization_units: Iterable[str] = (),
+        server: bool = False,
     ) -> None:
         """Give its agents a certificate from a signer other than the hub's API server.
 
@@ -94,11 +95,14 @@ class Addon:
             user: Common name; by default the one that names cluster, add-on and agent.
             groups: Organizations.
             organization_units: Organizational units.
+            server: Whether the certificate shall be good for servers as well.
 
         Raises:
             ConfigError: The name is no signer's, or taken already.
         """
-        signer = CustomSigner(signer_name, user, tuple(groups), tuple(organization_units))
+        signer = CustomSigner(
+            signer_name, user, tuple(groups), tuple(organization_units), server=server
+        )
         signers = (*self._declaration.custom_signers, signer)
         self._declaration = replace(self._declaration, custom_signers=signers)
 

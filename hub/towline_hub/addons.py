@@ -5,14 +5,13 @@ them.
 """
 
 import logging
-from collections.abc import Collection, Iterable, Sequence
+from collections.abc import Iterable, Sequence
 from datetime import datetime
 
 from towline_api.addon_codec import AddonCodec
 from towline_api.addons import ClusterManagementAddon, ManagedClusterAddon
-from towline_api.condition_types import HUB_ACCEPTED
+from towline_api.condition_types import HUB_ACCEPTED, REASON_PERMISSION_FAILED
 from towline_api.conditions import is_true
-from towline_api.errors import TransientError
 from towline_api.metadata import (
     ObjectKey,
     is_being_deleted,
@@ -23,21 +22,28 @@ from towline_api.metadata import (
     resource_version_of,
     uid_of,
 )
-from towline_api.resources import ROLE_BINDINGS, ROLES, KubeObject
+from towline_api.resources import KubeObject
 from towline_certs.errors import IdentityError
 from towline_certs.identities import check_addon_name
-from towline_hub.addon_plan import failed_status, planned_status
-from towline_hub.addon_rbac import addon_rbac
-from towline_hub.caches import BY_ADDON, BY_CLUSTER, BY_NAME, HubCaches, HubViews, addon_index_key
-from towline_hub.config_objects import ConfigObjects
-from towline_hub.config_references import (
-    ResolvedConfig,
-    effective_configs,
-    refusal,
-    resolve,
+from towline_hub.addon_grants import AddonGrants
+from towline_hub.addon_plan import (
+    configuration_status,
+    failed_status,
+    hashed_status,
+    registration_status,
 )
+from towline_hub.addon_scope import AddonScope
+from towline_hub.caches import (
+    BY_CLUSTER,
+    BY_NAME,
+    AddonCaches,
+    AddonViews,
+)
+from towline_hub.config_objects import ConfigObjects
+from towline_hub.config_references import ResolvedConfig, refusal, resolve
 from towline_hub.object_writer import ObjectWriter
 from towline_hub.standing import Standing, standing_of
+from towline_hub.token_infrastructure import TokenInfrastructure, with_tokens
 from towline_kube.client import Client
 from towline_kube.clock import Clock
 from towline_kube.controller import DONE, Result
@@ -56,7 +62,7 @@ class AddonReconciler:
         writer: Applies and removes RBAC.
         configs: Finds configuration objects.
         codec: How the API version in use writes add-ons.
-        served: Names of the add-ons this hub looks after; empty for all.
+        scope: Which add-ons, and how much of each.
         clock: Where time comes from.
     """
 
@@ -64,26 +70,32 @@ class AddonReconciler:
         self,
         client: Client,
         *,
-        caches: HubCaches,
-        views: HubViews,
+        caches: AddonCaches,
+        views: AddonViews,
         writer: ObjectWriter,
         configs: ConfigObjects,
         codec: AddonCodec,
-        served: Collection[str],
+        scope: AddonScope,
         clock: Clock,
     ) -> None:
         self._client = client
         self._caches = caches
         self._views = views
-        self._writer = writer
         self._configs = configs
         self._codec = codec
-        self._served = frozenset(served)
+        self._scope = scope
+        self._grants = AddonGrants(caches, writer=writer, declarations=scope.declarations)
+        self._tokens = TokenInfrastructure(writer) if scope.is_whole_hub else None
         self._clock = clock
 
     def addons_of_cluster(self, cluster: KubeObject) -> Iterable[ObjectKey]:
         """Return the add-ons to look at when a ManagedCluster changed."""
-        return [key_of(obj) for obj in self._caches.addons.by_index(BY_CLUSTER, name_of(cluster))]
+        name = name_of(cluster)
+        found = list(self._caches.addons.by_index(BY_CLUSTER, name))
+        # A namespace meant to be shared by all clusters has just become, or ceased to be, one's.
+        for addon in self._scope.addons_sharing(name):
+            found += self._caches.addons.by_index(BY_NAME, addon)
+        return [key_of(obj) for obj in found]
 
     def addons_of_definition(self, definition: KubeObject) -> Iterable[ObjectKey]:
         """Return the add-ons to look at when a ClusterManagementAddOn changed."""
@@ -91,19 +103,19 @@ class AddonReconciler:
 
     async def reconcile(self, key: ObjectKey) -> Result:
         """Bring one add-on on one cluster to what its definition and configuration demand."""
-        if self._served and key.name not in self._served:
+        if not self._scope.serves(key.name):
             return DONE
         obj = self._views.addons.find(key.name, key.namespace)
         if obj is None:
             self._configs.follow(key, ())
-            await self._keep_only(key, ())
+            await self._take_back(key)
             return DONE
         if is_being_deleted(obj):
             return DONE  # its agent cleans up, and needs what it has for that
         cluster = self._views.clusters.find(key.namespace or "")
-        standing = standing_of(cluster) if cluster is not None else Standing.NEW
-        if standing is Standing.DENIED:
-            await self._keep_only(key, ())
+        standing = standing_of(cluster) if cluster is not None else None
+        if standing is None or standing is Standing.DENIED:
+            await self._take_back(key)
         if (
             cluster is None
             or standing is not Standing.ACCEPTED
@@ -114,11 +126,12 @@ class AddonReconciler:
         if definition is None or is_being_deleted(definition):
             log.debug("add-on has no ClusterManagementAddOn", extra=_facts(key))
             return DONE
-        await self._serve(key, obj, definition)
+        await self._serve(obj, definition)
         return DONE
 
-    async def _serve(self, key: ObjectKey, obj: KubeObject, definition: KubeObject) -> None:
-        obj = await self._own(obj, definition)
+    async def _serve(self, obj: KubeObject, definition: KubeObject) -> None:
+        if self._scope.is_whole_hub:
+            obj = await self._own(obj, definition)
         addon = self._codec.decode_addon(obj)
         meaning = self._codec.decode_cluster_management_addon(definition)
         try:
@@ -129,24 +142,55 @@ class AddonReconciler:
             )
             return
         configs = await self._resolve(addon, meaning)
-        try:
-            await self._grant(key, obj, configs)
-        except TransientError:
-            raise
-        except ApiError as error:
-            await self._write(
-                obj, failed_status(obj.get("status"), message=str(error), now=self._now)
+        status, refused = await self._configured(obj, addon, meaning, configs)
+        if self._scope.registers(definition):
+            problem, ungranted = await self._grants.follow(
+                addon,
+                owner=owner_reference(obj, resource=self._codec.managed_cluster_addons),
+                configs=[item.config for item in configs if item.problem is None],
             )
-            raise
-        status = planned_status(
-            obj.get("status"),
-            codec=self._codec,
-            addon=addon,
-            definition=meaning,
-            configs=configs,
-            now=self._now,
-        )
+            refused = refused or ungranted
+            if problem is not None and problem.reason == REASON_PERMISSION_FAILED:
+                # Without its rights the agent would not know what to do with an identity.
+                status = failed_status(status, message=problem.message, now=self._now)
+            else:
+                status = registration_status(
+                    status,
+                    codec=self._codec,
+                    addon=addon,
+                    definition=meaning,
+                    configs=configs,
+                    now=self._now,
+                    declaration=self._scope.declarations.get(addon.name),
+                    problem=problem,
+                )
         await self._write(obj, status)
+        if refused is not None:
+            raise refused
+
+    async def _configured(
+        self,
+        obj: KubeObject,
+        addon: ManagedClusterAddon,
+        definition: ClusterManagementAddon,
+        configs: Sequence[ResolvedConfig],
+    ) -> tuple[KubeObject, ApiError | None]:
+        """Return the status with what configures the agent, and what the API server refused."""
+        status = dict(obj.get("status") or {})
+        if self._tokens is None:
+            hashed = hashed_status(status, codec=self._codec, addon=addon, configs=configs)
+            return hashed, None
+        outcome = await self._tokens.follow(
+            addon,
+            owner=owner_reference(obj, resource=self._codec.managed_cluster_addons),
+            declaration=self._scope.declarations.get(addon.name),
+        )
+        status = with_tokens(status, outcome, now=self._now)
+        if not definition.is_self_managed:
+            status = configuration_status(
+                status, codec=self._codec, addon=addon, configs=configs, now=self._now
+            )
+        return status, outcome.error if outcome is not None else None
 
     async def _own(self, obj: KubeObject, definition: KubeObject) -> KubeObject:
         """Make the ClusterManagementAddOn the owner, so that the add-on goes with it."""
@@ -179,11 +223,8 @@ class AddonReconciler:
     async def _resolve(
         self, addon: ManagedClusterAddon, definition: ClusterManagementAddon
     ) -> list[ResolvedConfig]:
-        if definition.is_self_managed:
-            self._configs.follow(addon.key, ())
-            return []
         usable, resolved = [], []
-        for wanted in effective_configs(addon, definition):
+        for wanted in self._scope.references(addon, definition):
             problem = refusal(wanted, addon=addon, definition=definition)
             resolved.append(ResolvedConfig(wanted.config, problem=problem))
             if problem is None:
@@ -197,30 +238,11 @@ class AddonReconciler:
             for item in resolved
         ]
 
-    async def _grant(
-        self, key: ObjectKey, obj: KubeObject, configs: Sequence[ResolvedConfig]
-    ) -> None:
-        desired = addon_rbac(
-            key.namespace or "",
-            key.name,
-            configs=[item.config for item in configs if item.problem is None],
-            owner=owner_reference(obj, resource=self._codec.managed_cluster_addons),
-        )
-        for grant in desired:
-            await self._writer.ensure(grant)
-        await self._keep_only(key, desired)
-
-    async def _keep_only(self, key: ObjectKey, desired: Sequence[KubeObject]) -> None:
-        """Remove the add-on's grants that are not wanted any more, wherever they are."""
-        wanted = {(grant["kind"], key_of(grant)) for grant in desired}
-        index_key = addon_index_key(key.namespace or "", key.name)
-        for cache, resource in (
-            (self._caches.role_bindings, ROLE_BINDINGS),
-            (self._caches.roles, ROLES),
-        ):
-            for live in cache.by_index(BY_ADDON, index_key):
-                if (resource.kind, key_of(live)) not in wanted:
-                    await self._writer.remove(live, resource=resource)
+    async def _take_back(self, key: ObjectKey) -> None:
+        """Leave an add-on that is gone, or whose cluster is, nothing."""
+        await self._grants.keep_only(key, ())
+        if self._tokens is not None:
+            await self._tokens.remove(key)
 
     async def _write(self, obj: KubeObject, status: KubeObject) -> None:
         before = obj.get("status") or {}

@@ -21,6 +21,7 @@ from towline_api.errors import ConfigError
 from towline_certs.errors import IdentityError
 from towline_certs.identities import AddonIdentity, check_addon_name
 from towline_hub.permission import Permission, find_foreign_addons
+from towline_hub.signers.settings import is_kubernetes_domain
 
 CLUSTER_PLACEHOLDER = "{cluster}"
 """In the subject of a custom signer's certificate: stands for the name of the agent's cluster."""
@@ -28,7 +29,6 @@ CLUSTER_PLACEHOLDER = "{cluster}"
 _SIGNER = re.compile(r"(?:[a-z0-9][a-z0-9-]*[a-z0-9]\.)+[a-z]+/[a-z0-9.-]+")
 """As the API writes it down for `status.registrations[].signerName`."""
 _LONGEST_SIGNER = 571
-_KUBERNETES_SIGNERS = "kubernetes.io/"
 
 
 @dataclass(frozen=True, slots=True)
@@ -43,6 +43,7 @@ class CustomSigner:
         user: Common name; empty for the one that names cluster, add-on and agent.
         groups: Organizations.
         organization_units: Organizational units.
+        server: Whether the certificate shall be good for servers as well, if the signer allows it.
 
     Raises:
         ConfigError: The signer's name is none, or one of Kubernetes' own; the subject cannot be
@@ -53,6 +54,7 @@ class CustomSigner:
     user: str = ""
     groups: tuple[str, ...] = ()
     organization_units: tuple[str, ...] = ()
+    server: bool = False
 
     def __post_init__(self) -> None:
         name = self.signer_name
@@ -61,7 +63,7 @@ class CustomSigner:
                 f"{name!r} is not the name of a signer, expected '<domain>/<path>' in lower case, "
                 f"at most {_LONGEST_SIGNER} characters"
             )
-        if name.startswith(_KUBERNETES_SIGNERS):
+        if is_kubernetes_domain(name.partition("/")[0]):
             raise ConfigError(
                 f"{name!r} is a signer of Kubernetes; a custom signer is one of the add-on's own"
             )

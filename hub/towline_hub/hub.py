@@ -242,6 +242,9 @@ class Hub:
         self._end_tokens.feed_from(caches.cluster_role_bindings, bound_rights)
         self._end_tokens.feed_from(caches.clusters, leaving_cluster)
 
+    def _request_moved_up(self, name: str) -> None:
+        self._approve.enqueue(name)
+
 
 def _own_name(obj: KubeObject) -> Iterable[str]:
     return (name_of(obj),)
