@@ -8,6 +8,7 @@ a tenth of a second each, which not everybody need spend.
 """
 
 from towline_api.addon_codec import AddonCodec, V1Alpha1Codec
+from towline_api.addon_codec_v1beta1 import V1Beta1Codec
 from towline_api.addons import (
     AddonConfig,
     ClusterManagementAddon,
@@ -80,6 +81,7 @@ __all__ = [
     "TowlineError",
     "TransientError",
     "V1Alpha1Codec",
+    "V1Beta1Codec",
     "WireError",
     "WireObject",
     "find_condition",
