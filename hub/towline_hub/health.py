@@ -6,28 +6,34 @@ rest it costs nothing but the watch over the leases.
 
 import asyncio
 import logging
-from datetime import datetime, timedelta
-from typing import Any, NoReturn
+from datetime import timedelta
+from typing import NoReturn
 
 from towline_api import names
 from towline_api.addon_codec import AddonCodec
 from towline_api.condition_types import (
     AVAILABLE,
-    CLOCK_SYNCED,
     CLUSTER_AVAILABLE,
     CLUSTER_AVAILABLE_MESSAGE,
     CLUSTER_LEASE_STOPPED_MESSAGE,
-    REASON_CLOCK_OUT_OF_SYNC,
-    REASON_CLOCK_SYNCED,
     REASON_CLUSTER_AVAILABLE,
     REASON_CLUSTER_LEASE_STOPPED,
 )
 from towline_api.conditions import conditions_of, find_condition, with_condition
-from towline_api.errors import WireError
-from towline_api.metadata import annotations_of, name_of, namespace_of, uid_of
+from towline_api.metadata import (
+    is_being_deleted,
+    name_of,
+    namespace_of,
+    uid_of,
+)
 from towline_api.resources import MANAGED_CLUSTERS, KubeObject
-from towline_api.timestamps import parse_time
 from towline_hub.caches import BY_CLUSTER, HubCaches, HubViews
+from towline_hub.clock_skew import (
+    clocks_agree,
+    is_clock_check_skipped,
+    is_out_of_sync,
+    with_clock_condition,
+)
 from towline_hub.heartbeats import Heartbeats, Sighting
 from towline_hub.standing import Standing, standing_of
 from towline_kube.client import Client
@@ -41,6 +47,8 @@ log = logging.getLogger(__name__)
 GRACE_FACTOR = 5
 """How many renewals may be missed before the hub worries; fixed, as in OCM."""
 _DEFAULT_LEASE_DURATION = timedelta(seconds=60)
+_WATCHED = (Standing.ACCEPTED, Standing.DENIED, Standing.LEAVING)
+"""A denied cluster cannot renew its lease: it becomes Unknown, and nothing is placed there."""
 
 
 class HealthWatch:
@@ -88,13 +96,15 @@ class HealthWatch:
     async def reconcile(self, name: str) -> Result:
         """Bring one cluster's conditions in line with its heartbeat."""
         cluster = self._views.clusters.find(name)
-        if cluster is None or standing_of(cluster) not in (Standing.ACCEPTED, Standing.LEAVING):
+        if cluster is None or standing_of(cluster) not in _WATCHED:
             return DONE
         alive = self._beats.is_alive(name)
         if alive is None:
             return DONE
         before = conditions_of(cluster)
-        after = self._clock_condition(name, before)
+        after = with_clock_condition(
+            cluster, in_sync=self._in_sync.get(name), now=self._clock.now()
+        )
         turns = alive is stopped(cluster)
         if turns:
             after = with_condition(
@@ -157,24 +167,6 @@ class HealthWatch:
                 action="Watch",
             )
 
-    def _clock_condition(self, name: str, conditions: list[dict[str, Any]]) -> list[dict[str, Any]]:
-        in_sync = self._in_sync.get(name)
-        if in_sync is None:
-            return conditions
-        return with_condition(
-            conditions,
-            type=CLOCK_SYNCED,
-            status="True" if in_sync else "False",
-            reason=REASON_CLOCK_SYNCED if in_sync else REASON_CLOCK_OUT_OF_SYNC,
-            message=(
-                "the clocks of the managed cluster and the hub agree"
-                if in_sync
-                else "the clock of the managed cluster is off by more than its lease may age; "
-                "set it by NTP"
-            ),
-            now=self._clock.now(),
-        )
-
     async def _watch_deadlines(self) -> NoReturn:
         while True:
             for cluster in self._beats.pop_late(self._clock.monotonic()):
@@ -196,14 +188,16 @@ class HealthWatch:
     def _take_lease(self, change: Change) -> None:
         lease = change.new
         name = change.key.namespace or ""
-        if lease is None:
-            return  # acceptance makes it anew; until then the deadline stands
-        if change.key.name != names.CLUSTER_LEASE:
-            return
         cluster = self._caches.clusters.find(name)
-        if cluster is None:
+        if change.key.name != names.CLUSTER_LEASE or cluster is None:
             return
-        self._look_at(cluster, lease)
+        if lease is not None:
+            self._look_at(cluster, lease)
+        elif is_being_deleted(cluster):
+            # Nobody makes it anew, so it cannot be renewed either. As OCM has it.
+            self._beats.declare_dead(name)
+            self.controller.enqueue(name)
+        # Otherwise acceptance makes it anew; until then the deadline stands.
 
     def _look_at(self, cluster: KubeObject, lease: KubeObject) -> None:
         name = name_of(cluster)
@@ -232,8 +226,9 @@ class HealthWatch:
     def _judge_clock(self, cluster: KubeObject, *, renew_time: str, grace: timedelta) -> bool:
         """Compare a fresh renewal with the hub's clock; return whether that is news."""
         name = name_of(cluster)
-        if annotations_of(cluster).get(names.SKIP_CLOCK_SYNC_CHECK_ANNOTATION) == "true":
-            return self._in_sync.pop(name, None) is not None
+        if is_clock_check_skipped(cluster):
+            self._in_sync.pop(name, None)
+            return False
         in_sync = clocks_agree(renew_time, now=self._clock.now(), tolerance=grace)
         if in_sync is None or self._in_sync.get(name) is in_sync:
             return False
@@ -243,7 +238,7 @@ class HealthWatch:
     def _take_cluster(self, change: Change) -> None:
         name = change.key.name
         cluster = change.new
-        if cluster is None or standing_of(cluster) not in (Standing.ACCEPTED, Standing.LEAVING):
+        if cluster is None or standing_of(cluster) not in _WATCHED:
             self._beats.forget(name)
             self._in_sync.pop(name, None)
             return
@@ -256,7 +251,8 @@ class HealthWatch:
         if change.old is None or grace_period(change.old) != grace_period(cluster):
             self._beats.set_grace(name, grace_period(cluster).total_seconds())
             self._news.set()
-        if not known or stopped(cluster):
+        overruled = is_clock_check_skipped(cluster) and is_out_of_sync(cluster)
+        if not known or stopped(cluster) or overruled:
             self.controller.enqueue(name)
 
     def _take_addon(self, change: Change) -> None:
@@ -281,11 +277,3 @@ def stopped(cluster: KubeObject) -> bool:
         and condition.status == "Unknown"
         and condition.reason == REASON_CLUSTER_LEASE_STOPPED
     )
-
-
-def clocks_agree(renew_time: str, *, now: datetime, tolerance: timedelta) -> bool | None:
-    """Return whether a renewal just seen is dated about now; None if it is not dated."""
-    try:
-        return abs(now - parse_time(renew_time)) <= tolerance
-    except (WireError, ValueError):
-        return None

@@ -83,6 +83,13 @@ class Heartbeats:
         if beat is not None and beat.alive:
             self._deadlines.set(cluster, beat.seen + grace)
 
+    def declare_dead(self, cluster: str) -> None:
+        """Note that a cluster cannot renew its lease any more; an unknown one stays unknown."""
+        beat = self._beats.get(cluster)
+        if beat is not None:
+            beat.alive = False
+            self._deadlines.discard(cluster)
+
     def is_alive(self, cluster: str) -> bool | None:
         """Return whether a cluster is alive; None if its lease was never seen."""
         beat = self._beats.get(cluster)
