@@ -18,6 +18,8 @@ class ManifestSettings(ProgramSettings):
     """Container image, best with its digest; by default `towline` with this version as its tag."""
     replicas: int = Field(default=2, ge=1, le=9)
     """How many replicas run; one works, the others stand by."""
+    settings: Path | None = None
+    """Settings file of the hub, which the manifests will hold; some settings need further roles."""
     folder: Path | None = None
     """Write the files of a kustomize base into this folder instead of printing everything."""
 

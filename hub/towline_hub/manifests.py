@@ -4,10 +4,12 @@ Pure: settings of the installation in, objects out. Roles and CRDs come from the
 them, so that what is deployed cannot fall behind what runs.
 """
 
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
 from towline_api import names
+from towline_api.errors import ConfigError
 from towline_api.rbac_subjects import service_account_subject
 from towline_api.resources import KubeObject
 from towline_hub.crd_installation import hub_crds
@@ -21,7 +23,9 @@ from towline_hub.deployment import (
     app_labels,
     deployment,
 )
+from towline_hub.installed_settings import InstalledSettings, check_settings
 from towline_hub.permissions import hub_permissions
+from towline_hub.settings import HubSettings
 
 METRICS_SERVICE = f"{APP}-metrics"
 WEBHOOK_SERVICE = f"{APP}-webhook"
@@ -43,12 +47,29 @@ class HubInstallation:
         image: Container image, best with its digest (`...@sha256:...`).
         replicas: How many run; one works, the others stand by.
         settings: Lines of its settings file beside those that a cluster needs; keyed like flags.
+
+    Raises:
+        ConfigError: A hub could not start with these settings.
     """
 
     namespace: str = names.HUB_NAMESPACE
     image: str = f"{IMAGE_NAME}:latest"
     replicas: int = 2
-    settings: dict[str, Any] = field(default_factory=dict)
+    settings: Mapping[str, Any] = field(default_factory=dict)
+
+    def __post_init__(self) -> None:
+        problem = self._read().problem
+        if problem is not None:
+            raise ConfigError(problem)
+
+    @property
+    def hub_settings(self) -> HubSettings:
+        """The settings as the hub will read them."""
+        return self._read().settings
+
+    def _read(self) -> InstalledSettings:
+        values = hub_settings_file(self)
+        return check_settings(values, where="the settings file", namespace=self.namespace)
 
 
 def hub_settings_file(installation: HubInstallation) -> dict[str, Any]:
@@ -67,7 +88,7 @@ def hub_manifests(installation: HubInstallation) -> dict[str, list[KubeObject]]:
         "namespace.yaml": [hub_namespace(namespace)],
         "crds.yaml": hub_crds(),
         "service-account.yaml": [_service_account(namespace)],
-        "rbac.yaml": hub_permissions(subject),
+        "rbac.yaml": shipped_permissions(subject, installation.hub_settings),
         DEPLOYMENT_FILE: [
             deployment(
                 namespace=namespace, image=installation.image, replicas=installation.replicas
@@ -77,6 +98,21 @@ def hub_manifests(installation: HubInstallation) -> dict[str, list[KubeObject]]:
         "pod-disruption-budget.yaml": [_disruption_budget(namespace)],
         "network-policy.yaml": [_network_policy(namespace)],
     }
+
+
+def shipped_permissions(subject: KubeObject, settings: HubSettings) -> list[KubeObject]:
+    """Return the roles and bindings of a hub with these settings.
+
+    Args:
+        subject: Who runs the hub.
+        settings: What it is told; some settings need rights that others do without.
+    """
+    return hub_permissions(
+        subject,
+        installs_crds=settings.install_crds,
+        namespace=settings.namespace,
+        signers=settings.signers,
+    )
 
 
 def hub_namespace(name: str) -> KubeObject:
@@ -109,24 +145,6 @@ def settings_config_map(installation: HubInstallation, *, text: str) -> KubeObje
         "kind": "ConfigMap",
         "metadata": _metadata(SETTINGS_NAME, installation.namespace),
         "data": {SETTINGS_FILE: text},
-    }
-
-
-def service_monitor(namespace: str) -> KubeObject:
-    """Return what makes a Prometheus operator scrape the hub; its CRD has to be there."""
-    return {
-        "apiVersion": "monitoring.coreos.com/v1",
-        "kind": "ServiceMonitor",
-        "metadata": _metadata(APP, namespace),
-        "spec": {
-            "selector": {
-                "matchLabels": {
-                    **_selector(),
-                    "app.kubernetes.io/component": "metrics",
-                }
-            },
-            "endpoints": [{"port": "metrics", "path": "/metrics", "interval": "30s"}],
-        },
     }
 
 

@@ -37,8 +37,8 @@ from towline_hub.doctor.hub_checks import (
     leader_check,
     rights_checks,
     rivals_check,
+    settings_check,
 )
-from towline_hub.doctor.installed_settings import look_at_settings
 from towline_hub.doctor.rights import look_at_rights, subject_of
 from towline_hub.doctor.server_checks import (
     ServedKind,
@@ -55,14 +55,14 @@ from towline_hub.doctor.webhook_check import (
     webhook_client,
     webhook_service,
 )
+from towline_hub.installed_settings import DEPLOYMENTS, find_deployment, look_at_settings
 from towline_hub.looking import Unseen, look
-from towline_hub.permissions import hub_permissions
+from towline_hub.manifests import shipped_permissions
 from towline_hub.settings import HubSettings
 from towline_kube.client import Client
 from towline_kube.clock import SYSTEM_CLOCK, Clock
 from towline_kube.errors import ApiError, Forbidden
 
-DEPLOYMENTS = Resource("apps", "v1", "deployments", "Deployment", namespaced=True)
 WEBHOOK_CONFIGURATIONS = Resource(
     ADMISSION_GROUP,
     "v1",
@@ -120,9 +120,9 @@ class Doctor:
         findings.append(
             signer_check(await self._list(CERTIFICATE_SIGNING_REQUESTS), now=self._clock.now())
         )
-        deployment = await look(client.find(DEPLOYMENTS, APP, namespace=namespace))
+        deployment = await find_deployment(client, namespace=namespace)
         installed = await look_at_settings(client, deployment, namespace=namespace)
-        findings += [deployment_check(deployment, namespace=namespace), installed.finding]
+        findings += [deployment_check(deployment, namespace=namespace), settings_check(installed)]
         findings.append(await self._leader())
         findings += await self._rights(me, installed.settings)
         findings.append(await self._rivals())
@@ -187,7 +187,7 @@ class Doctor:
         return leader_check(lease, where=f"{self._namespace}/{APP}", now=self._clock.now())
 
     async def _rights(self, me: str, settings: HubSettings) -> list[Finding]:
-        shipped = hub_permissions(subject_of(self._hub_user), installs_crds=settings.install_crds)
+        shipped = shipped_permissions(subject_of(self._hub_user), settings)
         rights = await look_at_rights(self._client, user=self._hub_user, me=me, shipped=shipped)
         return rights_checks(rights)
 

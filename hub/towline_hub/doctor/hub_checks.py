@@ -13,6 +13,7 @@ from towline_api.resources import KubeObject
 from towline_api.timestamps import parse_time
 from towline_hub.deployment import APP
 from towline_hub.doctor.findings import Finding, fail, ok, unseen, warn
+from towline_hub.installed_settings import InstalledSettings
 from towline_hub.looking import Unseen
 from towline_hub.spans import rough
 from towline_kube.access import ResourceAttributes
@@ -61,6 +62,21 @@ def deployment_check(deployment: KubeObject | Unseen | None, *, namespace: str) 
     if wanted == 1:
         return warn(check, found, fix="a second replica takes over within seconds if one dies")
     return ok(check, found)
+
+
+def settings_check(installed: InstalledSettings) -> Finding:
+    """Return whether a hub can start with the settings it is given."""
+    check = "settings"
+    if installed.unseen is not None:
+        return unseen(check, installed.unseen)
+    if installed.problem is not None:
+        return fail(
+            check,
+            installed.problem,
+            fix="correct it, in the overlay it comes from if there is one; `towline hub run "
+            "--help` explains every setting",
+        )
+    return ok(check, f"a hub can start with {installed.where}")
 
 
 def leader_check(lease: KubeObject | Unseen | None, *, where: str, now: datetime) -> Finding:

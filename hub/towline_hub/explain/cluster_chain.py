@@ -217,7 +217,7 @@ def _rights(facts: ClusterFactsSeen) -> Link:
                 wrong.append(f"{what} is missing")
             case live if is_being_deleted(live):
                 wrong.append(f"{what} is being deleted")
-            case live if not has_all_of(grant.desired, live):
+            case live if not _grants(grant.desired, live):
                 wrong.append(f"{what} differs from what the hub grants")
             case _:
                 pass
@@ -231,6 +231,17 @@ def _rights(facts: ClusterFactsSeen) -> Link:
     if blind is not None:
         return unseen("rights", blind)
     return holds("rights", f"its agent has its rights on the hub ({len(facts.grants)} objects)")
+
+
+def _grants(desired: KubeObject, live: KubeObject) -> bool:
+    """Return whether a role or binding is as the hub makes it.
+
+    A binding may name the cluster's group, or agent by agent after a former one was removed.
+    """
+    if "subjects" not in desired:
+        return has_all_of(desired, live)
+    without = {key: value for key, value in desired.items() if key != "subjects"}
+    return bool(live.get("subjects")) and has_all_of(without, live)
 
 
 def _credential(facts: ClusterFactsSeen, cluster: KubeObject) -> Iterator[Link]:

@@ -13,6 +13,7 @@ from towline_hub.explain.links import Explanation, explanation_json
 from towline_hub.explain.report import print_explanation
 from towline_hub.explain.settings import ExplainSettings
 from towline_hub.explain.targets import Target, parse_target
+from towline_hub.installed_settings import find_deployment, look_at_settings
 from towline_hub.settings import OutputKind
 from towline_kube.client import Client
 from towline_kube.discovery import discover_connection
@@ -36,4 +37,9 @@ def explain(arguments: Sequence[str]) -> int:
 async def _explain(settings: ExplainSettings, target: Target) -> Explanation:
     connection = discover_connection(settings.kubeconfig)
     async with Client(connection, field_manager="towline-cli") as client:
-        return await Explainer(client, codec=V1Alpha1Codec()).explain(target)
+        deployment = await find_deployment(client, namespace=settings.namespace)
+        installed = await look_at_settings(client, deployment, namespace=settings.namespace)
+        explainer = Explainer(
+            client, codec=V1Alpha1Codec(), rules=installed.settings.approval_rules
+        )
+        return await explainer.explain(target)

@@ -1,7 +1,7 @@
 """Collecting what an explanation needs from a hub. Reads only; what it may not read, it says."""
 
 import asyncio
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 
 from towline_api import names
 from towline_api.addon_codec import AddonCodec
@@ -21,6 +21,7 @@ from towline_api.resources import (
 from towline_certs.approval import Reason
 from towline_certs.signing_requests import SigningRequest
 from towline_hub import rbac
+from towline_hub.approval_rules import ApprovalRules
 from towline_hub.explain.addon_chain import AddonFactsSeen, addon_chain
 from towline_hub.explain.cluster_chain import ClusterFactsSeen, Grant, cluster_chain
 from towline_hub.explain.links import Explanation
@@ -45,12 +46,21 @@ class Explainer:
     Args:
         client: Whom to ask, as whoever wants to know.
         codec: How the hub writes add-ons.
+        rules: What the hub's operator allows, as far as it is to be seen.
         clock: Where time comes from.
     """
 
-    def __init__(self, client: Client, *, codec: AddonCodec, clock: Clock = SYSTEM_CLOCK) -> None:
+    def __init__(
+        self,
+        client: Client,
+        *,
+        codec: AddonCodec,
+        rules: ApprovalRules,
+        clock: Clock = SYSTEM_CLOCK,
+    ) -> None:
         self._client = client
         self._codec = codec
+        self._rules = rules
         self._clock = clock
 
     async def explain(self, target: Target) -> Explanation:
@@ -202,17 +212,23 @@ class Explainer:
         note: str | None,
         cluster: KubeObject | None,
         addon: KubeObject | None,
-        others: Iterable[KubeObject],
+        others: Sequence[KubeObject],
     ) -> RequestFacts:
         may_renew: bool | None = None
+        namespace = None
+        if cluster is not None:
+            seen = await look(self._client.find(NAMESPACES, name_of(cluster)))
+            namespace = None if isinstance(seen, Unseen) else seen
         while True:
             facts = judge(
                 obj,
                 note=note,
                 cluster=cluster,
+                namespace=namespace,
                 addon=addon,
                 others=others,
                 may_renew=may_renew,
+                rules=self._rules,
                 codec=self._codec,
                 now=self._clock.now(),
             )

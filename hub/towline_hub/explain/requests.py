@@ -9,13 +9,16 @@ from datetime import datetime, timedelta
 
 from towline_api.addon_codec import AddonCodec
 from towline_api.conditions import Condition, find_condition
-from towline_api.metadata import name_of
+from towline_api.metadata import creation_time_of, name_of
 from towline_api.resources import KubeObject
-from towline_certs.approval import ApprovalContext, Approve, ClusterFacts, Decision
+from towline_certs.approval import Approve, ClusterFacts, Decision
+from towline_certs.flood import Traffic
 from towline_certs.policy import decide
 from towline_certs.signing_requests import SigningRequest
 from towline_hub.approval_facts import addon_facts, cluster_facts
+from towline_hub.approval_rules import ApprovalRules
 from towline_hub.explain.links import Link, broken, holds
+from towline_hub.former_certificates import former_expiry
 from towline_hub.spans import rough
 
 SIGNING_TAKES = timedelta(seconds=30)
@@ -30,7 +33,7 @@ class RequestFacts:
     Args:
         obj: The request.
         note: What the hub last said about it in an Event; None if nothing is to be seen.
-        as_is: What the policy says about it now, with nobody whose requests need no person.
+        as_is: What the policy says about it now.
         if_accepted: What it would say if a person accepted the cluster and this request.
     """
 
@@ -50,9 +53,11 @@ def judge(
     *,
     note: str | None,
     cluster: KubeObject | None,
+    namespace: KubeObject | None,
     addon: KubeObject | None,
-    others: Iterable[KubeObject],
+    others: Sequence[KubeObject],
     may_renew: bool | None,
+    rules: ApprovalRules,
     codec: AddonCodec,
     now: datetime,
 ) -> RequestFacts:
@@ -62,25 +67,34 @@ def judge(
         obj: The request.
         note: What the hub last said about it.
         cluster: The ManagedCluster it names; None if there is none.
+        namespace: The cluster's namespace, as far as it is to be seen.
         addon: The ManagedClusterAddOn it names; None if there is none.
         others: All requests labelled with the same cluster.
         may_renew: The API server's answer whether its requester may renew; None if nobody asked.
+        rules: What the hub's operator allows.
         codec: How add-ons are written.
         now: The present.
     """
     request = SigningRequest.from_csr(obj)
-    context = ApprovalContext(now=now, may_renew=may_renew)
-    if cluster is not None:
-        facts = cluster_facts(
-            cluster,
-            other_requests=[other for other in others if name_of(other) != request.name],
+    others = [other for other in others if name_of(other) != request.name]
+    context = replace(
+        rules.context(
             now=now,
-        )
-        context = replace(
-            context,
-            cluster=facts,
-            addon=addon_facts(codec.decode_addon(addon)) if addon is not None else None,
-        )
+            traffic=_traffic(request, others),
+            cluster=None
+            if cluster is None
+            else cluster_facts(
+                cluster,
+                other_requests=others,
+                former_until=former_expiry(namespace, now=now),
+                now=now,
+            ),
+            addon=None
+            if addon is None
+            else addon_facts(codec.decode_addon(addon), created=creation_time_of(addon)),
+        ),
+        may_renew=may_renew,
+    )
     # Judged as it was made: what was decided since is a link of its own.
     undecided = replace(request, decisions=frozenset(), has_certificate=False)
     accepted = replace(context.cluster or ClusterFacts(), accepted=True, denied=False)
@@ -90,6 +104,30 @@ def judge(
         as_is=decide(undecided, context),
         if_accepted=decide(undecided, replace(context, cluster=accepted, operator_accepts=True)),
     )
+
+
+def _traffic(request: SigningRequest, others: Iterable[KubeObject]) -> Traffic:
+    """Return what else the identity behind a request asked, of what is to be seen."""
+    same = [
+        other
+        for other in map(SigningRequest.from_csr, others)
+        if (other.username, other.addon, other.signer_name)
+        == (request.username, request.addon, request.signer_name)
+    ]
+    return Traffic(
+        older_pending=sum(not other.is_decided and _made(other) < _made(request) for other in same),
+        decided=tuple(
+            sorted(
+                when
+                for other in same
+                if other.is_decided and (when := other.decided_at or other.created) is not None
+            )
+        ),
+    )
+
+
+def _made(request: SigningRequest) -> tuple[str, str]:
+    return str(request.created), request.name
 
 
 def newest(requests: Sequence[RequestFacts]) -> RequestFacts | None:

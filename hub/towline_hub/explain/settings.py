@@ -5,6 +5,7 @@ from pathlib import Path
 from pydantic import AliasChoices, Field
 from pydantic_settings import CliPositionalArg
 
+from towline_api import names
 from towline_hub.settings import OutputKind
 from towline_kube.settings import ProgramSettings
 
@@ -17,6 +18,8 @@ class ExplainSettings(ProgramSettings):
     csr/NAME."""
     kubeconfig: Path | None = None
     """Kubeconfig of the hub; by default as kubectl finds it."""
+    namespace: str = names.HUB_NAMESPACE
+    """Namespace the hub runs in, where its settings are looked for."""
     output: OutputKind = Field(
         default=OutputKind.TABLE, validation_alias=AliasChoices("o", "output")
     )
