@@ -5,7 +5,7 @@ and add-ons. It holds no `bind` and no `escalate`, which would be the way round 
 create no workload, and can read no Secret.
 """
 
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 
 from towline_api import names
 from towline_api.resources import (
@@ -38,6 +38,8 @@ from towline_hub.acceptance_guard import (
     POLICY_BINDINGS,
 )
 from towline_hub.bootstrap_guard import CLUSTER_GUARD_NAME, REQUEST_GUARD_NAME
+from towline_hub.declarations import AddonDeclaration
+from towline_hub.declared_rights import addons_only_rules, declared_rules, shared_grants
 from towline_hub.rbac import (
     WORK_GROUP,
     Rule,
@@ -49,6 +51,8 @@ from towline_hub.signers.permissions import SIGNERS_ROLE, authority_role, signin
 from towline_hub.signers.settings import SignerSettings
 
 HUB_ROLE = "open-cluster-management:towline-hub"
+ADDONS_ROLE = "open-cluster-management:towline-hub:addons"
+ADDONS_ONLY_ROLE = "open-cluster-management:towline-addons"
 CRD_INSTALLER_ROLE = "open-cluster-management:towline-hub:crd-installer"
 
 _LOOK = ("get", "list", "watch")
@@ -62,6 +66,7 @@ def hub_permissions(
     installs_crds: bool = False,
     namespace: str = names.HUB_NAMESPACE,
     signers: Sequence[SignerSettings] = (),
+    declarations: Sequence[AddonDeclaration] = (),
 ) -> list[KubeObject]:
     """Return the roles a hub runs under, and their bindings.
 
@@ -73,14 +78,47 @@ def hub_permissions(
             names, so this lets it create any CRD.
         namespace: The hub's own.
         signers: The custom signers it plays.
+        declarations: The add-ons it declares. What it grants their agents in one shared namespace
+            it holds there alone, so that namespace has to exist before this is applied.
     """
     roles = [cluster_role(HUB_ROLE, hub_rules(), labels=_labels())]
     inside: list[KubeObject] = []
+    if declarations:
+        roles.append(cluster_role(ADDONS_ROLE, declared_rules(declarations), labels=_labels()))
     if signers:
         roles.append(cluster_role(SIGNERS_ROLE, signing_rules(signers), labels=_labels()))
-        inside = authority_role(signers, namespace=namespace, subject=subject, labels=_labels())
+        inside += authority_role(signers, namespace=namespace, subject=subject, labels=_labels())
     if installs_crds:
         roles.append(cluster_role(CRD_INSTALLER_ROLE, crd_installer_rules(), labels=_labels()))
+    inside += shared_grants(declarations, name=ADDONS_ROLE, subject=subject, labels=_labels())
+    return _bound(roles, subject=subject) + inside
+
+
+def addons_only_permissions(
+    subject: KubeObject,
+    *,
+    addons: Collection[str] = (),
+    declarations: Sequence[AddonDeclaration] = (),
+) -> list[KubeObject]:
+    """Return the roles a program runs under that looks after some add-ons only.
+
+    That is `towline hub run --addons-only`, or an `AddonManager`. Their names hold the add-ons', so
+    that several such programs have each its own.
+
+    Args:
+        subject: Who runs it: `user_subject(...)` or `service_account_subject(...)`.
+        addons: Names of the add-ons it looks after without declaring them.
+        declarations: The add-ons it declares. What it grants their agents in one shared namespace
+            it holds there alone, so that namespace has to exist before this is applied.
+    """
+    served = sorted({*addons, *(item.name for item in declarations)})
+    name = ":".join((ADDONS_ONLY_ROLE, *served))
+    held = cluster_role(name, addons_only_rules(addons, declarations), labels=_labels())
+    inside = shared_grants(declarations, name=name, subject=subject, labels=_labels())
+    return _bound([held], subject=subject) + inside
+
+
+def _bound(roles: Sequence[KubeObject], *, subject: KubeObject) -> list[KubeObject]:
     return [
         obj
         for role in roles
@@ -93,7 +131,7 @@ def hub_permissions(
                 labels=_labels(),
             ),
         )
-    ] + inside
+    ]
 
 
 def hub_rules() -> list[Rule]:
