@@ -34,6 +34,24 @@ def memory_of(pid: int) -> Memory:
     return Memory(_mib(status["VmRSS"]), proportional, int(status["Threads"]))
 
 
+def peak_mebibytes_of(pid: int) -> float:
+    """Return the most that a process ever had resident at a time (`VmHWM`)."""
+    return _mib(_fields(Path(f"/proc/{pid}/status").read_text())["VmHWM"])
+
+
+def programs_below(pid: int) -> dict[str, int]:
+    """Return the process id of each program that a process started, by its name.
+
+    The kernel keeps the first fifteen characters of a name; the command line has all of it.
+    """
+    found = {}
+    for task in Path(f"/proc/{pid}/task").iterdir():
+        for child in (task / "children").read_text().split():
+            command = Path(f"/proc/{child}/cmdline").read_bytes().partition(b"\0")[0]
+            found[Path(command.decode()).name] = int(child)
+    return found
+
+
 def cpu_seconds_of(pid: int) -> float:
     """Return the processor time used so far by all threads of a process, in its code and ours.
 
