@@ -27,6 +27,7 @@ from towline_kube.failures import one_failure
 log = logging.getLogger(__name__)
 
 FIELD_MANAGER = "towline-hub"
+ADDONS_FIELD_MANAGER = "towline-addons"
 ANONYMOUS = "system:anonymous"
 
 _RETRIES = Backoff(first=timedelta(seconds=1), limit=timedelta(seconds=15))
@@ -62,7 +63,7 @@ async def run(
 
     async with Client(
         connection,
-        field_manager=FIELD_MANAGER,
+        field_manager=ADDONS_FIELD_MANAGER if settings.addons_only else FIELD_MANAGER,
         user_agent=user_agent("hub"),
         on_call=count,
         clock=clock,
@@ -89,10 +90,11 @@ async def _prepare(client: Client, settings: HubSettings, *, clock: Clock) -> No
             if settings.install_crds:
                 await install_crds(client)
             await wait_until_served(client, limit=settings.startup_limit, clock=clock)
-            # Before bootstrap identities get their rights: from then on they may create clusters.
-            await ensure_acceptance_guard(client)
-            await ensure_bootstrap_guards(client)
-            await ensure_bootstrap_rbac(client)
+            if not settings.addons_only:
+                # Before bootstrap identities get their rights: then they may create clusters.
+                await ensure_acceptance_guard(client)
+                await ensure_bootstrap_guards(client)
+                await ensure_bootstrap_rbac(client)
         except TransientError as error:
             if clock.monotonic() >= deadline:
                 raise

@@ -5,7 +5,8 @@ import logging
 from collections.abc import Awaitable, Callable
 from typing import NoReturn
 
-from towline_hub.caches import HubCaches, hub_caches
+from towline_hub.addon_hub import AddonHub, addon_scope
+from towline_hub.caches import AddonCaches, HubCaches, addon_caches, hub_caches
 from towline_hub.hub import Hub
 from towline_hub.metrics import HubMetrics
 from towline_hub.settings import HubSettings
@@ -41,9 +42,13 @@ class Replica:
         self._prepare = prepare
         self._metrics = metrics
         self._clock = clock
-        self.caches: HubCaches = hub_caches(client, clock=clock)
+        self.caches: AddonCaches = (
+            addon_caches(client, served=addon_scope(settings).served, clock=clock)
+            if settings.addons_only
+            else hub_caches(client, clock=clock)
+        )
         self._prepared = asyncio.Event()
-        self._hub: Hub | None = None
+        self._hub: Hub | AddonHub | None = None
 
     async def run(self, stop: asyncio.Event) -> None:
         """Run until `stop` is set, and end in good order.
@@ -74,13 +79,7 @@ class Replica:
         """Run the reconcilers until cancelled."""
         await self._prepare()
         with self.caches.temporary_handlers():
-            self._hub = Hub(
-                self._client,
-                self._settings,
-                caches=self.caches,
-                metrics=self._metrics,
-                clock=self._clock,
-            )
+            self._hub = self._make_hub()
             self._metrics.leader(is_leader=True)
             self._prepared.set()
             try:
@@ -88,6 +87,23 @@ class Replica:
             finally:
                 self._hub = None
                 self._metrics.leader(is_leader=False)
+
+    def _make_hub(self) -> Hub | AddonHub:
+        if isinstance(self.caches, HubCaches):
+            return Hub(
+                self._client,
+                self._settings,
+                caches=self.caches,
+                metrics=self._metrics,
+                clock=self._clock,
+            )
+        return AddonHub(
+            self._client,
+            self._settings,
+            caches=self.caches,
+            metrics=self._metrics,
+            clock=self._clock,
+        )
 
     async def _drain(self) -> None:
         """Let the passes under way end, for a while."""
