@@ -15,6 +15,7 @@ from towline_agent.configuration_report import ConfigurationOutcome
 from towline_agent.credential_status import RotationReport
 from towline_agent.ownership import Owner
 from towline_agent.task_set import TaskSet
+from towline_api.addon_codec import AddonCodec
 from towline_api.addons import ManagedClusterAddon
 from towline_certs.credentials import Credential
 from towline_kube.client import Client
@@ -31,6 +32,7 @@ class Surroundings:
     Args:
         cluster: Name of the managed cluster.
         channel: The hub under the cluster's own identity.
+        codec: Of the API version the hub serves.
         spoke: The managed cluster.
         leftovers: What we made, wherever it is.
         lifetime: Lifetime to ask for in certificates; None leaves it to the signer.
@@ -39,6 +41,7 @@ class Surroundings:
 
     cluster: str
     channel: HubChannel
+    codec: AddonCodec
     spoke: Client
     leftovers: AddonLeftovers
     lifetime: timedelta | None
@@ -144,6 +147,7 @@ class AddonRunner:
         return Station(
             owner=self._owner,
             hub=self._channel,
+            codec=self._around.codec,
             spoke=self._around.spoke,
             view=self.view,
             report=self._take,

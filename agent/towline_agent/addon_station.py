@@ -8,6 +8,7 @@ from typing import NoReturn, Protocol
 from towline_agent.channel import HubChannel
 from towline_agent.configuration_report import ConfigurationOutcome
 from towline_agent.ownership import Owner
+from towline_api.addon_codec import AddonCodec
 from towline_api.addons import ManagedClusterAddon
 from towline_kube.client import Client
 from towline_kube.clock import Clock
@@ -48,6 +49,7 @@ class Station:
     Args:
         owner: The add-on.
         hub: The hub, under the add-on's own credential, through every rotation.
+        codec: Of the API version the hub serves.
         spoke: The managed cluster.
         view: The add-on as the hub describes it.
         report: Takes how its configuration stands, for the hub to know.
@@ -56,6 +58,7 @@ class Station:
 
     owner: Owner
     hub: HubChannel
+    codec: AddonCodec
     spoke: Client
     view: AddonView
     report: Callable[[ConfigurationOutcome], None]

@@ -19,12 +19,13 @@ from towline_agent.configuration_process import ConfigurationProcess
 from towline_agent.install_namespaces import Corner, InstallNamespaces
 from towline_agent.ownership import Owner
 from towline_agent.task_set import TaskSet
-from towline_api.addon_codec import AddonCodec, V1Alpha1Codec
+from towline_api.addon_codec import AddonCodec
 from towline_api.addons import HealthMode, ManagedClusterAddon
 from towline_api.errors import WireError
 from towline_api.metadata import ObjectKey, name_of
 from towline_api.names import ADDON_NAMESPACE
 from towline_api.resources import LEASES, KubeObject
+from towline_kube.addon_api import wait_for_codec
 from towline_kube.cache import Cache
 from towline_kube.client import Client
 from towline_kube.clock import SYSTEM_CLOCK, Clock
@@ -81,6 +82,7 @@ async def run_addons(
         spoke=session.spoke,
         view=session.view,
         options=options,
+        codec=await wait_for_codec(hub, clock=clock),
         clock=clock,
     )
     await addons.run()
@@ -98,14 +100,14 @@ class Addons:
         spoke: Client,
         view: ClusterView,
         options: AddonOptions,
-        codec: AddonCodec | None = None,
+        codec: AddonCodec,
         clock: Clock = SYSTEM_CLOCK,
     ) -> None:
         self._cluster = cluster
         self._hub = hub
         self._view = view
         self._options = options
-        self._codec = codec or V1Alpha1Codec()
+        self._codec = codec
         self._clock = clock
         self._addons = Cache(
             hub, self._codec.managed_cluster_addons, namespace=cluster, clock=clock
@@ -119,6 +121,7 @@ class Addons:
         self._around = Surroundings(
             cluster=cluster,
             channel=channel,
+            codec=codec,
             spoke=spoke,
             leftovers=self._leftovers,
             lifetime=options.lifetime,

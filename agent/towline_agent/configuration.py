@@ -17,6 +17,7 @@ from towline_agent.configuration_report import ConfigurationOutcome
 from towline_agent.configuration_sources import ConfigurationSources, Resolved
 from towline_agent.install_namespaces import InstallNamespaces
 from towline_agent.ownership import Owner
+from towline_api.addon_codec import AddonCodec
 from towline_api.addons import ManagedClusterAddon
 from towline_api.errors import TransientError
 from towline_api.resources import ADDON_DEPLOYMENT_CONFIGS, CONFIG_MAPS
@@ -38,6 +39,7 @@ class AddonConfiguration:
     Args:
         owner: The add-on.
         hub: The hub, under the add-on's own credential.
+        codec: Of the API version the hub serves.
         spoke: The managed cluster.
         namespaces: What is there of ours.
         find_addon: Returns the add-on as the hub describes it now; None while it is unknown.
@@ -50,6 +52,7 @@ class AddonConfiguration:
         *,
         owner: Owner,
         hub: Client,
+        codec: AddonCodec,
         spoke: Client,
         namespaces: InstallNamespaces,
         find_addon: Callable[[], ManagedClusterAddon | None],
@@ -62,7 +65,7 @@ class AddonConfiguration:
         self._on_outcome = on_outcome
         self._applier = Applier(spoke)
         self._sources = ConfigurationSources(
-            hub, cluster=owner.cluster, on_change=self.look_again, clock=clock
+            hub, cluster=owner.cluster, codec=codec, on_change=self.look_again, clock=clock
         )
         self._controller: Controller[str] = Controller(
             f"configure-addon/{owner.addon}", self._reconcile, clock=clock

@@ -43,6 +43,7 @@ class ConfigurationProcess:
         configuration = AddonConfiguration(
             owner=station.owner,
             hub=await station.hub.wait_ready(),
+            codec=station.codec,
             spoke=station.spoke,
             namespaces=self._namespaces,
             find_addon=lambda: station.view.addon,

@@ -6,6 +6,7 @@ from typing import NoReturn
 
 from towline_agent.cache_group import CacheGroup
 from towline_agent.configuration_plan import Pending, source_of
+from towline_api.addon_codec import AddonCodec
 from towline_api.addons import ConfigKind, ConfigReference, ManagedClusterAddon
 from towline_api.metadata import ObjectKey
 from towline_api.resources import ADDON_DEPLOYMENT_CONFIGS, CONFIG_MAPS, KubeObject, Resource
@@ -38,13 +39,14 @@ class Selected:
 
 
 def selected_caches(
-    client: Client, *, on_change: Callable[[], None], clock: Clock
+    client: Client, *, codec: AddonCodec, on_change: Callable[[], None], clock: Clock
 ) -> CacheGroup[Selected]:
     """Return caches of what is selected on the hub, none yet; `on_change` hears of every change."""
+    served = {ADDON_DEPLOYMENT_CONFIGS: codec.addon_deployment_configs}
     return CacheGroup(
         lambda selected: Cache(
             client,
-            selected.resource,
+            served.get(selected.resource, selected.resource),
             namespace=selected.namespace,
             field_selector=f"metadata.name={selected.name}" if selected.name else None,
             clock=clock,
@@ -85,6 +87,7 @@ class ConfigurationSources:
     Args:
         client: The hub, under the add-on's credential.
         cluster: Name of the managed cluster, which is its namespace on the hub.
+        codec: Of the API version the hub serves.
         on_change: Called whenever something may have changed.
         clock: Time.
     """
@@ -94,13 +97,14 @@ class ConfigurationSources:
         client: Client,
         *,
         cluster: str,
+        codec: AddonCodec,
         on_change: Callable[[], None],
         clock: Clock = SYSTEM_CLOCK,
     ) -> None:
         self._cluster = cluster
         self._everything = Selected(CONFIG_MAPS, cluster)
         self._caches: CacheGroup[Selected] = selected_caches(
-            client, on_change=on_change, clock=clock
+            client, codec=codec, on_change=on_change, clock=clock
         )
 
     async def run(self) -> NoReturn:

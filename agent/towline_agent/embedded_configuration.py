@@ -60,6 +60,7 @@ class EmbeddedConfiguration:
             subscriptions,
             owner=station.owner,
             hub=hub,
+            codec=station.codec,
             on_change=self._bell.set,
             clock=station.clock,
         )

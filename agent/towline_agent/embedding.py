@@ -40,7 +40,9 @@ from towline_kube.settings import load
 
 _KNOWN = {
     resource.qualified: resource
-    for resource in vars(resources).values()
+    # Of a kind in several versions it is the stored one, which stands first; what is served in no
+    # other version than a newer one is watched in that.
+    for resource in reversed(vars(resources).values())
     if isinstance(resource, Resource)
 }
 

@@ -9,6 +9,7 @@ from towline_agent.configuration_plan import concerns
 from towline_agent.configuration_sources import Selected, selected_caches
 from towline_agent.ownership import Owner
 from towline_agent.spoke_scope import SpokeScope
+from towline_api.addon_codec import AddonCodec
 from towline_api.addons import ConfigKind, ConfigReference, ManagedClusterAddon
 from towline_api.metadata import ObjectKey, is_being_deleted, key_of
 from towline_api.resources import CONFIG_MAPS, KubeObject, Resource
@@ -80,6 +81,7 @@ class HandledSources:
         subscriptions: The handlers.
         owner: The add-on.
         hub: The hub, under the add-on's own credential.
+        codec: Of the API version the hub serves.
         on_change: Called whenever something may have changed.
         clock: Time.
     """
@@ -90,12 +92,15 @@ class HandledSources:
         *,
         owner: Owner,
         hub: Client,
+        codec: AddonCodec,
         on_change: Callable[[], None],
         clock: Clock,
     ) -> None:
         self._subscriptions = subscriptions
         self._owner = owner
-        self._caches: CacheGroup[Selected] = selected_caches(hub, on_change=on_change, clock=clock)
+        self._caches: CacheGroup[Selected] = selected_caches(
+            hub, codec=codec, on_change=on_change, clock=clock
+        )
 
     async def run(self) -> NoReturn:
         """Watch until cancelled."""

@@ -13,13 +13,14 @@ from towline_agent.channel import FIELD_MANAGER, HubChannel
 from towline_agent.configuration_report import ConfigurationOutcome
 from towline_agent.mounted_credential import MountedCredential
 from towline_agent.ownership import Owner
-from towline_api.addon_codec import AddonCodec, V1Alpha1Codec
+from towline_api.addon_codec import AddonCodec
 from towline_api.addons import ManagedClusterAddon
 from towline_api.errors import ConfigError
 from towline_api.metadata import name_of
 from towline_api.names import CLUSTER_NAME_KEY
 from towline_certs.errors import IdentityError
 from towline_certs.identities import AddonIdentity
+from towline_kube.addon_api import wait_for_codec
 from towline_kube.cache import Cache
 from towline_kube.client import Client
 from towline_kube.clock import SYSTEM_CLOCK, Clock
@@ -55,13 +56,13 @@ async def work_behind_agent(
         group.create_task(channel.run(), name=f"keep-channel/{name}")
         hub = await channel.wait_ready()
         cluster = settings.cluster_name or await _cluster_of(hub, credential)
-        registration = _Registration(
-            Owner(cluster, name), hub=hub, codec=V1Alpha1Codec(), clock=clock
-        )
+        codec = await wait_for_codec(hub, clock=clock)
+        registration = _Registration(Owner(cluster, name), hub=hub, codec=codec, clock=clock)
         group.create_task(registration.run(), name=f"follow-registration/{name}")
         station = Station(
             owner=registration.owner,
             hub=channel,
+            codec=codec,
             spoke=spoke,
             view=registration.view,
             report=registration.report,

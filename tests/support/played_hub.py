@@ -33,6 +33,7 @@ from towline_api.resources import (
 )
 from towline_api.spec_hash import spec_hash
 from towline_certs.identities import AddonIdentity, ClusterIdentity, addon_cluster_group
+from towline_kube.addon_api import choose_codec
 from towline_kube.client import Client
 from towline_kube.errors import AlreadyExists, Conflict, NotFound
 from towline_kube.kubeconfig import parse_kubeconfig
@@ -297,10 +298,12 @@ async def agent_for(
         channel = HubChannel()
         await stack.enter_async_context(background(channel.run(), name="keep-channel"))
         channel.offer(own)
+        hub = await channel.wait_ready()
         addons = Addons(
             cluster=played.cluster,
             channel=channel,
-            hub=await channel.wait_ready(),
+            hub=hub,
+            codec=await choose_codec(hub),
             spoke=spoke,
             view=ClusterView(),
             options=options(AddonOptions(namespaces=namespaces)),

@@ -16,6 +16,7 @@ from towline_agent.addons import AddonOptions, Addons
 from towline_agent.channel import HubChannel
 from towline_agent.cluster_view import ClusterView
 from towline_agent.configuration_report import ConfigurationOutcome
+from towline_api.addon_codec import V1Alpha1Codec
 from towline_api.metadata import ObjectKey
 from towline_api.resources import LEASES, MANAGED_CLUSTER_ADDONS, KubeObject
 from towline_api.timestamps import format_micro_time
@@ -40,6 +41,7 @@ class World:
             spoke=self.spoke.client,
             view=ClusterView(),
             options=AddonOptions(processes={ADDON: self}),
+            codec=V1Alpha1Codec(),
             clock=self.clock,
         )
 
