@@ -6,6 +6,7 @@ from dataclasses import dataclass, replace
 from towline_api import names
 from towline_api.errors import TowlineError
 from towline_api.metadata import (
+    annotations_of,
     is_being_deleted,
     name_of,
     resource_version_of,
@@ -17,16 +18,15 @@ from towline_api.resources import (
     NAMESPACES,
     KubeObject,
 )
-from towline_api.timestamps import format_time
 from towline_certs.approval import ApprovalContext, Approve, Decision
 from towline_certs.policy import decide
 from towline_certs.signing_requests import SigningRequest
-from towline_hub.approval import APPROVED_REASON, decided
+from towline_hub.approval import APPROVED_REASON
 from towline_hub.approval_facts import cluster_facts
+from towline_hub.request_decisions import conclude_request
 from towline_hub.standing import accepts_client, name_problem
 from towline_kube.client import Client
 from towline_kube.clock import SYSTEM_CLOCK, Clock
-from towline_kube.errors import Conflict
 
 
 class AcceptError(TowlineError):
@@ -106,7 +106,7 @@ async def accept_cluster(
     pending = await _pending(client, found, clock=clock)
     chosen = _choose(pending, cluster=cluster, only=request)
     newly_accepted = not accepts_client(found)
-    if newly_accepted:
+    if newly_accepted or names.DENIAL_REASON_ANNOTATION in annotations_of(found):
         await _check_namespace(client, cluster)
         await client.patch(
             MANAGED_CLUSTERS,
@@ -115,6 +115,7 @@ async def accept_cluster(
                 "metadata": {
                     "uid": uid_of(found),
                     "resourceVersion": resource_version_of(found),
+                    "annotations": {names.DENIAL_REASON_ANNOTATION: None},
                 },
                 "spec": {"hubAcceptsClient": True},
             },
@@ -123,7 +124,16 @@ async def accept_cluster(
     for obj, seen, decision in pending:
         approved = chosen is not None and seen.name == chosen
         if approved:
-            await _approve(client, obj, message=decision.message, clock=clock)
+            # The hub approves the request of a trusted bootstrap identity itself once its cluster
+            # is accepted, and may be faster.
+            await conclude_request(
+                client,
+                obj,
+                condition="Approved",
+                reason=APPROVED_REASON,
+                message=decision.message,
+                clock=clock,
+            )
         considered.append(ConsideredRequest(seen.name, seen.username, approved, decision.message))
     return AcceptReport(cluster, newly_accepted, tuple(considered))
 
@@ -169,32 +179,6 @@ def _choose(
             f"impostor's: {listed}; name the right one with --request"
         )
     return approvable[0].name if approvable else None
-
-
-async def _approve(client: Client, obj: KubeObject, *, message: str, clock: Clock) -> None:
-    try:
-        await client.replace(
-            CERTIFICATE_SIGNING_REQUESTS,
-            decided(
-                obj,
-                condition="Approved",
-                reason=APPROVED_REASON,
-                message=message,
-                now=format_time(clock.now()),
-            ),
-            subresource="approval",
-        )
-    except Conflict:
-        # The hub approves the request of a trusted bootstrap identity itself once its cluster is
-        # accepted, and may have been faster.
-        name = name_of(obj)
-        request = SigningRequest.from_csr(await client.get(CERTIFICATE_SIGNING_REQUESTS, name))
-        if "Approved" not in request.decisions:
-            found = ", ".join(sorted(request.decisions)) or "changed"
-            raise AcceptError(
-                f"request {name} was {found.lower()} by somebody else meanwhile; look at it with "
-                "`towline status`, then accept again"
-            ) from None
 
 
 async def _check_namespace(client: Client, cluster: str) -> None:

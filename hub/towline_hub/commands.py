@@ -1,4 +1,4 @@
-"""The hub's commands: `towline hub run`, `towline accept`, `towline status`, `towline crds`.
+"""The hub's commands: `towline hub run`, `towline status`, `towline crds`.
 
 Each takes the arguments after its own words and returns the exit status. Errors that a person can
 act on are raised as `TowlineError`; the dispatcher prints them in one line.
@@ -11,8 +11,7 @@ import sys
 from collections.abc import Sequence
 
 from towline_hub import daemon
-from towline_hub.accept import AcceptReport, accept_cluster
-from towline_hub.settings import AcceptSettings, HubSettings, OutputKind, StatusSettings
+from towline_hub.settings import HubSettings, OutputKind, StatusSettings
 from towline_hub.status import FleetStatus, collect_status
 from towline_kube.client import Client
 from towline_kube.discovery import discover_connection
@@ -20,7 +19,6 @@ from towline_kube.logs import configure_logging
 from towline_kube.settings import load
 
 _FIELD_MANAGER = "towline-cli"
-EXIT_FAILED = 1
 
 
 def run(arguments: Sequence[str]) -> int:
@@ -37,36 +35,6 @@ async def _run(settings: HubSettings) -> None:
     for number in (signal.SIGTERM, signal.SIGINT):
         loop.add_signal_handler(number, stop.set)
     await daemon.run(settings, stop)
-
-
-def accept(arguments: Sequence[str]) -> int:
-    """Let a managed cluster join the hub; return the exit status."""
-    settings = load(AcceptSettings, arguments, prog="towline accept")
-    report = asyncio.run(_accept(settings))
-    for line in accept_lines(report):
-        print(line)  # noqa: T201 - what was asked for
-    return 0 if report.approved or not report.requests else EXIT_FAILED
-
-
-async def _accept(settings: AcceptSettings) -> AcceptReport:
-    connection = discover_connection(settings.kubeconfig)
-    async with Client(connection, field_manager=_FIELD_MANAGER) as client:
-        return await accept_cluster(client, settings.cluster, request=settings.request)
-
-
-def accept_lines(report: AcceptReport) -> list[str]:
-    """Return what accepting a cluster did, in lines for a terminal."""
-    accepted = "accepted" if report.newly_accepted else "accepted already"
-    lines = [f"cluster {report.cluster}: {accepted}"]
-    for request in report.requests:
-        outcome = "approved" if request.approved else "not approved"
-        lines.append(f"request {request.name} by {request.requester}: {outcome}: {request.message}")
-    if not report.requests:
-        lines.append(
-            "no certificate request is pending; if the agent still has to ask for its first "
-            "certificate, accept the cluster again once it has"
-        )
-    return lines
 
 
 def status(arguments: Sequence[str]) -> int:

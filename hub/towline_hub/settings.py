@@ -6,7 +6,6 @@ from pathlib import Path
 from typing import Self
 
 from pydantic import AliasChoices, Field, field_validator, model_validator
-from pydantic_settings import CliPositionalArg
 
 from towline_api import names
 from towline_api.duration_field import Duration
@@ -103,14 +102,3 @@ class StatusSettings(ProgramSettings):
         default=OutputKind.TABLE, validation_alias=AliasChoices("o", "output")
     )
     """`table` for people, `json` for programs."""
-
-
-class AcceptSettings(ProgramSettings):
-    """Settings of `towline accept`."""
-
-    cluster: CliPositionalArg[str]
-    """Name of the managed cluster."""
-    kubeconfig: Path | None = None
-    """Kubeconfig of the hub; by default as kubectl finds it."""
-    request: str | None = None
-    """Name of the request to approve, if the cluster has several."""

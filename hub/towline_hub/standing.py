@@ -68,9 +68,11 @@ def was_accepted_automatically(cluster: KubeObject) -> bool:
 
 
 def is_denied(cluster: KubeObject) -> bool:
-    """Return whether a person took the acceptance of the cluster back."""
+    """Return whether a person took the acceptance of the cluster back, or refused it."""
     return not accepts_client(cluster) and (
-        was_accepted_automatically(cluster) or standing_of(cluster) is Standing.DENIED
+        was_accepted_automatically(cluster)
+        or names.DENIAL_REASON_ANNOTATION in annotations_of(cluster)
+        or standing_of(cluster) is Standing.DENIED
     )
 
 

@@ -43,7 +43,9 @@ class Command:
 COMMANDS = (
     Command(("hub", "run"), "towline_hub.commands:run", "run the hub"),
     Command(("agent", "run"), "towline_agent.commands:run", "run the agent of a managed cluster"),
-    Command(("accept",), "towline_hub.commands:accept", "let a managed cluster join the hub"),
+    Command(
+        ("accept",), "towline_hub.cluster_commands:accept", "let a managed cluster join the hub"
+    ),
     Command(
         ("token", "create"),
         "towline_hub.token_commands:create",
@@ -60,9 +62,7 @@ COMMANDS = (
         ("approve",), "towline_hub.approve_command:approve", "approve a request that waits for you"
     ),
     Command(("deny",), "towline_hub.cluster_commands:deny", "keep a managed cluster out"),
-    Command(
-        ("remove",), "towline_hub.cluster_commands:remove", "take a managed cluster off"
-    ),
+    Command(("remove",), "towline_hub.cluster_commands:remove", "take a managed cluster off"),
     Command(("status",), "towline_hub.commands:status", "show clusters, add-ons and requests"),
     Command(
         ("explain",),

@@ -8,9 +8,10 @@ import yaml
 from towline_api.errors import ConfigError, TowlineError, TransientError
 from towline_certs.approval import BootstrapPolicy
 from towline_certs.keys import KeyKind
-from towline_hub import commands
+from towline_hub import cluster_commands, commands
 from towline_hub.accept import AcceptReport, ConsideredRequest
-from towline_hub.settings import AcceptSettings, HubSettings, OutputKind, StatusSettings
+from towline_hub.cluster_settings import AcceptSettings
+from towline_hub.settings import HubSettings, OutputKind, StatusSettings
 from towline_kube.failures import one_failure
 from towline_kube.settings import load
 
@@ -84,12 +85,12 @@ def test_accept_tells_what_it_did_and_what_it_did_not() -> None:
             ConsideredRequest("r2", "u2", approved=False, message="bad usages"),
         ),
     )
-    assert commands.accept_lines(report) == [
+    assert cluster_commands.accept_lines(report) == [
         "cluster c1: accepted",
         "request r1 by u1: approved: good",
         "request r2 by u2: not approved: bad usages",
     ]
-    nothing = commands.accept_lines(AcceptReport("c1", newly_accepted=False, requests=()))
+    nothing = cluster_commands.accept_lines(AcceptReport("c1", newly_accepted=False, requests=()))
     assert nothing[0] == "cluster c1: accepted already"
     assert "no certificate request is pending" in nothing[1]
 
