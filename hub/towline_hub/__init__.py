@@ -5,7 +5,12 @@ may want: the rights a hub needs, accepting a cluster, and the state of the flee
 """
 
 from towline_api.rbac_subjects import service_account_subject, user_subject
+from towline_hub import permission
 from towline_hub.accept import AcceptError, AcceptReport, ConsideredRequest, accept_cluster
+from towline_hub.addon import Addon
+from towline_hub.addon_manager import AddonManager
+from towline_hub.addon_manager_settings import AddonManagerSettings
+from towline_hub.declarations import AddonDeclaration, CustomSigner
 from towline_hub.fleet import (
     Acceptance,
     AddonStatus,
@@ -14,7 +19,8 @@ from towline_hub.fleet import (
     FleetStatus,
     PendingRequest,
 )
-from towline_hub.permissions import hub_permissions
+from towline_hub.permission import Permission
+from towline_hub.permissions import addons_only_permissions, hub_permissions
 from towline_hub.settings import HubSettings
 from towline_hub.status import collect_status
 
@@ -22,16 +28,24 @@ __all__ = [
     "AcceptError",
     "AcceptReport",
     "Acceptance",
+    "Addon",
+    "AddonDeclaration",
+    "AddonManager",
+    "AddonManagerSettings",
     "AddonStatus",
     "ClusterStatus",
     "ConfigStatus",
     "ConsideredRequest",
+    "CustomSigner",
     "FleetStatus",
     "HubSettings",
     "PendingRequest",
+    "Permission",
     "accept_cluster",
+    "addons_only_permissions",
     "collect_status",
     "hub_permissions",
+    "permission",
     "service_account_subject",
     "user_subject",
 ]

@@ -140,6 +140,49 @@ class DeclarationSettings(_Entry):
         _as_value_error(self.declaration)
         return self
 
+    @classmethod
+    def of(cls, declaration: AddonDeclaration) -> Self:
+        """Return the entry that declares this."""
+        return cls(
+            name=declaration.name,
+            display_name=declaration.display_name,
+            description=declaration.description,
+            permissions=tuple(
+                PermissionSettings(
+                    resources=item.resources,
+                    verbs=item.verbs,
+                    group=item.group,
+                    names=item.names,
+                    namespace=item.namespace,
+                )
+                for item in declaration.permissions
+            ),
+            hub_client=declaration.hub_client,
+            agent=declaration.agent,
+            custom_signers=tuple(
+                CustomSignerSettings(
+                    signer_name=item.signer_name,
+                    user=item.user,
+                    groups=item.groups,
+                    organization_units=item.organization_units,
+                    server=item.server,
+                )
+                for item in declaration.custom_signers
+            ),
+            token_driver=declaration.token_driver,
+            supported_configs=tuple(
+                SupportedConfigSettings(
+                    resource=item.kind.resource,
+                    group=item.kind.group,
+                    default_name=item.default.name if item.default else None,
+                    default_namespace=item.default.namespace if item.default else None,
+                )
+                for item in declaration.supported_configs
+            ),
+            install_namespace=declaration.install_namespace,
+            health_mode=declaration.health_mode,
+        )
+
     def declaration(self) -> AddonDeclaration:
         """Return what is meant.
 

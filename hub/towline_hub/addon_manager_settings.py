@@ -1,0 +1,50 @@
+"""The settings of an add-on's hub program: flags, `TOWLINE_` environment variables, a file."""
+
+from collections.abc import Iterable
+from datetime import timedelta
+from pathlib import Path
+
+from pydantic import Field
+
+from towline_api.duration_field import Duration
+from towline_certs.approval import LONGEST_LIFETIME, SHORTEST_LIFETIME
+from towline_certs.keys import KeyKind
+from towline_hub.declaration_settings import DeclarationSettings
+from towline_hub.declarations import AddonDeclaration
+from towline_hub.settings import HubSettings
+from towline_kube.settings import ProgramSettings
+
+
+class AddonManagerSettings(ProgramSettings):
+    """Settings of an `AddonManager`."""
+
+    kubeconfig: Path | None = None
+    """Kubeconfig of the hub; by default the service account of this pod."""
+    key_kinds: tuple[KeyKind, ...] = tuple(KeyKind)
+    """Kinds of key an agent's certificate may be for; by default all that are strong enough."""
+    min_certificate_lifetime: Duration = SHORTEST_LIFETIME
+    """Shortest lifetime a request may ask for; Kubernetes takes no shorter one than 10m."""
+    max_certificate_lifetime: Duration = LONGEST_LIFETIME
+    """Longest lifetime a request may ask for; by default a leap year, so that a signer's usual
+    year fits."""
+    startup_limit: Duration = Field(default=timedelta(minutes=10), gt=timedelta(0))
+    """How long to wait at start for CRDs and first lists before giving up."""
+
+    def hub_settings(self, declarations: Iterable[AddonDeclaration]) -> HubSettings:
+        """Return the settings of the part of a hub that such a program runs.
+
+        Args:
+            declarations: The add-ons it looks after.
+
+        Raises:
+            ValueError: The settings do not go together.
+        """
+        return HubSettings(
+            kubeconfig=self.kubeconfig,
+            key_kinds=self.key_kinds,
+            min_certificate_lifetime=self.min_certificate_lifetime,
+            max_certificate_lifetime=self.max_certificate_lifetime,
+            startup_limit=self.startup_limit,
+            addons_only=True,
+            declarations=tuple(map(DeclarationSettings.of, declarations)),
+        )
