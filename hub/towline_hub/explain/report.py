@@ -1,7 +1,6 @@
 """An explanation for people: the chain, and beneath it what to do about its first broken link."""
 
 from rich.console import Console
-from rich.padding import Padding
 from rich.table import Table
 from rich.text import Text
 
@@ -43,4 +42,4 @@ def _print_fix(link: Link, *, console: Console) -> None:
     console.print(Text.assemble((f"broken: {link.name}. ", "bold red"), link.fix or ""))
     if link.command is not None:
         # Never folded, so that it can be copied as one line.
-        console.print(Padding(Text(f"$ {link.command}", style="bold"), (0, 2)), soft_wrap=True)
+        console.print(Text(f"  $ {link.command}", style="bold"), soft_wrap=True)

@@ -166,18 +166,18 @@ def signing_link(facts: RequestFacts, *, now: datetime) -> Link:
         return holds(name, f"{request.signer_name} issued the certificate of {request.name}")
     condition = find_condition(facts.obj, "Approved")
     since = condition.last_transition_time if condition is not None else None
-    waited = now - since if since is not None else timedelta()
-    if condition is not None and waited < SIGNING_TAKES:
+    waited = None if since is None else now - since
+    if waited is not None and waited < SIGNING_TAKES:
         return broken(
             name,
             f"request {request.name} was approved {rough(waited)} ago and is being signed",
             fix="wait some seconds",
             command=f"kubectl get csr {request.name} --watch",
         )
+    when = "" if waited is None else f" {rough(waited)} ago"
     return broken(
         name,
-        f"request {request.name} has no certificate"
-        + (f" although it was approved {rough(waited)} ago" if condition is not None else ""),
+        f"request {request.name} was approved{when} and has no certificate",
         fix=f"whoever signs for {request.signer_name} has to: for kubernetes.io/… that is the "
         "hub cluster's kube-controller-manager, which needs --cluster-signing-cert-file and "
         "--cluster-signing-key-file; for others, the hub's setting `signers`",
