@@ -30,6 +30,7 @@ from towline_certs.requests import build_request
 from towline_kube.client import Client
 from towline_kube.connection import Connection
 from towline_kube.errors import Conflict, Forbidden, NotFound
+from towline_kube.watch import WatchEventType
 
 AGENT = "agent"
 _RETRY_SECONDS = 0.05
@@ -186,6 +187,8 @@ class _Notices:
         version = (await admin.list(CERTIFICATE_SIGNING_REQUESTS)).resource_version
         watched = admin.watch(CERTIFICATE_SIGNING_REQUESTS, resource_version=version)
         async for event in watched:
+            if event.type is not WatchEventType.MODIFIED:
+                continue
             certificate = (event.object.get("status") or {}).get("certificate")
             issued = self._certificate(name_of(event.object))
             if certificate and not issued.done():
@@ -194,5 +197,5 @@ class _Notices:
     async def _take_clusters(self, admin: Client) -> None:
         version = (await admin.list(MANAGED_CLUSTERS)).resource_version
         async for event in admin.watch(MANAGED_CLUSTERS, resource_version=version):
-            if is_true(event.object, HUB_ACCEPTED):
+            if event.type is WatchEventType.MODIFIED and is_true(event.object, HUB_ACCEPTED):
                 self._accepted.setdefault(name_of(event.object), asyncio.Event()).set()
