@@ -20,8 +20,8 @@ from towline_kube.errors import Forbidden, NotServed
 
 log = logging.getLogger(__name__)
 
-CLUSTER_GUARD_NAME = "bound-bootstrap.register.open-cluster-management.io"
-REQUEST_GUARD_NAME = "bound-bootstrap-requests.register.open-cluster-management.io"
+CLUSTER_GUARD_NAME = "bound-clusters.register.open-cluster-management.io"
+REQUEST_GUARD_NAME = "bound-requests.register.open-cluster-management.io"
 
 _PREFIX = names.BOUND_BOOTSTRAP_GROUP_PREFIX
 # Whoever is in any group that begins like a bound one is guarded; whom it lets through is exact.
@@ -30,6 +30,8 @@ _IS_BOUND = (
     f"request.userInfo.groups.exists(group, group.startsWith('{_PREFIX}'))"
 )
 _LABEL = names.CLUSTER_NAME_LABEL
+# Errors are cut, and the names of the policy and its binding stand before it.
+_MESSAGE = "a bound token is for its own cluster only"
 
 
 def _bound_to(name: str) -> str:
@@ -47,7 +49,6 @@ def bootstrap_guards() -> list[tuple[KubeObject, KubeObject]]:
             CLUSTER_GUARD_NAME,
             MANAGED_CLUSTERS,
             condition=f"has(object.metadata.name) && {_bound_to('object.metadata.name')}",
-            message="a bootstrap token bound to one cluster may create that ManagedCluster only",
         ),
         _guard(
             REQUEST_GUARD_NAME,
@@ -57,17 +58,11 @@ def bootstrap_guards() -> list[tuple[KubeObject, KubeObject]]:
                 f"has(object.metadata.labels) && '{_LABEL}' in object.metadata.labels && "
                 + _bound_to(f"object.metadata.labels['{_LABEL}']")
             ),
-            message=(
-                "a bootstrap token bound to one cluster may ask for that cluster's client "
-                f"certificate only: signer {names.KUBE_CLIENT_SIGNER}, label {_LABEL}"
-            ),
         ),
     ]
 
 
-def _guard(
-    name: str, resource: Resource, *, condition: str, message: str
-) -> tuple[KubeObject, KubeObject]:
+def _guard(name: str, resource: Resource, *, condition: str) -> tuple[KubeObject, KubeObject]:
     labels = {names.MANAGED_BY_LABEL: "towline"}
     policy: KubeObject = {
         "apiVersion": POLICIES.api_version,
@@ -86,7 +81,7 @@ def _guard(
                 ]
             },
             "matchConditions": [{"name": "is-bound", "expression": _IS_BOUND}],
-            "validations": [{"expression": condition, "reason": "Forbidden", "message": message}],
+            "validations": [{"expression": condition, "reason": "Forbidden", "message": _MESSAGE}],
         },
     }
     binding: KubeObject = {
