@@ -11,10 +11,9 @@ def too_many_pending(case: Case) -> Ignore | None:
         return None
     return Ignore(
         Reason.TOO_MANY_PENDING,
-        f"{quote(case.request.username)} has {context.traffic.older_pending} older undecided "
-        f"requests for the same, expected at most {context.limits.waiting_line - 1}; this one is "
-        "looked at once they are decided or deleted: find out why they wait and why the agent "
-        "keeps asking",
+        f"{quote(case.request.username)} has {context.limits.waiting_line} or more older undecided "
+        "requests for the same; this one is looked at once enough of them are decided or deleted: "
+        "find out why they wait, and why the agent keeps asking",
     )
 
 

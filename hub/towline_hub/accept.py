@@ -21,8 +21,8 @@ from towline_api.resources import (
 from towline_certs.approval import ApprovalContext, Approve, Decision
 from towline_certs.policy import decide
 from towline_certs.signing_requests import SigningRequest
-from towline_hub.approval import APPROVED_REASON
 from towline_hub.approval_facts import cluster_facts
+from towline_hub.decision_record import APPROVED_REASON
 from towline_hub.request_decisions import conclude_request
 from towline_hub.standing import accepts_client, name_problem
 from towline_kube.client import Client

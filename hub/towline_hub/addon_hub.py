@@ -72,6 +72,7 @@ class AddonHub:
             events=self._events,
             codec=codec,
             rules=settings.approval_rules,
+            declarations=scope.declarations,
             checks=CheckRunner(
                 load_checks(settings.approval_checks), limit=settings.approval_check_limit
             ),

@@ -5,11 +5,16 @@ Pure: objects in, facts out.
 
 import base64
 import binascii
-from collections.abc import Iterable, Sequence
+from collections.abc import Collection, Iterable, Sequence
 from datetime import datetime
 
 from towline_api import names
-from towline_api.addons import KubeClientRegistration, ManagedClusterAddon, Registration
+from towline_api.addons import (
+    KubeClientDriver,
+    KubeClientRegistration,
+    ManagedClusterAddon,
+    Registration,
+)
 from towline_api.condition_types import HUB_ACCEPTED
 from towline_api.conditions import ConditionStatus, find_condition
 from towline_api.metadata import creation_time_of, is_being_deleted
@@ -20,8 +25,12 @@ from towline_certs.certificates import parse_chain
 from towline_certs.identities import Subject, addon_cluster_group
 from towline_certs.signing_requests import SigningRequest
 from towline_certs.validity import validity_of
+from towline_hub.declarations import AddonDeclaration
 from towline_hub.live_identity import has_live_identity, reported_expiry
 from towline_hub.standing import accepts_client, is_denied, name_problem
+
+_CLIENT_ONLY = frozenset({"client auth"})
+_BOTH = _CLIENT_ONLY | {"server auth"}
 
 
 def cluster_facts(
@@ -59,23 +68,41 @@ def cluster_facts(
     )
 
 
-def addon_facts(addon: ManagedClusterAddon, *, created: datetime | None = None) -> AddonFacts:
+def addon_facts(
+    addon: ManagedClusterAddon,
+    *,
+    created: datetime | None = None,
+    declaration: AddonDeclaration | None = None,
+) -> AddonFacts:
     """Return the facts about the ManagedClusterAddOn that a request names.
 
     Args:
         addon: The add-on.
         created: When the object was made, by the API server's clock.
+        declaration: What it is declared to be; None if it is not.
     """
+    servers = frozenset(
+        signer.signer_name
+        for signer in (() if declaration is None else declaration.custom_signers)
+        if signer.server
+    )
     return AddonFacts(
         deleting=addon.is_being_deleted,
         created=created,
         registrations=tuple(
-            _expected(item, cluster=addon.cluster, addon=addon.name) for item in addon.registrations
+            _expected(item, cluster=addon.cluster, addon=addon.name, servers=servers)
+            for item in addon.registrations
+            # An agent that asks for tokens has no use for a certificate.
+            if not (
+                isinstance(item, KubeClientRegistration) and item.driver is KubeClientDriver.TOKEN
+            )
         ),
     )
 
 
-def _expected(registration: Registration, *, cluster: str, addon: str) -> ExpectedRegistration:
+def _expected(
+    registration: Registration, *, cluster: str, addon: str, servers: Collection[str]
+) -> ExpectedRegistration:
     spec = registration.subject
     # What a registration leaves out, agents fill in like this.
     group = addon_cluster_group(cluster, addon)
@@ -87,6 +114,7 @@ def _expected(registration: Registration, *, cluster: str, addon: str) -> Expect
     return ExpectedRegistration(
         registration.signer_name,
         Subject(user, frozenset(spec.groups), frozenset(spec.organization_units)),
+        extended_usages=_BOTH if registration.signer_name in servers else _CLIENT_ONLY,
     )
 
 

@@ -22,8 +22,8 @@ from towline_certs.approval import (
 )
 from towline_certs.policy import decide
 from towline_certs.signing_requests import SigningRequest
-from towline_hub.approval import APPROVED_REASON
 from towline_hub.approval_facts import addon_facts, cluster_facts
+from towline_hub.decision_record import APPROVED_REASON
 from towline_hub.own_rights import Right, check_rights
 from towline_hub.request_decisions import conclude_request
 from towline_kube.client import Client

@@ -17,6 +17,7 @@ from towline_hub.approval_checks import load_checks
 from towline_hub.caches import HubCaches, HubViews
 from towline_hub.check_runner import CheckRunner
 from towline_hub.cluster_marks import ClusterMarker
+from towline_hub.declarations import by_name
 from towline_hub.departure import Departure
 from towline_hub.health import HealthWatch
 from towline_hub.leftover_addons import LeftoverAddons
@@ -78,6 +79,7 @@ class Hub:
             events=self._events,
             codec=codec,
             rules=settings.approval_rules,
+            declarations=by_name(settings.addon_declarations),
             checks=CheckRunner(
                 load_checks(settings.approval_checks), limit=settings.approval_check_limit
             ),

@@ -5,7 +5,7 @@ from towline_api.metadata import name_of
 from towline_api.resources import CERTIFICATE_SIGNING_REQUESTS, KubeObject
 from towline_api.timestamps import format_time
 from towline_certs.signing_requests import SigningRequest
-from towline_hub.approval import decided
+from towline_hub.decision_record import decided
 from towline_kube.client import Client
 from towline_kube.clock import Clock
 from towline_kube.errors import Conflict, NotFound

@@ -14,8 +14,8 @@ from towline_api.errors import TransientError
 from towline_api.resources import CERTIFICATE_SIGNING_REQUESTS, KubeObject
 from towline_api.timestamps import format_time
 from towline_certs.signing_requests import SigningRequest
-from towline_hub.approval import decided
 from towline_hub.caches import BY_CLUSTER, HubCaches
+from towline_hub.decision_record import decided
 from towline_hub.metrics import HubMetrics
 from towline_kube.client import Client
 from towline_kube.clock import Clock
