@@ -71,6 +71,7 @@ class Hub:
             client, controller=REPORTER, instance=socket.gethostname(), clock=clock
         )
         writer = ObjectWriter(client, views.grants())
+        rules, declarations = settings.approval_rules, by_name(settings.addon_declarations)
         self._approver = Approver(
             client,
             caches=self.caches,
@@ -78,8 +79,8 @@ class Hub:
             namespaces=views.namespaces,
             events=self._events,
             codec=codec,
-            rules=settings.approval_rules,
-            declarations=by_name(settings.addon_declarations),
+            rules=rules,
+            declarations=declarations,
             checks=CheckRunner(
                 load_checks(settings.approval_checks), limit=settings.approval_check_limit
             ),
@@ -163,7 +164,8 @@ class Hub:
                 request,
                 views=views,
                 codec=codec,
-                rules=settings.approval_rules,
+                rules=rules,
+                declarations=declarations,
                 now=clock.now(),
             ),
             events=self._events,

@@ -1,5 +1,6 @@
 """What a signer is told about a request it judges: the facts that the approval was made from."""
 
+from collections.abc import Mapping
 from datetime import datetime
 
 from towline_api.addon_codec import AddonCodec
@@ -10,6 +11,7 @@ from towline_certs.signing_requests import SigningRequest
 from towline_hub.approval_facts import addon_facts, cluster_facts
 from towline_hub.approval_rules import ApprovalRules
 from towline_hub.caches import HubViews
+from towline_hub.declarations import AddonDeclaration
 
 
 def signing_context(
@@ -18,6 +20,7 @@ def signing_context(
     views: HubViews,
     codec: AddonCodec,
     rules: ApprovalRules,
+    declarations: Mapping[str, AddonDeclaration],
     now: datetime,
 ) -> ApprovalContext:
     """Return the facts about the cluster and the add-on that a request names.
@@ -29,6 +32,7 @@ def signing_context(
         views: What exists.
         codec: How the API version in use writes add-ons.
         rules: What the operator allows.
+        declarations: What add-ons are declared to be, by name.
         now: The present.
     """
     cluster = views.clusters.find(request.cluster) if request.cluster else None
@@ -39,5 +43,9 @@ def signing_context(
         cluster=None if cluster is None else cluster_facts(cluster, other_requests=(), now=now),
         addon=None
         if addon is None
-        else addon_facts(codec.decode_addon(addon), created=creation_time_of(addon)),
+        else addon_facts(
+            codec.decode_addon(addon),
+            created=creation_time_of(addon),
+            declaration=declarations.get(request.addon or ""),
+        ),
     )
