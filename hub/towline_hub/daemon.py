@@ -3,9 +3,11 @@
 import asyncio
 import logging
 import random
-from collections.abc import Callable
+from collections.abc import Awaitable, Callable
+from contextlib import AsyncExitStack
 from datetime import timedelta
 from functools import partial
+from typing import Any
 
 from towline_api.errors import ConfigError, TransientError
 from towline_api.metadata import key_of
@@ -23,6 +25,9 @@ from towline_kube.client import Call, Client, user_agent
 from towline_kube.clock import SYSTEM_CLOCK, Clock
 from towline_kube.discovery import discover_connection
 from towline_kube.failures import one_failure
+from towline_kube.fence import Fence
+from towline_kube.leader_election import LeaderElector, new_identity
+from towline_kube.retries import RetryPolicy
 
 log = logging.getLogger(__name__)
 
@@ -61,17 +66,43 @@ async def run(
         if on_call is not None:
             on_call(call)
 
-    async with Client(
-        connection,
-        field_manager=ADDONS_FIELD_MANAGER if settings.addons_only else FIELD_MANAGER,
-        user_agent=user_agent("hub"),
-        on_call=count,
-        clock=clock,
-    ) as client:
+    field_manager = ADDONS_FIELD_MANAGER if settings.addons_only else FIELD_MANAGER
+    identity = new_identity()
+    # In the server's audit log, replicas of one user are told apart by this alone.
+    agent = f"{user_agent('hub')} ({identity})" if settings.leader_election else user_agent("hub")
+    fence = Fence() if settings.leader_election else None
+    async with AsyncExitStack() as stack:
+
+        async def open_client(agent: str, **options: Any) -> Client:
+            client = Client(
+                connection,
+                field_manager=field_manager,
+                user_agent=agent,
+                on_call=count,
+                clock=clock,
+                **options,
+            )
+            return await stack.enter_async_context(client)
+
+        client = await open_client(agent, fence=fence)
+        elector = None
+        if fence is not None:
+            elector = LeaderElector(
+                # Renewals wait for no connection that others use, and no fence holds them back.
+                await open_client(f"{agent} leader-election", retry=RetryPolicy(attempts=1)),
+                identity=identity,
+                name=field_manager,
+                namespace=settings.namespace,
+                fence=fence,
+                times=settings.lease_times,
+                clock=clock,
+            )
         replica = Replica(
             client,
             settings,
             prepare=partial(_prepare, client, settings, clock=clock),
+            served=partial(_served, client, settings, clock=clock),
+            elector=elector,
             metrics=metrics,
             clock=clock,
         )
@@ -81,20 +112,41 @@ async def run(
 
 
 async def _prepare(client: Client, settings: HubSettings, *, clock: Clock) -> None:
-    """Bring about what has to be there before anything runs; wait for an API server that is not."""
+    """Bring about what has to be there before anything runs."""
+
+    async def prepare() -> None:
+        await check_identity(client)
+        if settings.install_crds:
+            await install_crds(client)
+        await wait_until_served(client, limit=settings.startup_limit, clock=clock)
+        if not settings.addons_only:
+            # Before bootstrap identities get their rights: then they may create clusters.
+            await ensure_acceptance_guard(client)
+            await ensure_bootstrap_guards(client)
+            await ensure_bootstrap_rbac(client)
+
+    await _patiently(prepare, settings, clock=clock)
+
+
+async def _served(client: Client, settings: HubSettings, *, clock: Clock) -> None:
+    """Wait until what has to be there is, without writing anything."""
+
+    async def wait() -> None:
+        await check_identity(client)
+        await wait_until_served(client, limit=settings.startup_limit, clock=clock)
+
+    await _patiently(wait, settings, clock=clock)
+
+
+async def _patiently(
+    attempt: Callable[[], Awaitable[None]], settings: HubSettings, *, clock: Clock
+) -> None:
+    """Try until it succeeds: the API server may be starting, too."""
     deadline = clock.monotonic() + settings.startup_limit.total_seconds()
     failures = 0
     while True:
         try:
-            await check_identity(client)
-            if settings.install_crds:
-                await install_crds(client)
-            await wait_until_served(client, limit=settings.startup_limit, clock=clock)
-            if not settings.addons_only:
-                # Before bootstrap identities get their rights: then they may create clusters.
-                await ensure_acceptance_guard(client)
-                await ensure_bootstrap_guards(client)
-                await ensure_bootstrap_rbac(client)
+            await attempt()
         except TransientError as error:
             if clock.monotonic() >= deadline:
                 raise

@@ -13,17 +13,23 @@ from towline_hub.settings import HubSettings
 from towline_kube.cache import Cache
 from towline_kube.client import Client
 from towline_kube.clock import Clock
+from towline_kube.leader_election import LeaderElector
 
 log = logging.getLogger(__name__)
 
 
 class Replica:
-    """A hub's caches, and its reconcilers.
+    """A hub's caches, and its reconcilers while it leads.
+
+    A replica that stands by keeps its caches warm, so that it can take over within moments. Each
+    time it leads it makes its reconcilers anew: what they remember would be out of date.
 
     Args:
-        client: Whom to ask, as the hub's own identity.
+        client: Whom to ask, as the hub's own identity; fenced if there is an election.
         settings: What the operator chose.
         prepare: Brings about what has to be on the hub cluster before reconcilers run.
+        served: Waits until the kinds are served that caches hold, and writes nothing.
+        elector: Says when this replica leads; None if it is the only one.
         metrics: Told of what is done and decided.
         clock: Where time comes from.
     """
@@ -34,12 +40,16 @@ class Replica:
         settings: HubSettings,
         *,
         prepare: Callable[[], Awaitable[None]],
+        served: Callable[[], Awaitable[None]],
+        elector: LeaderElector | None,
         metrics: HubMetrics,
         clock: Clock,
     ) -> None:
         self._client = client
         self._settings = settings
         self._prepare = prepare
+        self._served = served
+        self._elector = elector
         self._metrics = metrics
         self._clock = clock
         self.caches: AddonCaches = (
@@ -47,7 +57,7 @@ class Replica:
             if settings.addons_only
             else hub_caches(client, clock=clock)
         )
-        self._prepared = asyncio.Event()
+        self._may_list = asyncio.Event()
         self._hub: Hub | AddonHub | None = None
 
     async def run(self, stop: asyncio.Event) -> None:
@@ -60,19 +70,31 @@ class Replica:
         async with asyncio.TaskGroup() as group:
             work = group.create_task(self._work(), name="run-replica")
             await stop.wait()
-            await self._drain()
+            in_order = await self._drain()
             work.cancel("stop requested")
+            await asyncio.wait({work})
+            if self._elector is not None and in_order:
+                await self._elector.release()
 
     async def _work(self) -> NoReturn:
         async with asyncio.TaskGroup() as group:
             for cache in self.caches:
                 group.create_task(self._keep(cache), name=f"watch-{cache.resource.plural}")
-            await self._lead()
+            if self._elector is None:
+                await self._lead()
+            else:
+                group.create_task(self._stand_by(), name="stand-by")
+                await self._elector.run(self._lead)
         raise AssertionError("the parts of the hub ended by themselves")
+
+    async def _stand_by(self) -> None:
+        """Let the caches fill without waiting for the lead, which may never come."""
+        await self._served()
+        self._may_list.set()
 
     async def _keep(self, cache: Cache) -> NoReturn:
         """Run a cache once its kind is served: a list before would only be refused."""
-        await self._prepared.wait()
+        await self._may_list.wait()
         await cache.run()
 
     async def _lead(self) -> NoReturn:
@@ -81,7 +103,7 @@ class Replica:
         with self.caches.temporary_handlers():
             self._hub = self._make_hub()
             self._metrics.leader(is_leader=True)
-            self._prepared.set()
+            self._may_list.set()
             try:
                 await self._hub.run()
             finally:
@@ -105,15 +127,19 @@ class Replica:
             clock=self._clock,
         )
 
-    async def _drain(self) -> None:
-        """Let the passes under way end, for a while."""
+    async def _drain(self) -> bool:
+        """Let the passes under way end, for a while; return whether they have."""
         if self._hub is None:
-            return
+            return True
         try:
             async with asyncio.timeout(self._settings.drain_limit.total_seconds()):
                 await self._hub.drain()
         except TimeoutError:
+            # The API server may still carry out what it was asked for. So the lease is left to run
+            # out: by then it surely has.
             log.warning(
                 "passes under way were cut short; the next hub takes them up",
                 extra={"delay_s": self._settings.drain_limit.total_seconds()},
             )
+            return False
+        return True

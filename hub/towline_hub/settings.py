@@ -18,6 +18,7 @@ from towline_hub.declaration_settings import (
     declarations_of,
 )
 from towline_hub.declarations import AddonDeclaration
+from towline_hub.running_settings import RunningSettings
 from towline_kube.discovery import pod_namespace
 from towline_kube.settings import ProgramSettings
 
@@ -27,7 +28,7 @@ def own_namespace() -> str:
     return pod_namespace() or names.HUB_NAMESPACE
 
 
-class HubSettings(ApprovalSettings):
+class HubSettings(ApprovalSettings, RunningSettings):
     """Settings of `towline hub run`."""
 
     kubeconfig: Path | None = None
@@ -49,8 +50,6 @@ class HubSettings(ApprovalSettings):
     seconds; without a limit, one that is gone would hold the deletion for ever."""
     startup_limit: Duration = Field(default=timedelta(minutes=10), gt=timedelta(0))
     """How long to wait at start for CRDs and first lists before giving up."""
-    drain_limit: Duration = timedelta(seconds=10)
-    """How long a hub that is told to end lets the work under way go on before it cuts it short."""
     namespace: str = Field(default_factory=own_namespace)
     """Where the hub keeps what is its own, such as its Lease; by default the namespace of this pod,
     outside a pod open-cluster-management-hub."""
