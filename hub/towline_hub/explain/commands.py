@@ -7,7 +7,6 @@ from collections.abc import Sequence
 
 from rich.console import Console
 
-from towline_api.addon_codec import V1Alpha1Codec
 from towline_hub.explain.gathering import Explainer
 from towline_hub.explain.links import Explanation, explanation_json
 from towline_hub.explain.report import print_explanation
@@ -15,6 +14,7 @@ from towline_hub.explain.settings import ExplainSettings
 from towline_hub.explain.targets import Target, parse_target
 from towline_hub.installed_settings import find_deployment, look_at_settings
 from towline_hub.settings import OutputKind
+from towline_kube.addon_api import choose_codec
 from towline_kube.client import Client
 from towline_kube.discovery import discover_connection
 from towline_kube.settings import load
@@ -40,6 +40,6 @@ async def _explain(settings: ExplainSettings, target: Target) -> Explanation:
         deployment = await find_deployment(client, namespace=settings.namespace)
         installed = await look_at_settings(client, deployment, namespace=settings.namespace)
         explainer = Explainer(
-            client, codec=V1Alpha1Codec(), rules=installed.settings.approval_rules
+            client, codec=await choose_codec(client), rules=installed.settings.approval_rules
         )
         return await explainer.explain(target)
