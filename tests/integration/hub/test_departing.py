@@ -1,42 +1,49 @@
-"""Denial, deletion, and namespaces that go away underneath."""
+"""Deletion of clusters, in order and in the end by force; namespaces that go away underneath."""
 
 from datetime import timedelta
-
-import pytest
+from typing import Any
 
 from integration.hub.conftest import RunHub
-from integration.hub.spoke import Spoke, condition_is, eventually, join, until_condition
+from integration.hub.rights import OWN_CLUSTER, opened_by, rights_of
+from integration.hub.spoke import (
+    Spoke,
+    condition_is,
+    decision,
+    eventually,
+    join,
+    until_condition,
+)
+from integration.hub.works import add_work, serve_works
 from towline_api import names
 from towline_api.condition_types import DELETING, HUB_ACCEPTED, REGISTRATION_APPLIED
+from towline_api.conditions import find_condition
 from towline_api.metadata import uid_of
 from towline_api.rbac_subjects import group_subject
 from towline_api.resources import (
+    CERTIFICATE_SIGNING_REQUESTS,
     CLUSTER_MANAGEMENT_ADDONS,
     CLUSTER_ROLE_BINDINGS,
-    CLUSTER_ROLES,
+    EVENTS,
     LEASES,
     MANAGED_CLUSTER_ADDONS,
     MANAGED_CLUSTERS,
     NAMESPACES,
     ROLE_BINDINGS,
-    ROLES,
     KubeObject,
+    Resource,
 )
 from towline_hub import rbac
+from towline_hub.departure import MANIFEST_WORKS
 from towline_kube.client import Client
-from towline_kube.errors import Forbidden
+
+HOLD = "example.com/hold"
+PRIORITY = names.CLEANUP_PRIORITY_ANNOTATION
 
 
 async def _install(admin: Client, spoke: Spoke, *, finalizers: list[str]) -> str:
     addon = f"addon-{spoke.cluster}"
     await admin.create(CLUSTER_MANAGEMENT_ADDONS, {"metadata": {"name": addon}, "spec": {}})
-    await admin.create(
-        MANAGED_CLUSTER_ADDONS,
-        {
-            "metadata": {"name": addon, "namespace": spoke.cluster, "finalizers": finalizers},
-            "spec": {},
-        },
-    )
+    await _add_addon(admin, addon, namespace=spoke.cluster, finalizers=finalizers)
     await until_condition(
         admin,
         MANAGED_CLUSTER_ADDONS,
@@ -48,26 +55,60 @@ async def _install(admin: Client, spoke: Spoke, *, finalizers: list[str]) -> str
     return addon
 
 
-async def _until_gone(admin: Client, cluster: str) -> None:
+async def _add_addon(admin: Client, name: str, *, namespace: str, **metadata: Any) -> None:
+    await admin.create(
+        MANAGED_CLUSTER_ADDONS,
+        {"metadata": {"name": name, "namespace": namespace, **metadata}, "spec": {}},
+    )
+
+
+async def _let_go(admin: Client, resource: Resource, name: str, cluster: str) -> None:
+    await admin.patch(resource, name, {"metadata": {"finalizers": None}}, namespace=cluster)
+
+
+async def _until_gone(
+    admin: Client, name: str, *, resource: Resource = MANAGED_CLUSTERS, namespace: str | None = None
+) -> None:
     async def gone() -> bool | None:
-        return True if await admin.find(MANAGED_CLUSTERS, cluster) is None else None
+        return True if await admin.find(resource, name, namespace=namespace) is None else None
 
-    await eventually(gone, what=f"the end of cluster {cluster}")
+    await eventually(gone, what=f"the end of {name}")
 
 
-async def _rights_of(admin: Client, cluster: str) -> list[str]:
-    selector = f"{names.CLUSTER_NAME_LABEL}={cluster}"
-    return [
-        f"{resource.kind} {item['metadata']['name']}"
-        for resource in (CLUSTER_ROLES, CLUSTER_ROLE_BINDINGS, ROLES, ROLE_BINDINGS)
-        for item in (await admin.list(resource, label_selector=selector)).items
-    ]
+async def _until_said(admin: Client, cluster: str, *parts: str) -> str:
+    """Return the message of the `Deleting` condition once it has all parts."""
+
+    async def said() -> str | None:
+        found = await admin.get(MANAGED_CLUSTERS, cluster)
+        condition = find_condition(found, DELETING)
+        message = condition.message if condition is not None else ""
+        return message if all(part in message for part in parts) else None
+
+    return await eventually(said, what=f"condition {DELETING} with {parts}")
+
+
+async def _deleted(admin: Client, resource: Resource, cluster: str) -> dict[str, bool]:
+    """Return what is left of a kind, and whether it is being deleted."""
+    listed = await admin.list(resource, namespace=cluster)
+    return {
+        item["metadata"]["name"]: "deletionTimestamp" in item["metadata"] for item in listed.items
+    }
+
+
+async def _event_about(admin: Client, name: str, reason: str, *, namespace: str = "default") -> str:
+    async def told() -> str | None:
+        events = await admin.list(
+            EVENTS, namespace=namespace, field_selector=f"regarding.name={name}"
+        )
+        return next((item["note"] for item in events.items if item["reason"] == reason), None)
+
+    return await eventually(told, what=f"event {reason} about {name}")
 
 
 async def test_deleting_a_cluster_leaves_no_right_behind(
     spoke: Spoke, admin: Client, run_hub: RunHub
 ) -> None:
-    """Add-ons first, then rights, then the finalizer; the namespace and its contents stay."""
+    """Add-ons first, then rights, then the finalizer; the namespace stays, as in OCM."""
     async with run_hub(), await join(spoke, admin) as agent:
         addon = await _install(admin, spoke, finalizers=[])
         await admin.delete(MANAGED_CLUSTERS, spoke.cluster)
@@ -76,87 +117,217 @@ async def test_deleting_a_cluster_leaves_no_right_behind(
         assert found is None
 
         async def taken_back() -> bool | None:
-            return True if not await _rights_of(admin, spoke.cluster) else None
+            nothing = not await rights_of(admin, spoke.cluster)
+            return True if nothing and not await opened_by(agent, spoke) else None
 
         await eventually(taken_back, what="the end of all rights")
         await admin.get(NAMESPACES, spoke.cluster)
-        with pytest.raises(Forbidden):
-            await agent.get(LEASES, names.CLUSTER_LEASE, namespace=spoke.cluster)
+        await _event_about(admin, spoke.cluster, "ClusterRemoved")
 
 
-async def test_an_addon_that_cannot_end_holds_a_cluster_only_so_long(
+async def test_addons_end_before_works_and_low_priorities_before_high_ones(
     spoke: Spoke, admin: Client, run_hub: RunHub
 ) -> None:
-    """Whoever should have removed the finalizer may be gone for good."""
-    async with run_hub(cleanup_limit=timedelta(seconds=2)), await join(spoke, admin):
-        addon = await _install(admin, spoke, finalizers=["example.com/never-removed"])
-        await admin.delete(MANAGED_CLUSTERS, spoke.cluster)
-        cluster = await until_condition(
-            admin, MANAGED_CLUSTERS, spoke.cluster, DELETING, "False", reason="ResourceRemaining"
-        )
-        assert any(addon in item["message"] for item in cluster["status"]["conditions"])
-        await _until_gone(admin, spoke.cluster)
-        await admin.patch(
-            MANAGED_CLUSTER_ADDONS,
-            addon,
-            {"metadata": {"finalizers": []}},
-            namespace=spoke.cluster,
-        )
+    """Whoever gave a priority relies on what is of a higher one while it cleans up."""
+    await serve_works(admin)
+    cluster = spoke.cluster
+    async with run_hub(), await join(spoke, admin):
+        for resource in (MANAGED_CLUSTER_ADDONS, MANIFEST_WORKS):
+            for name, priority in (("first", "0"), ("second", "7"), ("third", "100")):
+                metadata = {"finalizers": [HOLD], "annotations": {PRIORITY: priority}}
+                if resource is MANIFEST_WORKS:
+                    await add_work(admin, name, namespace=cluster, **metadata)
+                else:
+                    await _add_addon(admin, name, namespace=cluster, **metadata)
+        await admin.delete(MANAGED_CLUSTERS, cluster)
+        for resource in (MANAGED_CLUSTER_ADDONS, MANIFEST_WORKS):
+            for name, left in (("first", 3), ("second", 2), ("third", 1)):
+
+                async def its_turn(
+                    resource: Resource = resource, name: str = name
+                ) -> dict[str, bool] | None:
+                    found = await _deleted(admin, resource, cluster)
+                    return found if found.get(name) else None
+
+                found = await eventually(its_turn, what=f"the deletion of {name}")
+                assert sum(found.values()) == 1, found
+                await _until_said(
+                    admin, cluster, f"{left} {resource.plural} remain", f"{HOLD} ({left})"
+                )
+                if resource is MANAGED_CLUSTER_ADDONS:
+                    assert not any((await _deleted(admin, MANIFEST_WORKS, cluster)).values())
+                await _let_go(admin, resource, name, cluster)
+        await _until_gone(admin, cluster)
 
 
-async def test_an_agent_keeps_its_rights_while_its_addons_end(
+async def test_an_agent_keeps_what_it_cleans_up_with_and_nothing_else(
     spoke: Spoke, admin: Client, run_hub: RunHub
 ) -> None:
-    """Taking them first would leave the add-ons' objects on the managed cluster."""
+    """Taking that too would leave the add-ons' objects on the managed cluster for good."""
+    await serve_works(admin)
+    cluster = spoke.cluster
     async with run_hub(), await join(spoke, admin) as agent:
-        addon = await _install(admin, spoke, finalizers=["example.com/clean-up"])
-        await admin.delete(MANAGED_CLUSTERS, spoke.cluster)
-        await until_condition(admin, MANAGED_CLUSTERS, spoke.cluster, DELETING, "False")
-        found = await agent.get(MANAGED_CLUSTER_ADDONS, addon, namespace=spoke.cluster)
-        assert "deletionTimestamp" in found["metadata"]
-        await admin.patch(
-            MANAGED_CLUSTER_ADDONS,
-            addon,
-            {"metadata": {"finalizers": []}},
-            namespace=spoke.cluster,
-        )
-        await _until_gone(admin, spoke.cluster)
-
-
-async def test_a_denied_cluster_loses_its_rights_but_not_its_namespace(
-    spoke: Spoke, admin: Client, run_hub: RunHub
-) -> None:
-    """Denial is taken back as easily; automatic acceptance must not do it by itself."""
-    async with run_hub(), await join(spoke, admin) as agent:
-        await _install(admin, spoke, finalizers=[])
-        await admin.patch(MANAGED_CLUSTERS, spoke.cluster, {"spec": {"hubAcceptsClient": False}})
-        await until_condition(
-            admin,
-            MANAGED_CLUSTERS,
-            spoke.cluster,
-            HUB_ACCEPTED,
-            "False",
-            reason="HubClusterAdminDenied",
-        )
+        addon = await _install(admin, spoke, finalizers=[HOLD])
+        await add_work(admin, "held", namespace=cluster)
+        await admin.delete(MANAGED_CLUSTERS, cluster)
+        await _until_said(admin, cluster, "1 managedclusteraddons remain", addon, HOLD)
+        keeps = {
+            *OWN_CLUSTER,
+            *("see its addons", "report on an addon", "see its works", "finish a work"),
+            *("see its lease", "renew its lease", "tell an event"),
+        }
 
         async def shrunk() -> bool | None:
-            rights = await _rights_of(admin, spoke.cluster)
-            return True if len(rights) == 2 else None
+            return True if await opened_by(agent, spoke) == keeps else None
 
-        await eventually(shrunk, what="only the cluster's own role and binding to remain")
-        role = await admin.get(CLUSTER_ROLES, names.cluster_role(spoke.cluster))
-        assert role["rules"] == rbac.denied_cluster_role(spoke.cluster)["rules"]
-        await agent.get(MANAGED_CLUSTERS, spoke.cluster)
-        with pytest.raises(Forbidden):
-            await agent.get(LEASES, names.CLUSTER_LEASE, namespace=spoke.cluster)
-        await admin.get(NAMESPACES, spoke.cluster)
-        again = Spoke(spoke.plane, spoke.cluster, spoke.bootstrap, agent="agent2")
-        await again.ask()
+        await eventually(shrunk, what=f"rights to shrink to {keeps}")
+        found = await agent.get(MANAGED_CLUSTER_ADDONS, addon, namespace=cluster)
+        assert "deletionTimestamp" in found["metadata"]
+        await _let_go(admin, MANAGED_CLUSTER_ADDONS, addon, cluster)
+        await _until_said(admin, cluster, "1 manifestworks remain", "(held)")
+        await agent.patch(
+            MANIFEST_WORKS, "held", {"metadata": {"finalizers": None}}, namespace=cluster
+        )
+        await _until_gone(admin, cluster)
+
+        async def nothing() -> bool | None:
+            return True if not await opened_by(agent, spoke) else None
+
+        await eventually(nothing, what="the end of all rights", within=2)
+
+
+async def test_what_cannot_end_is_let_go_by_force(
+    spoke: Spoke, admin: Client, run_hub: RunHub
+) -> None:
+    """Whoever should have removed the finalizers may be gone for good."""
+    await serve_works(admin)
+    cluster = spoke.cluster
+    async with run_hub(cleanup_limit=timedelta(seconds=2)), await join(spoke, admin) as agent:
+        deprecated = "cluster.open-cluster-management.io/addon-pre-delete"
+        addon = await _install(admin, spoke, finalizers=["example.com/never-removed", deprecated])
+        await _add_addon(
+            admin, "later", namespace=cluster, finalizers=[HOLD], annotations={PRIORITY: "9"}
+        )
+        await add_work(admin, "held", namespace=cluster)
+        await admin.delete(MANAGED_CLUSTERS, cluster)
+        said = await _until_said(admin, cluster, addon, "let go without them 2 s after")
+        assert deprecated in said or "example.com/never-removed (1)" in said
+        await _until_gone(admin, cluster)
+        assert await _deleted(admin, MANAGED_CLUSTER_ADDONS, cluster) == {}
+        assert await _deleted(admin, MANIFEST_WORKS, cluster) == {}
+        assert await rights_of(admin, cluster) == []
+        note = await _event_about(admin, cluster, "ForcedRelease")
+        assert "example.com/never-removed (1)" in note
+        assert "1 manifestworks remain (held)" in note
+        assert deprecated not in note, "it was taken before, and nobody acts on it anyway"
+        assert not await opened_by(agent, spoke)
+        await admin.get(NAMESPACES, cluster)
+
+
+async def test_requests_of_a_cluster_that_goes_are_denied(
+    spoke: Spoke, admin: Client, run_hub: RunHub
+) -> None:
+    """Else the next cluster of that name, or a person with an old list, would let it in."""
+    async with run_hub(), await join(spoke, admin):
+        stranger = Spoke(spoke.plane, spoke.cluster, spoke.bootstrap, agent="agent2")
+        before = await stranger.ask()
+        await admin.delete(MANAGED_CLUSTERS, spoke.cluster)
+        kind, reason, _ = await decision(admin, before)
+        assert kind == "Denied"
+        assert reason in ("ClusterRemoved", "RequestOlderThanRemoval")
+        await _until_gone(admin, spoke.cluster)
+        requests = await admin.list(
+            CERTIFICATE_SIGNING_REQUESTS,
+            label_selector=f"{names.CLUSTER_NAME_LABEL}={spoke.cluster}",
+        )
+        assert all(item["status"]["conditions"] for item in requests.items)
+
+
+async def test_the_finalizer_of_ocms_hub_is_released_too(
+    spoke: Spoke, admin: Client, run_hub: RunHub
+) -> None:
+    """It is on every cluster of a hub that OCM ran before, accepted or not."""
+    async with run_hub(auto_approve_groups=()):
+        await spoke.register()
+        await admin.patch(
+            MANAGED_CLUSTERS,
+            spoke.cluster,
+            {"metadata": {"finalizers": [names.RESOURCE_CLEANUP_FINALIZER]}},
+        )
+        await admin.delete(MANAGED_CLUSTERS, spoke.cluster)
+        await _until_gone(admin, spoke.cluster)
+
+
+async def test_somebody_elses_finalizer_on_a_cluster_is_named_and_left(
+    spoke: Spoke, admin: Client, run_hub: RunHub
+) -> None:
+    """It belongs to a program on the hub, which is not gone with the agent."""
+    async with run_hub(), await join(spoke, admin):
         cluster = await admin.get(MANAGED_CLUSTERS, spoke.cluster)
-        assert cluster["spec"]["hubAcceptsClient"] is False
-        await admin.patch(MANAGED_CLUSTERS, spoke.cluster, {"spec": {"hubAcceptsClient": True}})
-        await until_condition(admin, MANAGED_CLUSTERS, spoke.cluster, HUB_ACCEPTED, "True")
-        await agent.get(LEASES, names.CLUSTER_LEASE, namespace=spoke.cluster)
+        await admin.patch_metadata(
+            MANAGED_CLUSTERS, cluster, finalizers=[*cluster["metadata"]["finalizers"], HOLD]
+        )
+        await admin.delete(MANAGED_CLUSTERS, spoke.cluster)
+        cluster = await until_condition(
+            admin, MANAGED_CLUSTERS, spoke.cluster, DELETING, "True", reason="NoResource"
+        )
+        condition = find_condition(cluster, DELETING)
+        assert condition is not None
+        assert f"{HOLD} holds it" in condition.message
+
+        async def let_go() -> bool | None:
+            found = await admin.get(MANAGED_CLUSTERS, spoke.cluster)
+            return True if found["metadata"]["finalizers"] == [HOLD] else None
+
+        await eventually(let_go, what="the hub's own finalizer to go")
+        await _let_go_cluster(admin, spoke.cluster)
+        await _until_gone(admin, spoke.cluster)
+
+
+async def _let_go_cluster(admin: Client, cluster: str) -> None:
+    await admin.patch(MANAGED_CLUSTERS, cluster, {"metadata": {"finalizers": None}})
+
+
+async def test_addons_left_over_without_a_cluster_are_let_go(
+    cluster_name: str, admin: Client, run_hub: RunHub
+) -> None:
+    """Whoever should clean up after them looks for the cluster first, and finds none."""
+    async with run_hub(cleanup_limit=timedelta(seconds=2)):
+        await admin.create(NAMESPACES, {"metadata": {"name": cluster_name}})
+        await _add_addon(admin, "stays", namespace=cluster_name, finalizers=[HOLD])
+        await _add_addon(admin, "goes", namespace=cluster_name, finalizers=[HOLD])
+        await admin.delete(MANAGED_CLUSTER_ADDONS, "goes", namespace=cluster_name)
+        assert await _deleted(admin, MANAGED_CLUSTER_ADDONS, cluster_name) == {
+            "stays": False,
+            "goes": True,
+        }
+        await _until_gone(admin, "goes", resource=MANAGED_CLUSTER_ADDONS, namespace=cluster_name)
+        note = await _event_about(admin, "goes", "ForcedRelease", namespace=cluster_name)
+        assert HOLD in note
+        # It may have been made before its cluster registers.
+        assert await _deleted(admin, MANAGED_CLUSTER_ADDONS, cluster_name) == {"stays": False}
+        await _let_go(admin, MANAGED_CLUSTER_ADDONS, "stays", cluster_name)
+
+
+async def test_deprecated_finalizers_hold_no_addon(
+    spoke: Spoke, admin: Client, run_hub: RunHub
+) -> None:
+    """Nobody acts on them, whether or not the cluster is there."""
+    async with run_hub(), await join(spoke, admin):
+        await _add_addon(
+            admin,
+            "old",
+            namespace=spoke.cluster,
+            finalizers=[*names.DEPRECATED_ADDON_FINALIZERS, HOLD],
+        )
+        await admin.delete(MANAGED_CLUSTER_ADDONS, "old", namespace=spoke.cluster)
+
+        async def taken() -> bool | None:
+            addon = await admin.get(MANAGED_CLUSTER_ADDONS, "old", namespace=spoke.cluster)
+            return True if addon["metadata"]["finalizers"] == [HOLD] else None
+
+        await eventually(taken, what="only the finalizer that means something")
+        await _let_go(admin, MANAGED_CLUSTER_ADDONS, "old", spoke.cluster)
 
 
 async def test_a_deleted_namespace_comes_back_with_everything_in_it(
@@ -212,7 +383,7 @@ async def test_a_cluster_that_was_never_accepted_leaves_at_once(
         await spoke.register()
         await admin.delete(MANAGED_CLUSTERS, spoke.cluster)
         assert await admin.find(MANAGED_CLUSTERS, spoke.cluster) is None
-        assert await _rights_of(admin, spoke.cluster) == []
+        assert await rights_of(admin, spoke.cluster) == []
 
 
 async def test_edited_cluster_rights_are_put_right(
