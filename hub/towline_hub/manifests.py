@@ -24,7 +24,7 @@ from towline_hub.deployment import (
     deployment,
 )
 from towline_hub.installed_settings import InstalledSettings, check_settings
-from towline_hub.permissions import hub_permissions
+from towline_hub.permissions import addons_only_permissions, hub_permissions
 from towline_hub.settings import HubSettings
 
 METRICS_SERVICE = f"{APP}-metrics"
@@ -107,11 +107,16 @@ def shipped_permissions(subject: KubeObject, settings: HubSettings) -> list[Kube
         subject: Who runs the hub.
         settings: What it is told; some settings need rights that others do without.
     """
+    if settings.addons_only:
+        return addons_only_permissions(
+            subject, addons=settings.addons, declarations=settings.addon_declarations
+        )
     return hub_permissions(
         subject,
         installs_crds=settings.install_crds,
         namespace=settings.namespace,
         signers=settings.signers,
+        declarations=settings.addon_declarations,
     )
 
 

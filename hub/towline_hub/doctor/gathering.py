@@ -23,7 +23,13 @@ from towline_api.resources import (
     KubeObject,
     Resource,
 )
-from towline_hub.acceptance_guard import ADMISSION_GROUP, GUARD_NAME, POLICIES, POLICY_BINDINGS
+from towline_hub.acceptance_guard import (
+    ADMISSION_GROUP,
+    POLICIES,
+    POLICY_BINDINGS,
+    acceptance_guard,
+)
+from towline_hub.bootstrap_guard import bootstrap_guards
 from towline_hub.deployment import APP
 from towline_hub.doctor.credential_checks import (
     authority_check,
@@ -41,6 +47,7 @@ from towline_hub.doctor.hub_checks import (
 )
 from towline_hub.doctor.rights import look_at_rights, subject_of
 from towline_hub.doctor.server_checks import (
+    Guard,
     ServedKind,
     clock_check,
     guard_check,
@@ -116,7 +123,7 @@ class Doctor:
         crds = [await self._kind(resource) for resource in _KINDS]
         findings += map(kind_check, crds)
         findings += await self._webhook(crds)
-        findings.append(await self._guard())
+        findings += await self._guards()
         findings.append(
             signer_check(await self._list(CERTIFICATE_SIGNING_REQUESTS), now=self._clock.now())
         )
@@ -174,13 +181,38 @@ class Doctor:
             )
         return webhook_checks(client, slices, now=self._clock.now())
 
-    async def _guard(self) -> Finding:
-        client = self._client
-        return guard_check(
-            await look(client.find(POLICIES, GUARD_NAME)),
-            await look(client.find(POLICY_BINDINGS, GUARD_NAME)),
-            await look(client.find(WEBHOOK_CONFIGURATIONS, OCM_VALIDATOR)),
+    async def _guards(self) -> list[Finding]:
+        webhook = await look(self._client.find(WEBHOOK_CONFIGURATIONS, OCM_VALIDATOR))
+        checks = (
+            (
+                "acceptance guard",
+                "whoever may write a ManagedCluster may accept it",
+                acceptance_guard(),
+                webhook,
+            ),
+            *(
+                (
+                    "bootstrap guard",
+                    "a bootstrap token that is bound to one cluster is good for any",
+                    guard,
+                    None,
+                )
+                for guard in bootstrap_guards()
+            ),
         )
+        return [
+            guard_check(
+                Guard(
+                    check,
+                    without,
+                    desired,
+                    policy=await look(self._client.find(POLICIES, name_of(desired[0]))),
+                    binding=await look(self._client.find(POLICY_BINDINGS, name_of(desired[1]))),
+                    webhook=webhook,
+                )
+            )
+            for check, without, desired, webhook in checks
+        ]
 
     async def _leader(self) -> Finding:
         lease = await look(self._client.find(LEASES, APP, namespace=self._namespace))

@@ -12,7 +12,6 @@ from towline_api.conditions import find_condition, is_true
 from towline_api.metadata import name_of
 from towline_api.resources import KubeObject
 from towline_certs.signing_requests import SigningRequest
-from towline_hub.acceptance_guard import GUARD_NAME, acceptance_guard
 from towline_hub.doctor.findings import Finding, fail, ok, unseen, warn
 from towline_hub.explain.requests import SIGNING_TAKES
 from towline_hub.looking import Unseen
@@ -120,45 +119,55 @@ def kind_check(kind: ServedKind) -> Finding:
     return ok(check, f"{kind.name} is served as {', '.join(served)}")
 
 
-def guard_check(
-    policy: KubeObject | Unseen | None,
-    binding: KubeObject | Unseen | None,
-    webhook: KubeObject | Unseen | None,
-) -> Finding:
-    """Return whether something keeps agents from accepting clusters themselves.
+@dataclass(frozen=True, slots=True)
+class Guard:
+    """A rule that the API server is to enforce for the hub.
 
     Args:
-        policy: The hub's ValidatingAdmissionPolicy.
-        binding: Its binding.
-        webhook: The validating webhook of Open Cluster Management that asks for the same right.
+        check: What it guards, in a word or two.
+        without: What anybody could do if it were not in force, in half a sentence.
+        desired: The ValidatingAdmissionPolicy and its binding as the hub makes them.
+        policy: The policy that is there.
+        binding: The binding that is there.
+        webhook: An admission webhook that does the same; None if there is none.
     """
-    check = "acceptance guard"
-    if isinstance(policy, Unseen) or isinstance(binding, Unseen):
-        return unseen(check, policy if isinstance(policy, Unseen) else _as_unseen(binding))
-    desired_policy, desired_binding = acceptance_guard()
+
+    check: str
+    without: str
+    desired: tuple[KubeObject, KubeObject]
+    policy: KubeObject | Unseen | None
+    binding: KubeObject | Unseen | None
+    webhook: KubeObject | Unseen | None = None
+
+
+def guard_check(guard: Guard) -> Finding:
+    """Return whether a guard is in force."""
+    check, (desired_policy, desired_binding) = guard.check, guard.desired
+    policy, binding, name = guard.policy, guard.binding, name_of(desired_policy)
+    for fact in (policy, binding):
+        if isinstance(fact, Unseen):
+            return unseen(check, fact)
     if (
-        policy is not None
-        and binding is not None
+        isinstance(policy, dict)
+        and isinstance(binding, dict)
         and holds(desired_policy, policy)
         and holds(desired_binding, binding)
     ):
-        warnings = ((policy.get("status") or {}).get("typeChecking") or {}).get(
-            "expressionWarnings"
-        )
+        checked = (policy.get("status") or {}).get("typeChecking") or {}
+        warnings = checked.get("expressionWarnings")
         if not warnings:
-            return ok(check, f"ValidatingAdmissionPolicy {GUARD_NAME} is in force")
+            return ok(check, f"ValidatingAdmissionPolicy {name} is in force")
         return fail(
             check,
-            f"the API server finds fault with {GUARD_NAME}: {warnings[0].get('warning')}",
-            fix="bring the CRD of ManagedClusters up to date",
+            f"the API server finds fault with {name}: {warnings[0].get('warning')}",
+            fix="bring the CRDs of the hub up to date",
         )
-    if webhook is not None and not isinstance(webhook, Unseen):
-        return ok(check, f"webhook {name_of(webhook)} asks for the right to accept")
+    if isinstance(guard.webhook, dict):
+        return ok(check, f"webhook {name_of(guard.webhook)} does the same")
     missing = "missing" if policy is None or binding is None else "not what the hub makes it"
     return fail(
         check,
-        f"ValidatingAdmissionPolicy {GUARD_NAME} is {missing}: whoever may write a ManagedCluster "
-        "may accept it",
+        f"ValidatingAdmissionPolicy {name} is {missing}: {guard.without}",
         fix="the hub puts it in place when it starts; grant it its shipped role and restart it",
     )
 
@@ -195,7 +204,3 @@ def signer_check(requests: Sequence[KubeObject] | Unseen, *, now: datetime) -> F
     if not signed:
         return ok(check, "no approved request waits; none of late tells more")
     return ok(check, f"no approved request waits; {signed} of late were signed")
-
-
-def _as_unseen(fact: KubeObject | Unseen | None) -> Unseen:
-    return fact if isinstance(fact, Unseen) else Unseen("it could not be read")

@@ -11,6 +11,7 @@ from towline_api.resources import KubeObject
 from towline_hub.acceptance_guard import acceptance_guard
 from towline_hub.doctor.findings import Verdict
 from towline_hub.doctor.server_checks import (
+    Guard,
     ServedKind,
     clock_check,
     guard_check,
@@ -129,7 +130,10 @@ def test_a_guard_counts_only_if_it_is_in_force(
     policy: Any, binding: Any, webhook: Any, verdict: Verdict
 ) -> None:
     """A guard that is switched to warnings guards nothing."""
-    assert guard_check(policy, binding, webhook).verdict is verdict
+    guard = Guard(
+        "guard", "anybody could", (POLICY, BINDING), policy=policy, binding=binding, webhook=webhook
+    )
+    assert guard_check(guard).verdict is verdict
 
 
 def approved(name: str, *, ago: timedelta, certificate: bool = False) -> KubeObject:
