@@ -5,7 +5,8 @@ whoever checks certificates has loaded it by then. And one that signed stays unt
 certificate it can have signed has ended. So whoever reads the bundle anew at least once in each
 overlap accepts every certificate that is still valid.
 
-The first authority of all signs at once: nobody relies on an earlier bundle.
+Where no other authority is alive, the first of all among them, one signs at once: nobody has a
+certificate that works, so waiting would help nobody.
 """
 
 from collections.abc import Iterable, Mapping

@@ -4,10 +4,11 @@ from datetime import timedelta
 from enum import StrEnum
 from typing import Self
 
-from pydantic import BaseModel, ConfigDict, Field, field_validator, model_validator
+from pydantic import BaseModel, ConfigDict, field_validator, model_validator
 
 from towline_api.dns_names import LONGEST_SUBDOMAIN, is_dns_subdomain
 from towline_api.duration_field import Duration
+from towline_api.durations import format_duration
 from towline_certs.approval import SHORTEST_LIFETIME
 from towline_certs.authority import ExtendedUsage
 
@@ -48,7 +49,7 @@ class SignerSettings(BaseModel):
     """Name of the signer, `example.com/name`, as add-ons register it."""
     secret: str
     """Secret with the authority (`tls.crt`, `tls.key`), in the hub's own namespace."""
-    lifetime: Duration = Field(default=timedelta(hours=24), ge=SHORTEST_LIFETIME)
+    lifetime: Duration = timedelta(hours=24)
     """Longest lifetime of a certificate; a request may ask for less. Short, since nothing revokes a
     certificate; agents renew by themselves."""
     usages: tuple[SignerUsage, ...] = (SignerUsage.CLIENT,)
@@ -78,6 +79,15 @@ class SignerSettings(BaseModel):
         if is_kubernetes_domain(domain):
             raise ValueError("signers of Kubernetes itself are not this hub's to play")
         return name
+
+    @field_validator("lifetime")
+    @classmethod
+    def _is_long_enough(cls, lifetime: timedelta) -> timedelta:
+        if lifetime < SHORTEST_LIFETIME:
+            raise ValueError(
+                f"expected at least {format_duration(SHORTEST_LIFETIME)}, as Kubernetes wants it"
+            )
+        return lifetime
 
     @field_validator("secret")
     @classmethod
