@@ -4,7 +4,7 @@ import asyncio
 import logging
 import random
 from collections.abc import Awaitable, Callable
-from contextlib import AsyncExitStack
+from contextlib import AbstractAsyncContextManager, AsyncExitStack
 from datetime import timedelta
 from functools import partial
 from typing import Any
@@ -26,7 +26,14 @@ from towline_kube.clock import SYSTEM_CLOCK, Clock
 from towline_kube.discovery import discover_connection
 from towline_kube.failures import one_failure
 from towline_kube.fence import Fence
+from towline_kube.health_checks import (
+    ApiServerKnowsUs,
+    caches_synced,
+    loop_responsive,
+    tasks_alive,
+)
 from towline_kube.leader_election import LeaderElector, new_identity
+from towline_kube.listen_address import ListenAddress
 from towline_kube.retries import RetryPolicy
 
 log = logging.getLogger(__name__)
@@ -61,10 +68,11 @@ async def run(
     connection = discover_connection(settings.kubeconfig)
     metrics = HubMetrics(clock=clock)
 
-    def count(call: Call) -> None:
-        metrics.api_call(call)
-        if on_call is not None:
-            on_call(call)
+    told = [metrics.api_call, *((on_call,) if on_call is not None else ())]
+
+    def tell(call: Call) -> None:
+        for listener in told:
+            listener(call)
 
     field_manager = ADDONS_FIELD_MANAGER if settings.addons_only else FIELD_MANAGER
     identity = new_identity()
@@ -78,7 +86,7 @@ async def run(
                 connection,
                 field_manager=field_manager,
                 user_agent=agent,
-                on_call=count,
+                on_call=tell,
                 clock=clock,
                 **options,
             )
@@ -106,9 +114,37 @@ async def run(
             metrics=metrics,
             clock=clock,
         )
+        if settings.listen is not None:
+            known = ApiServerKnowsUs(client, clock=clock)
+            told.append(known.note)
+            await stack.enter_async_context(
+                _endpoint(settings.listen, replica, known, metrics=metrics, clock=clock)
+            )
         with one_failure():
             await replica.run(stop)
     log.info("hub stopped")
+
+
+def _endpoint(
+    address: ListenAddress,
+    replica: Replica,
+    known: ApiServerKnowsUs,
+    *,
+    metrics: HubMetrics,
+    clock: Clock,
+) -> AbstractAsyncContextManager[object]:
+    # Here, because a hub that serves nothing needs no HTTP server.
+    from towline_kube.http_endpoint import HttpEndpoint
+
+    return HttpEndpoint(
+        address,
+        registry=metrics.registry,
+        healthy={
+            "event-loop": loop_responsive(clock),
+            "tasks": tasks_alive(lambda: replica.tasks),
+        },
+        ready={"caches": caches_synced(replica.caches), "api-server": known},
+    )
 
 
 async def _prepare(client: Client, settings: HubSettings, *, clock: Clock) -> None:

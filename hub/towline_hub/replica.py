@@ -2,8 +2,8 @@
 
 import asyncio
 import logging
-from collections.abc import Awaitable, Callable
-from typing import NoReturn
+from collections.abc import Awaitable, Callable, Sequence
+from typing import Any, NoReturn
 
 from towline_hub.addon_hub import AddonHub, addon_scope
 from towline_hub.caches import AddonCaches, HubCaches, addon_caches, hub_caches
@@ -58,7 +58,13 @@ class Replica:
             else hub_caches(client, clock=clock)
         )
         self._may_list = asyncio.Event()
+        self._tasks: list[asyncio.Task[Any]] = []
         self._hub: Hub | AddonHub | None = None
+
+    @property
+    def tasks(self) -> Sequence[asyncio.Task[Any]]:
+        """What has to go on until the replica is told to stop."""
+        return self._tasks
 
     async def run(self, stop: asyncio.Event) -> None:
         """Run until `stop` is set, and end in good order.
@@ -69,6 +75,7 @@ class Replica:
         """
         async with asyncio.TaskGroup() as group:
             work = group.create_task(self._work(), name="run-replica")
+            self._tasks.append(work)
             await stop.wait()
             in_order = await self._drain()
             work.cancel("stop requested")
@@ -79,7 +86,8 @@ class Replica:
     async def _work(self) -> NoReturn:
         async with asyncio.TaskGroup() as group:
             for cache in self.caches:
-                group.create_task(self._keep(cache), name=f"watch-{cache.resource.plural}")
+                name = f"watch-{cache.resource.plural}"
+                self._tasks.append(group.create_task(self._keep(cache), name=name))
             if self._elector is None:
                 await self._lead()
             else:

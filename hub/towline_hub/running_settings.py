@@ -7,6 +7,7 @@ from pydantic import model_validator
 
 from towline_api.duration_field import Duration
 from towline_kube.candidacy import LeaseTimes
+from towline_kube.listen_address import ListenOrOff
 from towline_kube.settings import ProgramSettings
 
 _DEFAULT_TIMES = LeaseTimes()
@@ -15,6 +16,9 @@ _DEFAULT_TIMES = LeaseTimes()
 class RunningSettings(ProgramSettings):
     """The part of the hub's settings that concerns the process itself."""
 
+    listen: ListenOrOff = None
+    """Where to serve `/metrics`, `/healthz` and `/readyz` by plain HTTP, as HOST:PORT; `off`, the
+    default, serves none."""
     leader_election: bool = False
     """Let several replicas run, of which one works and the others stand by. Needs the namespace to
     exist. Off by default: then only one may run."""

@@ -1,0 +1,99 @@
+"""A small HTTP server for those who watch a program: `/metrics`, `/healthz` and `/readyz`.
+
+Not imported with the rest of this package: programs that serve nothing do without the library.
+"""
+
+import logging
+from collections.abc import Mapping
+from contextlib import AsyncExitStack
+from types import TracebackType
+from typing import Self
+
+from aiohttp import web
+from prometheus_client import CollectorRegistry
+from prometheus_client.exposition import choose_encoder
+
+from towline_api.errors import ConfigError
+from towline_kube.health_checks import Check
+from towline_kube.listen_address import ListenAddress
+
+log = logging.getLogger(__name__)
+
+_LONGEST_SHUTDOWN_SECONDS = 1.0
+
+
+class HttpEndpoint:
+    """Answers for as long as the block lasts. Plain HTTP: it tells no secrets.
+
+    Args:
+        address: Where to listen.
+        registry: What `/metrics` shows.
+        healthy: What has to be well for `/healthz`, by name: if not, a restart may help.
+        ready: What has to be well for `/readyz`, by name.
+    """
+
+    def __init__(
+        self,
+        address: ListenAddress,
+        *,
+        registry: CollectorRegistry,
+        healthy: Mapping[str, Check],
+        ready: Mapping[str, Check],
+    ) -> None:
+        self.address = address
+        """Where it listens; once it does, with the port that the kernel chose."""
+        self._registry = registry
+        self._checks = {"healthz": dict(healthy), "readyz": dict(ready)}
+        self._stack = AsyncExitStack()
+
+    async def __aenter__(self) -> Self:
+        """Begin to answer.
+
+        Raises:
+            ConfigError: The address cannot be listened on.
+        """
+        app = web.Application()
+        app.router.add_get("/metrics", self._metrics)
+        for name in self._checks:
+            app.router.add_get(f"/{name}", self._health)
+        runner = web.AppRunner(app, access_log=None, shutdown_timeout=_LONGEST_SHUTDOWN_SECONDS)
+        await runner.setup()
+        self._stack.push_async_callback(runner.cleanup)
+        site = web.TCPSite(runner, self.address.host, self.address.port)
+        try:
+            await site.start()
+        except OSError as error:
+            await self._stack.aclose()
+            raise ConfigError(
+                f"cannot listen on {self.address}: {error.strerror or error}"
+            ) from error
+        self.address = ListenAddress(self.address.host, runner.addresses[0][1])
+        log.info("metrics and health are served", extra={"object": str(self.address)})
+        return self
+
+    async def __aexit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        traceback: TracebackType | None,
+    ) -> None:
+        """Stop answering."""
+        await self._stack.aclose()
+
+    async def _metrics(self, request: web.Request) -> web.Response:
+        encode, content_type = choose_encoder(request.headers.get("Accept", ""))
+        return web.Response(body=encode(self._registry), headers={"Content-Type": content_type})
+
+    async def _health(self, request: web.Request) -> web.Response:
+        """Answer with a line for each check, as Kubernetes' own components do when asked to."""
+        name = request.path.removeprefix("/")
+        lines, status = [], 200
+        for check_name, check in self._checks[name].items():
+            problem = await check()
+            if problem is None:
+                lines.append(f"[+]{check_name} ok")
+            else:
+                lines.append(f"[-]{check_name} failed: {problem}")
+                status = 503
+        lines.append(f"{name} check {'passed' if status == 200 else 'failed'}")
+        return web.Response(text="\n".join([*lines, ""]), status=status)
