@@ -66,6 +66,10 @@ lock: $(STAMP) ## resolve the dependencies afresh into requirements.lock
 	@$(BIN)/uv pip compile --quiet --universal --generate-hashes --no-header --no-annotate \
 		--python-version 3.11 --group dev --extra sandbox pyproject.toml -o requirements.lock $(ARGS)
 
+.PHONY: manifests
+manifests: $(STAMP) ## write deploy/hub/base anew from the code
+	@$(BIN)/towline manifests hub --folder deploy/hub/base
+
 .PHONY: clean
 clean: ## remove .venv and what tools left behind (the built control plane stays in your cache)
 	rm -rf .venv .mypy_cache .ruff_cache .pytest_cache .hypothesis .import_linter_cache dist build
