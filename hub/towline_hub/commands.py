@@ -32,8 +32,15 @@ def run(arguments: Sequence[str]) -> int:
 async def _run(settings: HubSettings) -> None:
     stop = asyncio.Event()
     loop = asyncio.get_running_loop()
-    for number in (signal.SIGTERM, signal.SIGINT):
-        loop.add_signal_handler(number, stop.set)
+    signals = (signal.SIGTERM, signal.SIGINT)
+
+    def begin_to_end() -> None:
+        stop.set()
+        for number in signals:
+            loop.remove_signal_handler(number)  # a second one ends the process at once
+
+    for number in signals:
+        loop.add_signal_handler(number, begin_to_end)
     await daemon.run(settings, stop)
 
 
