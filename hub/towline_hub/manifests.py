@@ -73,8 +73,16 @@ class HubInstallation:
 
 
 def hub_settings_file(installation: HubInstallation) -> dict[str, Any]:
-    """Return what the hub's settings file holds: logs for collectors, and the operator's lines."""
-    return {"log-format": "json", **installation.settings}
+    """Return what the hub's settings file holds: what running in pods takes, the operator's lines.
+
+    Those go first: an operator may, for one, listen on `[::]` where pods have no other addresses.
+    """
+    return {
+        "log-format": "json",
+        "leader-election": True,
+        "listen": f"0.0.0.0:{METRICS_PORT}",
+        **installation.settings,
+    }
 
 
 def hub_manifests(installation: HubInstallation) -> dict[str, list[KubeObject]]:

@@ -239,6 +239,8 @@ async def hub(
         [
             *hub_arguments(folder=str(tmp_path)),
             *("--kubeconfig", str(tmp_path / "hub.kubeconfig")),
+            # Not a pod of its own, so not its ports either.
+            *("--listen", "127.0.0.1:0"),
         ],
         log=tmp_path / "hub.log",
     )
@@ -297,3 +299,4 @@ async def test_the_doctor_finds_the_installed_hub_well(
     assert ("rights beyond", "ok") in found
     assert ("acceptance guard", "ok") in found
     assert ("settings", "ok") in found
+    assert ("leader", "ok") in found
