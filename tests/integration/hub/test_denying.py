@@ -15,6 +15,7 @@ from integration.hub.spoke import (
     join,
     until_condition,
 )
+from integration.hub.watching import watch_objects
 from integration.hub.works import add_work, serve_works
 from support.tasks import background
 from towline_api import names
@@ -117,9 +118,10 @@ async def test_a_watch_that_is_open_goes_on_but_none_can_be_opened(
     seen: list[str] = []
 
     async def watch(agent: Client) -> None:
-        watching = agent.watch(MANAGED_CLUSTER_ADDONS, namespace=spoke.cluster)
-        async for event in watching:
-            seen.append(event.object["metadata"]["name"])  # noqa: PERF401 - seen as it comes
+        def take(addon: KubeObject) -> None:
+            seen.append(addon["metadata"]["name"])
+
+        await watch_objects(agent, MANAGED_CLUSTER_ADDONS, take, namespace=spoke.cluster)
 
     async def sees(name: str) -> bool | None:
         return True if name in seen else None

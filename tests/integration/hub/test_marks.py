@@ -7,6 +7,7 @@ from datetime import UTC, datetime
 
 from integration.hub.conftest import RunHub
 from integration.hub.spoke import Spoke, eventually, join, until_condition
+from integration.hub.watching import watch_objects
 from support.tasks import background
 from towline_api import names
 from towline_api.condition_types import AVAILABLE, CLUSTER_AVAILABLE, HUB_ACCEPTED
@@ -34,16 +35,15 @@ async def _written(admin: Client, cluster: str) -> AsyncIterator[list[KubeObject
     """Collect what a ManagedCluster became at each write to anything but its status."""
     states: list[KubeObject] = []
 
-    async def watch() -> None:
-        watching = admin.watch(MANAGED_CLUSTERS, field_selector=f"metadata.name={cluster}")
-        async for event in watching:
-            metadata = event.object["metadata"]
-            kept = ("labels", "annotations", "finalizers", "uid")
-            state = {key: metadata.get(key) for key in kept} | {"spec": event.object.get("spec")}
-            if states[-1:] != [state]:
-                states.append(state)
+    def take(cluster: KubeObject) -> None:
+        metadata = cluster["metadata"]
+        kept = ("labels", "annotations", "finalizers", "uid")
+        state = {key: metadata.get(key) for key in kept} | {"spec": cluster.get("spec")}
+        if states[-1:] != [state]:
+            states.append(state)
 
-    async with background(watch(), name="watch-cluster"):
+    watching = watch_objects(admin, MANAGED_CLUSTERS, take, name=cluster)
+    async with background(watching, name="watch-cluster"):
         yield states
 
 
