@@ -107,13 +107,18 @@ class Replica:
 
     async def _lead(self) -> NoReturn:
         """Run the reconcilers until cancelled."""
-        await self._prepare()
+        if self._elector is None:
+            await self._prepare()
+            self._may_list.set()
         with self.caches.temporary_handlers():
             self._hub = self._make_hub()
             self._metrics.leader(is_leader=True)
-            self._may_list.set()
             try:
-                await self._hub.run()
+                async with asyncio.TaskGroup() as group:
+                    if self._elector is not None:
+                        # Beside the work: one that takes over finds all of it there already.
+                        group.create_task(self._prepare(), name="prepare-hub")
+                    await self._hub.run()
             finally:
                 self._hub = None
                 self._metrics.leader(is_leader=False)

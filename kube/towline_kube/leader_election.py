@@ -138,7 +138,7 @@ class LeaderElector:
 
     async def _lead(self, lead: Callable[[], Awaitable[NoReturn]]) -> None:
         """Run what a leader runs until this process does not lead any more."""
-        log.info("this replica leads", extra=self._facts())
+        log.info("this replica leads", extra=self._facts() | {"reason": self._candidate.identity})
         async with asyncio.TaskGroup() as group:
             work = group.create_task(_awaited(lead), name="lead")
             await self._lost.wait()
