@@ -9,6 +9,7 @@ import base64
 import json
 import secrets
 import ssl
+import warnings
 from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
@@ -192,12 +193,16 @@ def pkcs10(
     dns_names: Sequence[str] = (),
 ) -> str:
     """Return a request in base64 PEM. Go puts all organizations into one set, the name last."""
-    organizations = [x509.NameAttribute(NameOID.ORGANIZATION_NAME, group) for group in groups]
+    with warnings.catch_warnings():
+        # Go does not mind that names of add-ons' agents are longer than X.520 has it.
+        warnings.simplefilter("ignore")
+        organizations = [x509.NameAttribute(NameOID.ORGANIZATION_NAME, group) for group in groups]
+        name = x509.NameAttribute(NameOID.COMMON_NAME, user, _validate=False)
     builder = x509.CertificateSigningRequestBuilder().subject_name(
         x509.Name(
             [
                 x509.RelativeDistinguishedName(organizations),
-                x509.RelativeDistinguishedName([x509.NameAttribute(NameOID.COMMON_NAME, user)]),
+                x509.RelativeDistinguishedName([name]),
             ]
         )
     )
