@@ -65,6 +65,15 @@ fmt: $(STAMP) ## format the code and sort imports
 lock: $(STAMP) ## resolve the dependencies afresh into requirements.lock
 	@$(BIN)/uv pip compile --quiet --universal --generate-hashes --no-header --no-annotate \
 		--python-version 3.11 --group dev --extra sandbox pyproject.toml -o requirements.lock $(ARGS)
+	@$(MAKE) lock-image
+
+# The part of the lock that the container image needs to run, and the part that builds the wheel.
+COMPILE := $(BIN)/uv pip compile --quiet --universal --generate-hashes --no-header --no-annotate \
+	--python-version 3.11 -c requirements.lock
+.PHONY: lock-image
+lock-image: $(STAMP) ## take what the container image needs out of requirements.lock
+	@$(COMPILE) pyproject.toml -o deploy/requirements/run.lock
+	@echo hatchling | $(COMPILE) - -o deploy/requirements/build.lock
 
 .PHONY: manifests
 manifests: $(STAMP) ## write deploy/hub/base anew from the code

@@ -5,6 +5,7 @@ import copy
 import json
 import os
 import shutil
+import tempfile
 from collections.abc import AsyncIterator
 from pathlib import Path
 from typing import Any
@@ -68,7 +69,7 @@ async def kubectl(*words: str, stdin: str = "", kubeconfig: Path | None = None) 
         stdin=asyncio.subprocess.PIPE,
         stdout=asyncio.subprocess.PIPE,
         stderr=asyncio.subprocess.PIPE,
-        env={"PATH": os.environ["PATH"], "HOME": str(DEPLOY)},
+        env={"PATH": os.environ["PATH"], "HOME": tempfile.gettempdir()},
     )
     async with asyncio.timeout(60):
         out, err = await process.communicate(stdin.encode())

@@ -1,0 +1,121 @@
+"""What the container image is filled with, by the steps of the container file, without an image."""
+
+import filecmp
+import os
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+ROOT = Path(__file__).parents[2]
+LOCK = ROOT / "deploy" / "requirements" / "run.lock"
+
+_IMPORT = """
+import re, sys
+from importlib.metadata import packages_distributions
+
+lock = sys.argv[1]
+allowed = {re.match(r"[a-z0-9-]+", line)[0] for line in open(lock) if "==" in line} | {"towline"}
+
+class Refuse:
+    def find_spec(self, name, path=None, target=None):
+        owners = owned.get(name.partition(".")[0], ["towline"])
+        if not {re.sub("[._]", "-", each.lower()) for each in owners} & allowed:
+            raise ImportError(f"{name} is not in the image")
+
+owned = packages_distributions()
+sys.meta_path.insert(0, Refuse())
+from towline_sandbox.cli import COMMANDS
+for command in COMMANDS:
+    if command.words[0] not in ("sandbox", "demo"):
+        command.load()
+        print(*command.words)
+"""
+
+
+def test_every_command_of_the_image_does_without_what_the_sandbox_needs() -> None:
+    """Hub and agent in production must not find a module missing at their first start."""
+    done = subprocess.run(
+        [sys.executable, "-c", _IMPORT, str(LOCK)], capture_output=True, text=True, timeout=60
+    )
+    assert done.returncode == 0, done.stderr[-2000:]
+    assert {"hub run", "agent run", "doctor", "explain"} <= set(done.stdout.splitlines())
+    # A twin: the embedded plane does need more.
+    script = _IMPORT.replace('("sandbox", "demo")', "()").replace(
+        "command.load()", "command.load(); import celpy"
+    )
+    refused = subprocess.run(
+        [sys.executable, "-c", script, str(LOCK)], capture_output=True, text=True, timeout=60
+    )
+    assert "celpy is not in the image" in refused.stderr
+
+
+@pytest.mark.timeout(180)
+def test_the_wheel_and_the_compiled_files_are_the_same_each_time(tmp_path: Path) -> None:
+    """Whoever builds the image from the same sources can compare it with ours."""
+    made = [build(tmp_path / each) for each in ("first", "second")]
+    first, second = ({path.name: path for path in folder.glob("*.whl")} for folder in made)
+    assert list(first) == list(second)
+    assert all(filecmp.cmp(first[name], second[name], shallow=False) for name in first)
+    trees = [
+        compiled(wheel, into=tmp_path / f"tree-{n}")
+        for n, wheel in enumerate([*first.values(), *second.values()])
+    ]
+    one, other = trees
+    assert sorted(one) == sorted(other)
+    assert len(one) > 200
+    assert [name for name in one if one[name] != other[name]] == []
+    # From the wheel alone, data files and all.
+    printed = subprocess.run(
+        [sys.executable, "-m", "towline_sandbox.cli", "manifests", "hub"],
+        capture_output=True,
+        text=True,
+        timeout=60,
+        cwd=tmp_path,
+        env={"PYTHONPATH": str(tmp_path / "tree-0" / "same-path"), "PATH": os.environ["PATH"]},
+    )
+    assert "kind: CustomResourceDefinition" in printed.stdout, printed.stderr
+
+
+def build(folder: Path) -> Path:
+    """Build the wheel as the container file does, offline."""
+    folder.mkdir()
+    subprocess.run(
+        [
+            *(sys.executable, "-m", "pip", "wheel", "--quiet", "--no-deps", "--no-index"),
+            *("--no-build-isolation", "--wheel-dir", str(folder), str(ROOT)),
+        ],
+        check=True,
+        timeout=100,
+        env={**os.environ, "SOURCE_DATE_EPOCH": "0", "PIP_DISABLE_PIP_VERSION_CHECK": "1"},
+    )
+    return folder
+
+
+def compiled(wheel: Path, *, into: Path) -> dict[str, bytes]:
+    """Install a wheel into a folder and compile it; return every file's content."""
+    target = into / "same-path"
+    subprocess.run(
+        [
+            *(sys.executable, "-m", "pip", "install", "--quiet", "--no-deps", "--no-index"),
+            *("--no-compile", "--target", str(target), str(wheel)),
+        ],
+        check=True,
+        timeout=100,
+        env={**os.environ, "PIP_DISABLE_PIP_VERSION_CHECK": "1"},
+    )
+    subprocess.run(
+        [
+            *(sys.executable, "-m", "compileall", "-q", "-j", "1"),
+            # As if both were in one place, as they are in an image.
+            *("-s", str(target), "--invalidation-mode", "unchecked-hash", str(target)),
+        ],
+        check=True,
+        timeout=100,
+    )
+    return {
+        path.relative_to(target).as_posix(): path.read_bytes()
+        for path in target.rglob("*")
+        if path.is_file() and path.name != "direct_url.json" and path.name != "RECORD"
+    }
