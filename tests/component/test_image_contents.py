@@ -2,6 +2,7 @@
 
 import filecmp
 import os
+import shutil
 import subprocess
 import sys
 from pathlib import Path
@@ -54,7 +55,19 @@ def test_every_command_of_the_image_does_without_what_the_sandbox_needs() -> Non
 @pytest.mark.timeout(180)
 def test_the_wheel_and_the_compiled_files_are_the_same_each_time(tmp_path: Path) -> None:
     """Whoever builds the image from the same sources can compare it with ours."""
-    made = [build(tmp_path / each) for each in ("first", "second")]
+    sources = tmp_path / "sources"
+    for name in ("pyproject.toml", "README.md", "LICENSE"):
+        sources.mkdir(exist_ok=True)
+        shutil.copy(ROOT / name, sources)
+    for name in ("agent", "api", "certs", "hub", "kube", "sandbox"):
+        shutil.copytree(ROOT / name, sources / name, ignore=shutil.ignore_patterns("__pycache__"))
+    # The second time elsewhere, and with other times on the files.
+    elsewhere = tmp_path / "elsewhere" / "copied"
+    shutil.copytree(sources, elsewhere, copy_function=shutil.copyfile)
+    made = [
+        build(tree, into=tmp_path / each)
+        for tree, each in ((sources, "first"), (elsewhere, "second"))
+    ]
     first, second = ({path.name: path for path in folder.glob("*.whl")} for folder in made)
     assert list(first) == list(second)
     assert all(filecmp.cmp(first[name], second[name], shallow=False) for name in first)
@@ -78,19 +91,19 @@ def test_the_wheel_and_the_compiled_files_are_the_same_each_time(tmp_path: Path)
     assert "kind: CustomResourceDefinition" in printed.stdout, printed.stderr
 
 
-def build(folder: Path) -> Path:
+def build(sources: Path, *, into: Path) -> Path:
     """Build the wheel as the container file does, offline."""
-    folder.mkdir()
+    into.mkdir()
     subprocess.run(
         [
             *(sys.executable, "-m", "pip", "wheel", "--quiet", "--no-deps", "--no-index"),
-            *("--no-build-isolation", "--wheel-dir", str(folder), str(ROOT)),
+            *("--no-build-isolation", "--wheel-dir", str(into), str(sources)),
         ],
         check=True,
         timeout=100,
         env={**os.environ, "SOURCE_DATE_EPOCH": "0", "PIP_DISABLE_PIP_VERSION_CHECK": "1"},
     )
-    return folder
+    return into
 
 
 def compiled(wheel: Path, *, into: Path) -> dict[str, bytes]:
