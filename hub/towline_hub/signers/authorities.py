@@ -40,6 +40,7 @@ log = logging.getLogger(__name__)
 
 BACKDATE = timedelta(minutes=5)
 """How far before the present certificates begin, for peers whose clocks are behind."""
+_FIRST_READING = timedelta(seconds=5)
 _UNREAD_RECHECK = timedelta(seconds=2)
 _LONGEST_PAUSE = timedelta(hours=1)
 """A pass with nothing to do costs no call, and notices that somebody has set the clock."""
@@ -53,7 +54,7 @@ class SignerAuthorities:
         signers: What the operator chose.
         namespace: The hub's own.
         events: Tells what is wrong, on the Secret.
-        on_ready: Called with a signer's name when it can sign again, or with something else.
+        on_ready: Called with a signer's name whenever it was found to be able to sign.
         clock: Where time comes from.
     """
 
@@ -114,6 +115,7 @@ class SignerAuthorities:
     async def reconcile(self, signer: str) -> Result:
         """Bring one signer's Secret and bundle to what they should be, and see whether it signs."""
         station = self._stations[signer]
+        await station.wait_synced(limit=_FIRST_READING)
         problem = station.reading_problem
         if problem is not None:
             station.state = NotReady(Obstacle.NOT_READ, problem)
@@ -300,11 +302,11 @@ class SignerAuthorities:
         *,
         type: EventType,  # noqa: A002 - the field's own word
         about: str = "state",
-    ) -> bool:
-        """Tell people, in the log and on the Secret, unless that was said last; return whether."""
+    ) -> None:
+        """Tell people, in the log and on the Secret, unless that was said last."""
         topic = (station.settings.signer_name, about)
         if self._said.get(topic) == text:
-            return False
+            return
         self._said[topic] = text
         level = logging.WARNING if type is EventType.WARNING else logging.INFO
         log.log(level, "signer looked at", extra={"object": station.where, "reason": text})
@@ -314,7 +316,6 @@ class SignerAuthorities:
             "metadata": {"name": station.settings.secret, "namespace": station.namespace},
         }
         await self._events.record(secret, reason=reason, note=text, action="LookAt", type=type)
-        return True
 
 
 def _enqueuing(enqueue: Callable[[str], None], name: str) -> Callable[[Change], None]:

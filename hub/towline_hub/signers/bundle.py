@@ -103,7 +103,7 @@ def plan_bundle(
     known = {entry.anchor.fingerprint: entry for entry in entries if not entry.is_over(now=now)}
     if signing is None or signing.not_after < now:
         return _in_order(known)
-    signs_from = _whole_second(now + overlap if known else now)
+    signs_from = _whole_second(now + overlap) if known else now.replace(microsecond=0)
     in_use = {anchor.fingerprint: anchor for anchor in announced if anchor.not_after >= now}
     in_use[signing.fingerprint] = signing
     wanted: dict[str, Entry] = {}

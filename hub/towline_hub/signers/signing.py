@@ -174,9 +174,13 @@ class RequestSigner:
         if self._said.get(request.name) == said:
             return
         self._said[request.name] = said
-        self._metrics.certificate_refused(request.signer_name, reason.value)
-        log.warning(
-            "approved certificate request not signed",
+        # A rotation that goes as planned is no trouble.
+        is_trouble = reason is not Obstacle.NOT_PUBLISHED_YET
+        if is_trouble:
+            self._metrics.certificate_refused(request.signer_name, reason.value)
+        log.log(
+            logging.WARNING if is_trouble else logging.INFO,
+            "approved certificate request not signed yet",
             extra=_facts(obj, request) | {"reason": f"{reason}: {message}"},
         )
         await self._events.record(
@@ -184,7 +188,7 @@ class RequestSigner:
             reason=reason.value,
             note=f"approved, and not signed yet: {message}",
             action="Wait",
-            type=EventType.WARNING,
+            type=EventType.WARNING if is_trouble else EventType.NORMAL,
         )
 
     def _is_fresh(self, request: SigningRequest) -> bool:

@@ -57,7 +57,11 @@ class SigningService:
             clock=clock,
         )
         self._authorities: Controller[str] = Controller(
-            "keep-authorities", authorities.reconcile, concurrency=1, clock=clock
+            # A Secret that cannot be read must not hold up the other signers.
+            "keep-authorities",
+            authorities.reconcile,
+            concurrency=max(1, len(signers)),
+            clock=clock,
         )
         signer = RequestSigner(
             client,

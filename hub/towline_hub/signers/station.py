@@ -1,5 +1,9 @@
 """One signer's Secret and bundle as they are on the hub, and what was made of them."""
 
+import asyncio
+from contextlib import suppress
+from datetime import timedelta
+
 from towline_api.errors import ConfigError
 from towline_api.metadata import resource_version_of, uid_of
 from towline_api.resources import CONFIG_MAPS, SECRETS, KubeObject
@@ -56,6 +60,13 @@ class SignerStation:
         self._judged: tuple[Version, Version] | None = None
         self._parsed: tuple[Version, Authorities] | None = None
         self._seen: dict[str, Entry] = {}
+
+    async def wait_synced(self, *, limit: timedelta) -> None:
+        """Return once both objects were read, or the limit is over."""
+        with suppress(TimeoutError):
+            async with asyncio.timeout(limit.total_seconds()):
+                await self.secrets.wait_synced()
+                await self.bundles.wait_synced()
 
     @property
     def reading_problem(self) -> str | None:
