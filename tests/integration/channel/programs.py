@@ -24,10 +24,18 @@ class Program:
     Args:
         arguments: What follows `towline`.
         log: Where its output goes; each start goes on in the same file.
+        environment: Variables it gets beside the few it needs.
     """
 
-    def __init__(self, arguments: Sequence[str], *, log: Path) -> None:
+    def __init__(
+        self,
+        arguments: Sequence[str],
+        *,
+        log: Path,
+        environment: Mapping[str, str] | None = None,
+    ) -> None:
         self._arguments = tuple(arguments)
+        self.environment = dict(environment or {})
         self._log = log
         self._seen_from = 0
         self._process: subprocess.Popen[bytes] | None = None
@@ -55,7 +63,7 @@ class Program:
                 stdin=subprocess.PIPE,
                 stdout=output,
                 stderr=output,
-                env=kept,
+                env=kept | self.environment,
             )
 
     async def until_said(self, *words: str, within: timedelta = LIMIT) -> None:
@@ -82,6 +90,10 @@ class Program:
     def resume(self) -> None:
         """Let it go on."""
         self._signal(signal.SIGCONT)
+
+    def terminate(self) -> None:
+        """Ask it to end, and wait for nothing."""
+        self._signal(signal.SIGTERM)
 
     def stop(self) -> int | None:
         """Ask it to end, as a service manager does; return its exit status."""
