@@ -98,3 +98,15 @@ def test_names_whose_namespace_is_not_the_clusters_are_refused(name: str) -> Non
 def test_ordinary_names_are_fine(name: str) -> None:
     """The list of reserved names must not grow into ordinary ones."""
     assert name_problem(_cluster(name=name)) is None
+
+
+def test_an_operators_denial_holds_before_anything_was_accepted() -> None:
+    """Otherwise a trusted bootstrap identity would bring the cluster in all the same."""
+    cluster = _cluster()
+    assert not is_denied(cluster)
+    cluster["metadata"]["annotations"] = {
+        "towline.open-cluster-management.io/denial-reason": "not one of ours"
+    }
+    assert is_denied(cluster)
+    cluster["spec"]["hubAcceptsClient"] = True
+    assert not is_denied(cluster)

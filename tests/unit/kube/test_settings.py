@@ -5,7 +5,14 @@ from enum import StrEnum
 from pathlib import Path
 
 import pytest
-from pydantic import AliasChoices, Field, ValidationError, model_validator
+from pydantic import (
+    AliasChoices,
+    Field,
+    SecretStr,
+    ValidationError,
+    field_validator,
+    model_validator,
+)
 from pydantic_settings import CliPositionalArg
 
 from towline_api.duration_field import Duration
@@ -236,3 +243,29 @@ def test_calling_the_class_reads_no_environment(monkeypatch: pytest.MonkeyPatch)
     """Tests of daemons build settings; the machine's variables are none of theirs."""
     monkeypatch.setenv("TOWLINE_CLUSTER_NAME", "machine")
     assert ExampleSettings().cluster_name is None
+
+
+@pytest.mark.parametrize(
+    "given", ["abcdef.0123456789abcde", "ABCDEF.0123456789ABCDEF", "hunter2", "a b"]
+)
+def test_a_secret_that_cannot_be_used_is_not_shown(given: str) -> None:
+    """What looks like no secret may be one with a slip of the finger in it."""
+
+    class SecretSettings(ProgramSettings):
+        """Settings with a secret."""
+
+        password: SecretStr | None = None
+        """Not for logs."""
+
+        @field_validator("password")
+        @classmethod
+        def _is_never_right(cls, password: SecretStr) -> SecretStr:
+            raise ValueError("not a password")
+
+    for arguments, environment, origin in (
+        (["--password", given], {}, "--password"),
+        ([], {"TOWLINE_PASSWORD": given}, "TOWLINE_PASSWORD"),
+    ):
+        with pytest.raises(ConfigError) as error:
+            load(SecretSettings, arguments, environment=environment)
+        assert str(error.value) == f"{origin}: not a password; what was found is not shown"

@@ -41,6 +41,17 @@ def test_asking_for_help_succeeds(words: list[str], capsys: pytest.CaptureFixtur
     assert "towline hub run" in capsys.readouterr().out
 
 
+def test_every_command_is_listed_once_under_a_heading() -> None:
+    """A list of twenty is looked through by what one wants to do."""
+    lines = cli.usage().splitlines()
+    assert "more:" not in lines, "a new command belongs under one of the headings"
+    for command in cli.COMMANDS:
+        words = f"  towline {' '.join(command.words)} "
+        assert len([line for line in lines if line.startswith(words)]) == 1, words
+    for heading, _ in cli.SECTIONS:
+        assert f"{heading}:" in lines
+
+
 def test_help_for_a_group_lists_only_that_group() -> None:
     """`towline hub --help` is about the hub."""
     assert "towline agent run" not in cli.usage(["hub"])
