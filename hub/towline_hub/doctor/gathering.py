@@ -65,6 +65,7 @@ from towline_hub.doctor.webhook_check import (
 from towline_hub.installed_settings import DEPLOYMENTS, find_deployment, look_at_settings
 from towline_hub.looking import Unseen, look
 from towline_hub.manifests import shipped_permissions
+from towline_hub.permissions import hub_permissions
 from towline_hub.settings import HubSettings
 from towline_kube.client import Client
 from towline_kube.clock import SYSTEM_CLOCK, Clock
@@ -219,8 +220,14 @@ class Doctor:
         return leader_check(lease, where=f"{self._namespace}/{APP}", now=self._clock.now())
 
     async def _rights(self, me: str, settings: HubSettings) -> list[Finding]:
-        shipped = shipped_permissions(subject_of(self._hub_user), settings)
-        rights = await look_at_rights(self._client, user=self._hub_user, me=me, shipped=shipped)
+        subject = subject_of(self._hub_user)
+        rights = await look_at_rights(
+            self._client,
+            user=self._hub_user,
+            me=me,
+            shipped=shipped_permissions(subject, settings),
+            optional=hub_permissions(subject, installs_crds=True),
+        )
         return rights_checks(rights)
 
     async def _rivals(self) -> Finding:

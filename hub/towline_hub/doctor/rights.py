@@ -57,7 +57,12 @@ def needed_rights(roles: Iterable[KubeObject]) -> list[ResourceAttributes]:
 
 
 async def look_at_rights(
-    client: Client, *, user: str, me: str, shipped: Sequence[KubeObject]
+    client: Client,
+    *,
+    user: str,
+    me: str,
+    shipped: Sequence[KubeObject],
+    optional: Sequence[KubeObject],
 ) -> Rights | Unseen:
     """Return what the hub may do, or what it takes to find out.
 
@@ -65,7 +70,8 @@ async def look_at_rights(
         client: Whom to ask.
         user: The hub's user name.
         me: Who asks: the hub itself needs no right to ask about itself.
-        shipped: The roles and bindings that come with the hub.
+        shipped: The roles and bindings that come with the hub as it is told to run.
+        optional: Those that other settings need, which may be there as well.
     """
     limit = asyncio.Semaphore(_AT_A_TIME)
 
@@ -81,7 +87,8 @@ async def look_at_rights(
                 for right in (*needed, *DANGEROUS_RIGHTS)
             }
             bindings = group.create_task(
-                _other_bindings(client, user=user, shipped=shipped), name="list-bindings"
+                _other_bindings(client, user=user, known=(*shipped, *optional)),
+                name="list-bindings",
             )
     answers = {right: task.result() for right, task in tasks.items()}
     blind = next((answer for answer in answers.values() if isinstance(answer, Unseen)), None)
@@ -119,9 +126,9 @@ async def _ask(client: Client, right: ResourceAttributes, *, user: str | None) -
 
 
 async def _other_bindings(
-    client: Client, *, user: str, shipped: Sequence[KubeObject]
+    client: Client, *, user: str, known: Sequence[KubeObject]
 ) -> Sequence[str] | Unseen:
-    known = {(obj["kind"], key_of(obj)) for obj in shipped}
+    expected = {(obj["kind"], key_of(obj)) for obj in known}
     wanted = subject_of(user)
     found = []
     for resource in (CLUSTER_ROLE_BINDINGS, ROLE_BINDINGS):
@@ -131,7 +138,7 @@ async def _other_bindings(
         found += [
             f"{resource.kind} {key_of(binding)}"
             for binding in listed.items
-            if (resource.kind, key_of(binding)) not in known
+            if (resource.kind, key_of(binding)) not in expected
             and any(_is(subject, wanted) for subject in binding.get("subjects") or ())
         ]
     return found
