@@ -13,6 +13,7 @@ pytest_plugins = [
     "support.planes_plugin",
     "support.conformance_count",
     "support.crash_point_count",
+    "support.mutants.count",
 ]
 
 # Whoever starts the tests in the background has them ignore Ctrl-C, and what a process ignores its

@@ -13,6 +13,7 @@ from towline_certs.approval import (
 from towline_certs.approval_case import (
     Case,
     quote,
+    told,
     waiting_for,
     waiting_for_approval,
     without_authenticated,
@@ -54,7 +55,7 @@ def subject_is_no_addon_identity(case: Case) -> Deny | None:
     try:
         identity = AddonIdentity.parse_subject(without_authenticated(subject))
     except IdentityError as error:
-        return Deny(Reason.SUBJECT_NOT_AN_IDENTITY, f"not an add-on's request: {error}")
+        return Deny(Reason.SUBJECT_NOT_AN_IDENTITY, f"not an add-on's request: {told(error)}")
     if (identity.cluster, identity.addon) != (case.cluster, case.addon):
         return Deny(
             Reason.SUBJECT_OF_ANOTHER,

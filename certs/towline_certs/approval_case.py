@@ -17,6 +17,7 @@ from towline_certs.requests import CertificateRequest, parse_request
 from towline_certs.signing_requests import SigningRequest
 
 _LONGEST_QUOTE = 120
+_LONGEST_SENTENCE = 400
 _IDENTITY_PREFIX = "system:open-cluster-management:"
 
 
@@ -202,6 +203,12 @@ def quote(value: object) -> str:
     """Return somebody else's text as one bounded line for a message."""
     text = repr(value) if isinstance(value, str) else repr(str(value))
     return text if len(text) <= _LONGEST_QUOTE else f"{text[: _LONGEST_QUOTE - 4]}...'"
+
+
+def told(error: Exception) -> str:
+    """Return what an error says, which may quote somebody's text at length, as one bounded line."""
+    text = str(error)
+    return text if len(text) <= _LONGEST_SENTENCE else f"{text[: _LONGEST_SENTENCE - 3]}..."
 
 
 def waiting_for(cluster: str) -> str:

@@ -2,7 +2,7 @@
 
 from towline_api.timestamps import format_time
 from towline_certs.approval import Approve, Deny, Ignore, Reason
-from towline_certs.approval_case import Case, quote, waiting_for, waiting_for_approval
+from towline_certs.approval_case import Case, quote, told, waiting_for, waiting_for_approval
 from towline_certs.errors import IdentityError
 from towline_certs.identities import ClusterIdentity
 from towline_certs.request_extensions import SUBJECT_ALTERNATIVE_NAME
@@ -13,7 +13,7 @@ def subject_is_no_cluster_identity(case: Case) -> Deny | None:
     try:
         identity = ClusterIdentity.parse_subject(case.subject)
     except IdentityError as error:
-        return Deny(Reason.SUBJECT_NOT_AN_IDENTITY, f"not a cluster's request: {error}")
+        return Deny(Reason.SUBJECT_NOT_AN_IDENTITY, f"not a cluster's request: {told(error)}")
     if identity.cluster != case.cluster:
         return Deny(
             Reason.SUBJECT_OF_ANOTHER,

@@ -273,4 +273,6 @@ def _check_agent_name(agent: str) -> None:
 
 def _check_subject(subject: Subject, *, expected: Subject) -> None:
     if subject != expected:
-        raise IdentityError(f"subject {subject} does not fit its common name, expected {expected}")
+        raise IdentityError(
+            f"subject {str(subject)!r} does not fit its common name, expected {str(expected)!r}"
+        )

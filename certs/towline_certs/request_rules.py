@@ -5,7 +5,7 @@ Each rule is a small function that gives its opinion or None. None of these appr
 
 from towline_api.names import CLIENT_CERTIFICATE_USAGES, CLUSTER_NAME_LABEL, KUBE_CLIENT_SIGNER
 from towline_certs.approval import REASON_OF_PROBLEM, Deny, Ignore, Reason
-from towline_certs.approval_case import Case, find_agent, quote
+from towline_certs.approval_case import Case, find_agent, quote, told
 from towline_certs.errors import IdentityError
 from towline_certs.identities import check_addon_name, check_cluster_name
 from towline_certs.request_extensions import (
@@ -89,7 +89,7 @@ def labels_are_no_names(case: Case) -> Deny | None:
         if case.request.addon is not None:
             check_addon_name(case.request.addon)
     except IdentityError as error:
-        return Deny(Reason.LABEL_NOT_A_NAME, f"a label of the request is wrong: {error}")
+        return Deny(Reason.LABEL_NOT_A_NAME, f"a label of the request is wrong: {told(error)}")
     return None
 
 
@@ -98,7 +98,7 @@ def request_unreadable(case: Case) -> Deny | None:
     if case.request.request_pem is None:
         return Deny(Reason.NOT_BASE64, "spec.request is not base64")
     if case.problem is not None:
-        return Deny(REASON_OF_PROBLEM[case.problem.reason], str(case.problem))
+        return Deny(REASON_OF_PROBLEM[case.problem.reason], told(case.problem))
     return None
 
 

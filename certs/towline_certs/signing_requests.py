@@ -12,7 +12,7 @@ from towline_api.names import ADDON_NAME_LABEL, CLUSTER_NAME_LABEL
 from towline_api.resources import KubeObject
 from towline_api.timestamps import parse_time
 
-_LARGEST_INT32 = 2**31 - 1
+_INT32 = range(-(2**31), 2**31)
 _DECISIONS = frozenset({"Approved", "Denied", "Failed"})
 
 
@@ -144,7 +144,7 @@ def _time_or_none(value: object) -> datetime | None:
 def _seconds(value: object) -> int | None:
     if value is None:
         return None
-    if not isinstance(value, int) or isinstance(value, bool) or abs(value) > _LARGEST_INT32:
+    if not isinstance(value, int) or isinstance(value, bool) or value not in _INT32:
         raise _wrong("a 32-bit integer", value, field="spec.expirationSeconds")
     return value
 
@@ -153,9 +153,11 @@ def _bytes_or_none(value: object) -> bytes | None:
     if not isinstance(value, str):
         return None
     try:
-        return base64.b64decode(value, validate=True)
+        data = base64.b64decode(value, validate=True)
     except (binascii.Error, ValueError):
         return None
+    # Base64 can spell the same bytes in several ways; an API server writes only one of them.
+    return data if base64.b64encode(data).decode() == value else None
 
 
 def _mapping(value: object, *, field: str) -> Mapping[str, Any]:
