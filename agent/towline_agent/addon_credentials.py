@@ -9,6 +9,8 @@ from typing import NoReturn
 from towline_agent.addon_registrations import (
     UnusableRegistration,
     WantedCredential,
+    WantedToken,
+    is_settled,
     superseded_secrets,
     wanted_credentials,
 )
@@ -18,10 +20,18 @@ from towline_agent.credential_keeper import ChannelAsker, CredentialKeeper
 from towline_agent.credential_status import RotationReport, rotation_report
 from towline_agent.ownership import Owner
 from towline_agent.secret_store import SecretStore
+from towline_agent.service_account_tokens import RefreshReport, ServiceAccountToken
 from towline_agent.task_set import TaskSet
-from towline_api.addons import ManagedClusterAddon
+from towline_agent.token_keeper import TokenKeeper
+from towline_api.addons import KubeClientDriver, ManagedClusterAddon
 from towline_api.metadata import ObjectKey
-from towline_api.names import CLUSTER_NAME_KEY, KUBECONFIG_KEY
+from towline_api.names import (
+    CLUSTER_NAME_KEY,
+    KUBECONFIG_KEY,
+    TLS_CERTIFICATE_KEY,
+    TLS_KEY_KEY,
+    TOKEN_KEY,
+)
 from towline_certs.credentials import Credential
 from towline_kube.client import Client
 from towline_kube.clock import SYSTEM_CLOCK, Clock
@@ -30,12 +40,26 @@ from towline_kube.kubeconfig_writing import format_kubeconfig
 log = logging.getLogger(__name__)
 
 
+HubCredential = Credential | ServiceAccountToken
+"""What opens the hub's API server to an add-on."""
+
+_CERTIFICATE_FILES = frozenset({TLS_KEY_KEY, TLS_CERTIFICATE_KEY})
+_TOKEN_FILES = frozenset({TOKEN_KEY})
+
+
 @dataclass(frozen=True, slots=True)
 class _Kept:
     """A credential that is being kept."""
 
-    wanted: WantedCredential
-    keeper: CredentialKeeper
+    wanted: WantedCredential | WantedToken
+    keeper: CredentialKeeper | TokenKeeper
+
+    @property
+    def is_earned(self) -> bool:
+        """Whether there is one to use."""
+        if isinstance(self.keeper, TokenKeeper):
+            return self.keeper.token is not None
+        return self.keeper.credential is not None
 
 
 class AddonCredentials:
@@ -48,6 +72,9 @@ class AddonCredentials:
         on_hub_credential: Told each credential for the hub that is put into use.
         on_change: Called whenever a credential or its status has changed.
         lifetime: Lifetime to ask for; None leaves it to the signer.
+        tokens: Lifetime of the tokens with which the add-on comes in; None for certificates.
+        find_account_uid: Returns the UID of its service account on the hub; None until there is
+            one.
         clock: Time.
     """
 
@@ -57,12 +84,16 @@ class AddonCredentials:
         *,
         channel: HubChannel,
         spoke: Client,
-        on_hub_credential: Callable[[Credential], None],
+        on_hub_credential: Callable[[HubCredential], None],
         on_change: Callable[[], None],
         lifetime: timedelta | None,
+        tokens: timedelta | None = None,
+        find_account_uid: Callable[[], str | None] = lambda: None,
         clock: Clock = SYSTEM_CLOCK,
     ) -> None:
         self._owner = owner
+        self._token_lifetime = tokens
+        self._find_account_uid = find_account_uid
         self._channel = channel
         self._spoke = spoke
         self._on_hub_credential = on_hub_credential
@@ -82,7 +113,11 @@ class AddonCredentials:
 
         A credential whose registration changed stays in its Secret until its successor is earned.
         """
-        credentials, unusable = wanted_credentials(addon, lifetime=self._lifetime)
+        if not is_settled(addon, driver=self.driver):
+            return False
+        credentials, unusable = wanted_credentials(
+            addon, lifetime=self._lifetime, tokens=self._token_lifetime
+        )
         if unusable != self._unusable:
             self._unusable = unusable
             for registration in unusable:
@@ -109,38 +144,63 @@ class AddonCredentials:
         return superseded_secrets(
             present,
             wanted=tuple(kept.wanted for kept in self._kept.values()),
-            earned=frozenset(
-                place for place, kept in self._kept.items() if kept.keeper.credential is not None
-            ),
+            earned=frozenset(place for place, kept in self._kept.items() if kept.is_earned),
         )
 
     @property
     def are_earned(self) -> bool:
         """Whether every credential is there and usable."""
-        return all(kept.keeper.credential is not None for kept in self._kept.values())
+        return all(kept.is_earned for kept in self._kept.values())
+
+    @property
+    def driver(self) -> KubeClientDriver:
+        """How the add-on comes in at the hub's API server."""
+        return KubeClientDriver.CSR if self._token_lifetime is None else KubeClientDriver.TOKEN
 
     def rotation(self) -> RotationReport | None:
         """Return what to tell the hub about the certificates; None while there is nothing."""
-        return worst_rotation([rotation_report(kept.keeper.status) for kept in self._kept.values()])
+        keepers = [kept.keeper for kept in self._kept.values()]
+        return worst_rotation(
+            [rotation_report(item.status) for item in keepers if isinstance(item, CredentialKeeper)]
+        )
+
+    def refresh(self) -> RefreshReport | None:
+        """Return what to tell the hub about the token; None while there is nothing."""
+        keepers = [kept.keeper for kept in self._kept.values()]
+        reports = [item.report() for item in keepers if isinstance(item, TokenKeeper)]
+        return next((report for report in reports if report is not None), None)
 
     def look_again(self) -> None:
         """Have what is stored beside the credentials brought up to date."""
         for kept in self._kept.values():
             kept.keeper.look_again()
 
-    def _keep(self, wanted: WantedCredential) -> None:
+    def _keep(self, wanted: WantedCredential | WantedToken) -> None:
+        keeper: CredentialKeeper | TokenKeeper
+        if isinstance(wanted, WantedToken):
+            keeper = self._token_keeper(wanted)
+        else:
+            keeper = self._certificate_keeper(wanted)
         place = wanted.secret
-        store = SecretStore(
-            self._spoke,
-            namespace=place.namespace or "",
-            name=place.name,
-            labels=self._owner.labels,
-            make_namespace=True,
+        self._kept[place] = _Kept(wanted, keeper)
+        self._tasks.start(place, keeper.run, name=f"keep-credential/{place}")
+
+    def _token_keeper(self, wanted: WantedToken) -> TokenKeeper:
+        return TokenKeeper(
+            wanted.order,
+            store=self._store(wanted.secret, drops=_CERTIFICATE_FILES),
+            channel=self._channel,
+            find_uid=self._find_account_uid,
+            beside=self._beside_token,
+            on_token=self._on_hub_credential,
+            on_status=self._on_change,
             clock=self._clock,
         )
-        keeper = CredentialKeeper(
+
+    def _certificate_keeper(self, wanted: WantedCredential) -> CredentialKeeper:
+        return CredentialKeeper(
             wanted.order,
-            store=store,
+            store=self._store(wanted.secret, drops=_TOKEN_FILES),
             asker=ChannelAsker(self._channel),
             hub=self._channel.connection.server,
             beside=lambda: self._beside(wanted),
@@ -148,8 +208,24 @@ class AddonCredentials:
             on_status=lambda _: self._on_change(),
             clock=self._clock,
         )
-        self._kept[place] = _Kept(wanted, keeper)
-        self._tasks.start(place, keeper.run, name=f"keep-credential/{place}")
+
+    def _store(self, place: ObjectKey, *, drops: frozenset[str]) -> SecretStore:
+        return SecretStore(
+            self._spoke,
+            namespace=place.namespace or "",
+            name=place.name,
+            labels=self._owner.labels,
+            make_namespace=True,
+            drops=drops,
+            clock=self._clock,
+        )
+
+    def _beside_token(self) -> Mapping[str, bytes]:
+        kubeconfig = format_kubeconfig(self._channel.connection, token_file=TOKEN_KEY)
+        return {
+            CLUSTER_NAME_KEY: self._owner.cluster.encode(),
+            KUBECONFIG_KEY: kubeconfig.encode(),
+        }
 
     def _beside(self, wanted: WantedCredential) -> Mapping[str, bytes]:
         beside = {CLUSTER_NAME_KEY: self._owner.cluster.encode()}

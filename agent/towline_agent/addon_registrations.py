@@ -13,8 +13,10 @@ from typing import assert_never
 
 from towline_agent.enrollment import CertificateOrder
 from towline_agent.secret_store import pending_secret
+from towline_agent.service_account_tokens import TokenOrder
 from towline_api.addons import (
     CustomSignerRegistration,
+    KubeClientDriver,
     KubeClientRegistration,
     ManagedClusterAddon,
     Registration,
@@ -28,9 +30,15 @@ from towline_api.names import (
     addon_client_certificate_secret,
     addon_dns_name,
     addon_hub_kubeconfig_secret,
+    addon_service_account,
 )
 from towline_certs.errors import IdentityError
-from towline_certs.identities import AddonIdentity, Subject, addon_cluster_group
+from towline_certs.identities import (
+    AddonIdentity,
+    Subject,
+    addon_cluster_group,
+    check_addon_name,
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -54,6 +62,21 @@ class WantedCredential:
 
 
 @dataclass(frozen=True, slots=True)
+class WantedToken:
+    """A token an add-on shall have for the hub, instead of a certificate.
+
+    Args:
+        addon: Name of the add-on.
+        secret: Where it rests on the managed cluster.
+        order: Which token is asked for.
+    """
+
+    addon: str
+    secret: ObjectKey
+    order: TokenOrder
+
+
+@dataclass(frozen=True, slots=True)
 class UnusableRegistration:
     """A registration that asks for something nobody could be given; says what and why."""
 
@@ -61,21 +84,50 @@ class UnusableRegistration:
     reason: str
 
 
+def is_settled(addon: ManagedClusterAddon, *, driver: KubeClientDriver) -> bool:
+    """Return whether hub and agent agree on how an add-on comes in, so that it can be acted on.
+
+    After a change of the driver, the hub's side follows a moment later: until then the registration
+    names the identity that the other driver had.
+
+    Args:
+        addon: The add-on as the hub describes it.
+        driver: What this agent is set up for.
+    """
+    registration = next(
+        (item for item in addon.registrations if isinstance(item, KubeClientRegistration)), None
+    )
+    if registration is None or driver is KubeClientDriver.TOKEN:
+        return True
+    account = service_account_user(addon.cluster, addon.name)
+    return (
+        registration.driver is not KubeClientDriver.TOKEN and registration.subject.user != account
+    )
+
+
 def wanted_credentials(
-    addon: ManagedClusterAddon, *, lifetime: timedelta | None
-) -> tuple[tuple[WantedCredential, ...], tuple[UnusableRegistration, ...]]:
+    addon: ManagedClusterAddon,
+    *,
+    lifetime: timedelta | None,
+    tokens: timedelta | None = None,
+) -> tuple[tuple[WantedCredential | WantedToken, ...], tuple[UnusableRegistration, ...]]:
     """Return the credentials an add-on shall have, and the registrations that cannot be served.
 
     Args:
         addon: The add-on as the hub describes it.
-        lifetime: Lifetime to ask for; None leaves it to the signer.
+        lifetime: Lifetime to ask for in certificates; None leaves it to the signer.
+        tokens: Lifetime of the tokens with which add-ons come in; None for certificates.
     """
-    wanted: dict[ObjectKey, WantedCredential] = {}
+    wanted: dict[ObjectKey, WantedCredential | WantedToken] = {}
     unusable: list[UnusableRegistration] = []
     for registration in addon.registrations:
         signer = _signer_of(registration)
         try:
-            credential = _wanted(addon, registration, signer=signer, lifetime=lifetime)
+            credential = (
+                _wanted_token(addon, lifetime=tokens)
+                if tokens is not None and isinstance(registration, KubeClientRegistration)
+                else _wanted(addon, registration, signer=signer, lifetime=lifetime)
+            )
         except IdentityError as error:
             unusable.append(UnusableRegistration(signer, str(error)))
             continue
@@ -93,7 +145,7 @@ def wanted_credentials(
 def superseded_secrets(
     present: Iterable[ObjectKey],
     *,
-    wanted: tuple[WantedCredential, ...],
+    wanted: tuple[WantedCredential | WantedToken, ...],
     earned: frozenset[ObjectKey],
 ) -> tuple[ObjectKey, ...]:
     """Return which of an add-on's Secrets can go.
@@ -110,6 +162,20 @@ def superseded_secrets(
     awaited = {place.name for place in places - earned}
     places |= {replace(place, name=pending_secret(place.name)) for place in places}
     return tuple(key for key in present if key not in places and key.name not in awaited)
+
+
+def service_account_user(cluster: str, addon: str) -> str:
+    """Return the user name that a token of an add-on's service account stands for."""
+    return f"system:serviceaccount:{cluster}:{addon_service_account(addon)}"
+
+
+def _wanted_token(addon: ManagedClusterAddon, *, lifetime: timedelta) -> WantedToken:
+    check_addon_name(addon.name)
+    return WantedToken(
+        addon.name,
+        ObjectKey(addon_hub_kubeconfig_secret(addon.name), addon.install_namespace),
+        TokenOrder(ObjectKey(addon_service_account(addon.name), addon.cluster), lifetime),
+    )
 
 
 def _wanted(

@@ -7,16 +7,17 @@ from dataclasses import dataclass, replace
 from datetime import timedelta
 from typing import NoReturn
 
-from towline_agent.addon_credentials import AddonCredentials
+from towline_agent.addon_credentials import AddonCredentials, HubCredential
 from towline_agent.addon_leftovers import AddonLeftovers
 from towline_agent.addon_station import AddonProcess, AddonView, Station
 from towline_agent.channel import HubChannel
 from towline_agent.configuration_report import ConfigurationOutcome
 from towline_agent.credential_status import RotationReport
 from towline_agent.ownership import Owner
+from towline_agent.service_account_tokens import RefreshReport, ServiceAccountToken
 from towline_agent.task_set import TaskSet
 from towline_api.addon_codec import AddonCodec
-from towline_api.addons import ManagedClusterAddon
+from towline_api.addons import KubeClientDriver, ManagedClusterAddon
 from towline_certs.credentials import Credential
 from towline_kube.client import Client
 from towline_kube.clock import Clock
@@ -36,6 +37,7 @@ class Surroundings:
         spoke: The managed cluster.
         leftovers: What we made, wherever it is.
         lifetime: Lifetime to ask for in certificates; None leaves it to the signer.
+        tokens: Lifetime of the tokens with which add-ons come in; None for certificates.
         clock: Time.
     """
 
@@ -45,6 +47,7 @@ class Surroundings:
     spoke: Client
     leftovers: AddonLeftovers
     lifetime: timedelta | None
+    tokens: timedelta | None = None
     clock: Clock
 
 
@@ -57,6 +60,8 @@ class AddonRunner:
         find: Returns the add-on as the hub describes it now; None while it is unknown.
         on_change: Called whenever there may be news to report.
         process: Does what the add-on is for, in this process; None if that happens elsewhere.
+        find_account_uid: Returns the UID of its service account on the hub; None until there is
+            one.
     """
 
     def __init__(
@@ -67,13 +72,14 @@ class AddonRunner:
         find: Callable[[], ManagedClusterAddon | None],
         on_change: Callable[[], None],
         process: AddonProcess | None,
+        find_account_uid: Callable[[], str | None] = lambda: None,
     ) -> None:
         self._owner = Owner(around.cluster, name)
         self._around = around
         self._on_change = on_change
         self._process = process
         self._channel = HubChannel(clock=around.clock)
-        self._credential: Credential | None = None
+        self._credential: HubCredential | None = None
         self._offered: Connection | None = None
         self._credentials = AddonCredentials(
             self._owner,
@@ -82,6 +88,8 @@ class AddonRunner:
             on_hub_credential=self._use,
             on_change=on_change,
             lifetime=around.lifetime,
+            tokens=around.tokens,
+            find_account_uid=find_account_uid,
             clock=around.clock,
         )
         self._work: TaskSet[str] = TaskSet(clock=around.clock)
@@ -112,6 +120,15 @@ class AddonRunner:
         """Return what to tell the hub about the add-on's certificates."""
         return self._credentials.rotation()
 
+    def refresh(self) -> RefreshReport | None:
+        """Return what to tell the hub about the add-on's token."""
+        return self._credentials.refresh()
+
+    @property
+    def driver(self) -> KubeClientDriver:
+        """How the add-on comes in at the hub's API server."""
+        return self._credentials.driver
+
     async def follow(self, addon: ManagedClusterAddon) -> None:
         """Bring what runs in line with the add-on as the hub describes it now.
 
@@ -124,6 +141,9 @@ class AddonRunner:
             self._install_namespace = addon.install_namespace
             self._old_objects = self._process is not None
         self._offer()
+        if self.driver is KubeClientDriver.TOKEN:
+            # What the hub says about the account, no watch of the keeper's own tells.
+            self._credentials.look_again()
         self.view.ring()
         # What has no successor yet stays, so before there is one there is nothing to look for.
         if self._old_secrets and self._credentials.are_earned:
@@ -154,7 +174,7 @@ class AddonRunner:
             clock=self._around.clock,
         )
 
-    def _use(self, credential: Credential) -> None:
+    def _use(self, credential: HubCredential) -> None:
         self._credential = credential
         self._offer()
 
@@ -164,10 +184,17 @@ class AddonRunner:
             return
         connection = replace(
             self._around.channel.connection,
-            client_certificate_pem=self._credential.certificate_pem,
-            client_key_pem=self._credential.key_pem,
+            client_certificate_pem=None,
+            client_key_pem=None,
             source=f"the credential of add-on {self._owner.addon}",
         )
+        match self._credential:
+            case ServiceAccountToken(text=text):
+                connection = replace(connection, token=text)
+            case Credential(certificate_pem=certificate_pem, key_pem=key_pem):
+                connection = replace(
+                    connection, client_certificate_pem=certificate_pem, client_key_pem=key_pem
+                )
         if connection != self._offered:
             self._offered = connection
             self._channel.offer(connection)

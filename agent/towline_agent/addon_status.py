@@ -10,14 +10,24 @@ from datetime import datetime
 from typing import Any
 
 from towline_agent.addon_availability import Availability
+from towline_agent.addon_registrations import service_account_user
 from towline_agent.configuration_report import ConfigurationOutcome, with_outcome
 from towline_agent.credential_status import RotationReport
+from towline_agent.service_account_tokens import RefreshReport
 from towline_api.addon_codec import AddonCodec
-from towline_api.addons import HealthMode, KubeClientDriver, KubeClientRegistration
+from towline_api.addons import (
+    HealthMode,
+    KubeClientDriver,
+    KubeClientRegistration,
+    ManagedClusterAddon,
+    Registration,
+    SubjectSpec,
+)
 from towline_api.condition_types import (
     AVAILABLE,
     CERTIFICATE_ROTATED,
     CLUSTER_AVAILABLE,
+    TOKEN_REFRESHED,
 )
 from towline_api.conditions import ConditionStatus, find_condition, with_condition
 from towline_api.resources import KubeObject
@@ -31,11 +41,13 @@ class AddonFacts:
         rotation: How its certificates fare.
         availability: Whether it is alive, told from its Lease.
         outcome: How its configuration stands.
+        refresh: How its token fares.
     """
 
     rotation: RotationReport | None = None
     availability: Availability | None = None
     outcome: ConfigurationOutcome | None = None
+    refresh: RefreshReport | None = None
 
 
 def worst_rotation(reports: Sequence[RotationReport | None]) -> RotationReport | None:
@@ -55,7 +67,7 @@ def agent_status(
     cluster: KubeObject | None,
     codec: AddonCodec,
     now: datetime,
-    declares_driver: bool = True,
+    driver: KubeClientDriver | None = KubeClientDriver.CSR,
 ) -> dict[str, Any]:
     """Return the status of an add-on with the agent's parts brought up to date.
 
@@ -65,14 +77,15 @@ def agent_status(
         cluster: The ManagedCluster as it stands on the hub; None if that is not known.
         codec: How the API version in use writes it.
         now: The present, for conditions that change.
-        declares_driver: Whether to say how the add-on authenticates; whoever keeps its credential
-            does.
+        driver: How the add-on authenticates, which whoever keeps its credential says; None for
+            somebody else. With tokens the subject is the agent's to say as well.
     """
     addon = codec.decode_addon(obj)
     status: dict[str, Any] = dict(obj.get("status") or {})
-    has_client = any(isinstance(item, KubeClientRegistration) for item in addon.registrations)
-    if has_client and declares_driver:
-        status = codec.encode_addon_status(status, driver=KubeClientDriver.CSR)
+    if driver is not None:
+        status = _with_driver(status, addon, driver=driver, codec=codec)
+    if facts.refresh is not None:
+        status = _with(status, TOKEN_REFRESHED, facts.refresh, now=now)
     if facts.rotation is not None:
         status = _with(status, CERTIFICATE_ROTATED, facts.rotation, now=now)
     by_lease = addon.effective_health_mode is HealthMode.LEASE
@@ -83,10 +96,32 @@ def agent_status(
     return status
 
 
+def _with_driver(
+    status: Mapping[str, Any],
+    addon: ManagedClusterAddon,
+    *,
+    driver: KubeClientDriver,
+    codec: AddonCodec,
+) -> dict[str, Any]:
+    ours = next(
+        (item for item in addon.registrations if isinstance(item, KubeClientRegistration)), None
+    )
+    if ours is None:
+        return dict(status)
+    if driver is not KubeClientDriver.TOKEN:
+        return codec.encode_addon_status(status, driver=driver)
+    subject = SubjectSpec(user=service_account_user(addon.cluster, addon.name))
+    registrations: list[Registration] = [
+        KubeClientRegistration(subject, driver) if item is ours else item
+        for item in addon.registrations
+    ]
+    return codec.encode_addon_status(status, registrations=registrations, driver=driver)
+
+
 def _with(
     status: Mapping[str, Any],
     condition_type: str,
-    says: RotationReport | Availability,
+    says: RotationReport | RefreshReport | Availability,
     *,
     now: datetime,
 ) -> dict[str, Any]:

@@ -20,7 +20,9 @@ from towline_agent.install_namespaces import Corner, InstallNamespaces
 from towline_agent.ownership import Owner
 from towline_agent.task_set import TaskSet
 from towline_api.addon_codec import AddonCodec
-from towline_api.addons import HealthMode, ManagedClusterAddon
+from towline_api.addons import HealthMode, KubeClientDriver, ManagedClusterAddon
+from towline_api.condition_types import TOKEN_INFRASTRUCTURE_READY, find_service_account_uid
+from towline_api.conditions import ConditionStatus, find_condition
 from towline_api.errors import WireError
 from towline_api.metadata import ObjectKey, name_of
 from towline_api.names import ADDON_NAMESPACE
@@ -48,6 +50,7 @@ class AddonOptions:
         namespaces: Where add-ons may be installed: where the agent looks for what an earlier
             process made, if it may not look everywhere.
         lifetime: Lifetime to ask for in their certificates; None leaves it to the signer.
+        tokens: Lifetime of the tokens with which they come in at the hub; None for certificates.
         elsewhere: Add-ons with a process of their own, which applies their configuration and
             renews their Lease. The agent does both for all others.
         processes: Add-ons whose own code runs in this process.
@@ -55,6 +58,7 @@ class AddonOptions:
 
     namespaces: frozenset[str] = frozenset({ADDON_NAMESPACE})
     lifetime: timedelta | None = None
+    tokens: timedelta | None = None
     elsewhere: frozenset[str] = frozenset()
     processes: Mapping[str, AddonProcess] = field(default_factory=dict)
 
@@ -125,6 +129,7 @@ class Addons:
             spoke=spoke,
             leftovers=self._leftovers,
             lifetime=options.lifetime,
+            tokens=options.tokens,
             clock=clock,
         )
         self._standard = ConfigurationProcess(self._namespaces)
@@ -187,9 +192,16 @@ class Addons:
             rotation=runner.rotation() if runner else None,
             availability=says,
             outcome=runner.outcome if runner else None,
+            refresh=runner.refresh() if runner else None,
         )
+        tokens = self._options.tokens is not None
         status = agent_status(
-            obj, facts, cluster=self._view.cluster, codec=self._codec, now=self._clock.now()
+            obj,
+            facts,
+            cluster=self._view.cluster,
+            codec=self._codec,
+            now=self._clock.now(),
+            driver=KubeClientDriver.TOKEN if tokens else KubeClientDriver.CSR,
         )
         await self._hub.patch_status(self._codec.managed_cluster_addons, obj, status)
         return Result(look_again_in=until)
@@ -213,9 +225,18 @@ class Addons:
             find=lambda: self._find(name),
             on_change=lambda: self._on_runner_change(name),
             process=self._process_of(name),
+            find_account_uid=lambda: self._find_account_uid(name),
         )
         self._tasks.start(name, runner.run, name=f"run-addon/{name}")
         return runner
+
+    def _find_account_uid(self, name: str) -> str | None:
+        """Return the UID of an add-on's service account, once the hub says that it is ready."""
+        obj = self._addons.find(name, self._cluster)
+        ready = find_condition(obj, TOKEN_INFRASTRUCTURE_READY) if obj is not None else None
+        if ready is None or ready.status is not ConditionStatus.TRUE:
+            return None
+        return find_service_account_uid(ready.message)
 
     def _process_of(self, name: str) -> AddonProcess | None:
         if name in self._options.processes:

@@ -128,6 +128,7 @@ def _default_parts(settings: AgentSettings, clock: Clock) -> dict[str, Part]:
     options = AddonOptions(
         namespaces=frozenset(settings.addon_namespaces),
         lifetime=settings.client_cert_expiration,
+        tokens=settings.addon_tokens,
         elsewhere=frozenset(settings.addons_elsewhere),
     )
 

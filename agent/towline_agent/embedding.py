@@ -218,6 +218,7 @@ class AddonAgent:
         options = AddonOptions(
             namespaces=frozenset(settings.addon_namespaces),
             lifetime=settings.client_cert_expiration,
+            tokens=settings.addon_tokens,
             elsewhere=frozenset(settings.addons_elsewhere),
             processes={self.name: process},
         )

@@ -124,7 +124,7 @@ class _Registration:
             cluster=None,
             codec=self._codec,
             now=self._clock.now(),
-            declares_driver=False,
+            driver=None,
         )
         try:
             await self._hub.patch_status(self._codec.managed_cluster_addons, obj, status)

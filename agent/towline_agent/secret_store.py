@@ -50,6 +50,8 @@ class SecretStore:
         name: The credential's Secret.
         labels: Labels for both.
         make_namespace: Whether to create a missing namespace, where permitted.
+        drops: Names of files that another kind of credential left in the same Secret; they go with
+            the first credential that is written.
         clock: Time.
     """
 
@@ -61,9 +63,11 @@ class SecretStore:
         name: str,
         labels: Mapping[str, str],
         make_namespace: bool = False,
+        drops: frozenset[str] = frozenset(),
         clock: Clock = SYSTEM_CLOCK,
     ) -> None:
         self._client = client
+        self._drops = drops
         self._namespace = namespace
         self._name = name
         self._labels = dict(labels)
@@ -238,7 +242,9 @@ class SecretStore:
         metadata["annotations"] = {**(metadata.get("annotations") or {}), **annotations}
         if not self._is_pending(live):
             # Others may keep files of their own beside the credential; they are not ours to drop.
-            data = {**(live.get("data") or {}), **to_secret_data(files)}
+            theirs = (live.get("data") or {}).items()
+            kept = {key: value for key, value in theirs if key not in self._drops}
+            data = {**kept, **to_secret_data(files)}
         else:
             data = to_secret_data(files)
         return {**live, "metadata": metadata, "data": data}

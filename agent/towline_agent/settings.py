@@ -7,7 +7,9 @@ from typing import Self
 from pydantic import Field, SecretStr, field_validator, model_validator
 
 from towline_agent.cluster_registration import agent_annotations, client_configs
+from towline_agent.service_account_tokens import DEFAULT_LIFETIME, SHORTEST_LIFETIME
 from towline_agent.told_hub import told_hub
+from towline_api.addons import KubeClientDriver
 from towline_api.dns_names import is_dns_label
 from towline_api.duration_field import Duration
 from towline_api.errors import ConfigError
@@ -70,6 +72,18 @@ class AgentSettings(ProgramSettings):
     addons_elsewhere: tuple[str, ...] = ()
     """Add-ons with a process of their own, which applies their configuration and renews their
     Lease; the agent does both for all others."""
+    addon_kubeclient_registration_auth: KubeClientDriver = KubeClientDriver.CSR
+    """How add-ons come in at the hub: `csr`, each with a certificate, or `token`, with tokens of a
+    service account that the hub makes for each."""
+    addon_token_lifetime: Duration = Field(default=DEFAULT_LIFETIME, ge=SHORTEST_LIFETIME)
+    """Lifetime of such tokens, at least 10m; the API server may give less. The next is asked for
+    when a fifth is left, so a hub may be away for as long without an add-on losing it."""
+
+    @property
+    def addon_tokens(self) -> timedelta | None:
+        """Lifetime of the tokens with which add-ons come in; None for certificates."""
+        by_token = self.addon_kubeclient_registration_auth is KubeClientDriver.TOKEN
+        return self.addon_token_lifetime if by_token else None
 
     @field_validator("cluster_name")
     @classmethod

@@ -9,9 +9,13 @@ from towline_kube.yaml_text import format_yaml
 
 
 def format_kubeconfig(
-    connection: Connection, *, client_certificate: str = "tls.crt", client_key: str = "tls.key"
+    connection: Connection,
+    *,
+    client_certificate: str = "tls.crt",
+    client_key: str = "tls.key",
+    token_file: str | None = None,
 ) -> str:
-    """Return the kubeconfig that stands in a Secret beside the certificate and the key it names.
+    """Return the kubeconfig that stands in a Secret beside the credential whose files it names.
 
     The shape is OCM's: the cluster entry keeps its name and holds server, authorities and proxy;
     the context is `default-context`, the user `default-auth`, the namespace `configuration`. An
@@ -21,8 +25,11 @@ def format_kubeconfig(
         connection: Server, authorities, proxy and the cluster entry's name are taken from it.
         client_certificate: File name of the certificate, relative to the kubeconfig.
         client_key: File name of the private key, relative to the kubeconfig.
+        token_file: File name of a token, relative to the kubeconfig, instead of both.
     """
     user = {"client-certificate": client_certificate, "client-key": client_key}
+    if token_file is not None:
+        user = {"tokenFile": token_file}
     return _dump(connection, user=user, namespace="configuration")
 
 
