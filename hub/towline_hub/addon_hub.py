@@ -11,7 +11,7 @@ import socket
 from collections.abc import Iterable
 from typing import Any, NoReturn
 
-from towline_api.addon_codec import V1Alpha1Codec
+from towline_api.addon_codec import AddonCodec
 from towline_api.metadata import name_of
 from towline_api.resources import KubeObject
 from towline_hub.addon_scope import AddonScope
@@ -42,6 +42,7 @@ class AddonHub:
         client: Whom to ask, as the program's own identity.
         settings: What the operator chose.
         caches: What is known of the hub cluster; somebody else runs them.
+        codec: Of the API version that the caches hold add-ons in.
         metrics: Told of what is done and decided.
         clock: Where time comes from.
     """
@@ -52,10 +53,10 @@ class AddonHub:
         settings: HubSettings,
         *,
         caches: AddonCaches,
+        codec: AddonCodec,
         metrics: HubMetrics,
         clock: Clock,
     ) -> None:
-        codec = V1Alpha1Codec()
         self._settings = settings
         self._caches = caches
         views = AddonViews.of(caches, clock=clock)

@@ -9,17 +9,15 @@ from datetime import timedelta
 from typing import Self
 
 from towline_api import names
+from towline_api.addon_codec import AddonCodec
 from towline_api.conditions import is_true
 from towline_api.errors import TransientError
 from towline_api.metadata import labels_of, namespace_of
 from towline_api.resources import (
-    ADDON_DEPLOYMENT_CONFIGS,
     CERTIFICATE_SIGNING_REQUESTS,
-    CLUSTER_MANAGEMENT_ADDONS,
     CLUSTER_ROLE_BINDINGS,
     CLUSTER_ROLES,
     LEASES,
-    MANAGED_CLUSTER_ADDONS,
     MANAGED_CLUSTERS,
     NAMESPACES,
     ROLE_BINDINGS,
@@ -147,7 +145,7 @@ class HubViews(AddonViews):
         )
 
 
-def hub_caches(client: Client, *, clock: Clock) -> HubCaches:
+def hub_caches(client: Client, *, codec: AddonCodec, clock: Clock) -> HubCaches:
     """Return the hub's caches, not running yet."""
     ours = names.CLUSTER_NAME_LABEL
     by_label = {BY_CLUSTER: _cluster_label, BY_APPROVED: _approved_cluster}
@@ -156,14 +154,14 @@ def hub_caches(client: Client, *, clock: Clock) -> HubCaches:
         clusters=Cache(client, MANAGED_CLUSTERS, clock=clock),
         # All of them: a hostile one leaves our label off. Kubernetes removes old ones by itself.
         requests=Cache(client, CERTIFICATE_SIGNING_REQUESTS, indexes=by_label, clock=clock),
-        definitions=Cache(client, CLUSTER_MANAGEMENT_ADDONS, clock=clock),
+        definitions=Cache(client, codec.cluster_management_addons, clock=clock),
         addons=Cache(
             client,
-            MANAGED_CLUSTER_ADDONS,
+            codec.managed_cluster_addons,
             indexes={BY_CLUSTER: _namespace, BY_NAME: _name},
             clock=clock,
         ),
-        deployment_configs=Cache(client, ADDON_DEPLOYMENT_CONFIGS, clock=clock),
+        deployment_configs=Cache(client, codec.addon_deployment_configs, clock=clock),
         namespaces=Cache(client, NAMESPACES, label_selector=ours, clock=clock),
         leases=Cache(
             client,
@@ -189,7 +187,9 @@ def hub_caches(client: Client, *, clock: Clock) -> HubCaches:
     )
 
 
-def addon_caches(client: Client, *, served: Collection[str], clock: Clock) -> AddonCaches:
+def addon_caches(
+    client: Client, *, served: Collection[str], codec: AddonCodec, clock: Clock
+) -> AddonCaches:
     """Return the caches of a program that looks after these add-ons only, not running yet."""
     by_label = {BY_CLUSTER: _cluster_label, BY_APPROVED: _approved_cluster}
     by_addon = {BY_CLUSTER: _cluster_label, BY_ADDON: _addon_labels}
@@ -205,14 +205,14 @@ def addon_caches(client: Client, *, served: Collection[str], clock: Clock) -> Ad
             indexes=by_label,
             clock=clock,
         ),
-        definitions=Cache(client, CLUSTER_MANAGEMENT_ADDONS, clock=clock),
+        definitions=Cache(client, codec.cluster_management_addons, clock=clock),
         addons=Cache(
             client,
-            MANAGED_CLUSTER_ADDONS,
+            codec.managed_cluster_addons,
             indexes={BY_CLUSTER: _namespace, BY_NAME: _name},
             clock=clock,
         ),
-        deployment_configs=Cache(client, ADDON_DEPLOYMENT_CONFIGS, clock=clock),
+        deployment_configs=Cache(client, codec.addon_deployment_configs, clock=clock),
         roles=Cache(client, ROLES, label_selector=grants, indexes=by_addon, clock=clock),
         role_bindings=Cache(
             client, ROLE_BINDINGS, label_selector=grants, indexes=by_addon, clock=clock

@@ -9,21 +9,24 @@ from datetime import timedelta
 from functools import partial
 from typing import Any
 
+from towline_api.addon_codec import AddonCodec
 from towline_api.errors import ConfigError, TransientError
 from towline_api.metadata import key_of
 from towline_api.resources import CLUSTER_ROLE_BINDINGS, CLUSTER_ROLES
 from towline_hub.acceptance_guard import ensure_acceptance_guard
 from towline_hub.bootstrap_guard import ensure_bootstrap_guards
-from towline_hub.crd_installation import install_crds, wait_until_served
+from towline_hub.crd_installation import OtherVersionServed, set_up_crds, wait_until_served
 from towline_hub.metrics import HubMetrics
 from towline_hub.object_writer import holds
 from towline_hub.rbac import bootstrap_rbac
 from towline_hub.replica import Replica
 from towline_hub.settings import HubSettings
+from towline_hub.webhook.conversion_webhook import ConversionWebhook, make_webhook
+from towline_kube.addon_api import CODECS
 from towline_kube.backoff import Backoff
 from towline_kube.client import Call, Client, user_agent
 from towline_kube.clock import SYSTEM_CLOCK, Clock
-from towline_kube.discovery import discover_connection
+from towline_kube.discovery import discover_connection, pod_namespace
 from towline_kube.failures import one_failure
 from towline_kube.fence import Fence
 from towline_kube.health_checks import (
@@ -105,24 +108,43 @@ async def run(
                 times=settings.lease_times,
                 clock=clock,
             )
-        replica = Replica(
-            client,
-            settings,
-            prepare=partial(_prepare, client, settings, clock=clock),
-            served=partial(_served, client, settings, clock=clock),
-            elector=elector,
-            metrics=metrics,
-            clock=clock,
-        )
+        known = ApiServerKnowsUs(client, clock=clock)
         if settings.listen is not None:
-            known = ApiServerKnowsUs(client, clock=clock)
             told.append(known.note)
-            await stack.enter_async_context(
-                _endpoint(settings.listen, replica, known, metrics=metrics, clock=clock)
+        codec = CODECS[0]
+        while True:
+            webhook = _webhook(client, settings, clock=clock)
+            replica = Replica(
+                client,
+                settings,
+                codec=codec,
+                webhook=webhook,
+                prepare=partial(_prepare, client, settings, codec, webhook, clock=clock),
+                served=partial(_served, client, settings, codec, clock=clock),
+                elector=elector,
+                metrics=metrics,
+                clock=clock,
             )
-        with one_failure():
-            await replica.run(stop)
+            async with AsyncExitStack() as around:
+                if settings.listen is not None:
+                    await around.enter_async_context(
+                        _endpoint(settings.listen, replica, known, metrics=metrics, clock=clock)
+                    )
+                try:
+                    with one_failure():
+                        await replica.run(stop)
+                    break
+                except OtherVersionServed as other:
+                    log.info("add-ons are served in another version", extra={"reason": str(other)})
+                    codec = other.codec
     log.info("hub stopped")
+
+
+def _webhook(client: Client, settings: HubSettings, *, clock: Clock) -> ConversionWebhook | None:
+    if settings.addons_only:
+        return None
+    is_pod = settings.kubeconfig is None and pod_namespace() is not None
+    return make_webhook(client, settings, namespace=settings.namespace, is_pod=is_pod, clock=clock)
 
 
 def _endpoint(
@@ -147,14 +169,20 @@ def _endpoint(
     )
 
 
-async def _prepare(client: Client, settings: HubSettings, *, clock: Clock) -> None:
+async def _prepare(
+    client: Client,
+    settings: HubSettings,
+    codec: AddonCodec,
+    webhook: ConversionWebhook | None,
+    *,
+    clock: Clock,
+) -> None:
     """Bring about what has to be there before anything runs."""
 
     async def prepare() -> None:
         await check_identity(client)
-        if settings.install_crds:
-            await install_crds(client)
-        await wait_until_served(client, limit=settings.startup_limit, clock=clock)
+        await set_up_crds(client, install=settings.install_crds, webhook=webhook)
+        await wait_until_served(client, codec=codec, limit=settings.startup_limit, clock=clock)
         if not settings.addons_only:
             # Before bootstrap identities get their rights: then they may create clusters.
             await ensure_acceptance_guard(client)
@@ -164,12 +192,14 @@ async def _prepare(client: Client, settings: HubSettings, *, clock: Clock) -> No
     await _patiently(prepare, settings, clock=clock)
 
 
-async def _served(client: Client, settings: HubSettings, *, clock: Clock) -> None:
+async def _served(
+    client: Client, settings: HubSettings, codec: AddonCodec, *, clock: Clock
+) -> None:
     """Wait until what has to be there is, without writing anything."""
 
     async def wait() -> None:
         await check_identity(client)
-        await wait_until_served(client, limit=settings.startup_limit, clock=clock)
+        await wait_until_served(client, codec=codec, limit=settings.startup_limit, clock=clock)
 
     await _patiently(wait, settings, clock=clock)
 

@@ -6,7 +6,7 @@ import socket
 from collections.abc import Iterable
 from typing import Any, NoReturn
 
-from towline_api.addon_codec import V1Alpha1Codec
+from towline_api.addon_codec import AddonCodec
 from towline_api.metadata import ObjectKey, name_of, namespace_of
 from towline_api.resources import KubeObject
 from towline_hub.acceptance import Acceptor
@@ -50,6 +50,7 @@ class Hub:
         settings: What the operator chose.
         caches: What is known of the hub cluster; somebody else runs them, for every replica keeps
             them warm. Handlers stay with them: see `HubCaches.temporary_handlers`.
+        codec: Of the API version that the caches hold add-ons in.
         metrics: Told of what is done and decided.
         clock: Where time comes from.
     """
@@ -60,10 +61,10 @@ class Hub:
         settings: HubSettings,
         *,
         caches: HubCaches,
+        codec: AddonCodec,
         metrics: HubMetrics,
         clock: Clock,
     ) -> None:
-        codec = V1Alpha1Codec()
         self._settings = settings
         self.caches = caches
         views = HubViews.of(self.caches, clock=clock)

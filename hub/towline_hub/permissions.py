@@ -49,6 +49,7 @@ from towline_hub.rbac import (
 )
 from towline_hub.signers.permissions import SIGNERS_ROLE, authority_role, signing_rules
 from towline_hub.signers.settings import SignerSettings
+from towline_hub.webhook.permissions import certificate_role, pointing_rules
 
 HUB_ROLE = "open-cluster-management:towline-hub"
 ADDONS_ROLE = "open-cluster-management:towline-hub:addons"
@@ -67,6 +68,7 @@ def hub_permissions(
     namespace: str = names.HUB_NAMESPACE,
     signers: Sequence[SignerSettings] = (),
     declarations: Sequence[AddonDeclaration] = (),
+    shares_webhook_certificates: bool = False,
 ) -> list[KubeObject]:
     """Return the roles a hub runs under, and their bindings.
 
@@ -80,6 +82,8 @@ def hub_permissions(
         signers: The custom signers it plays.
         declarations: The add-ons it declares. What it grants their agents in one shared namespace
             it holds there alone, so that namespace has to exist before this is applied.
+        shares_webhook_certificates: Whether its replicas share those of the webhook in a Secret, as
+            they do in pods, and wherever the settings name the webhook's URL.
     """
     roles = [cluster_role(HUB_ROLE, hub_rules(), labels=_labels())]
     inside: list[KubeObject] = []
@@ -91,6 +95,8 @@ def hub_permissions(
     if installs_crds:
         roles.append(cluster_role(CRD_INSTALLER_ROLE, crd_installer_rules(), labels=_labels()))
     inside += shared_grants(declarations, name=ADDONS_ROLE, subject=subject, labels=_labels())
+    if shares_webhook_certificates:
+        inside += certificate_role(namespace=namespace, subject=subject, labels=_labels())
     return _bound(roles, subject=subject) + inside
 
 
@@ -136,7 +142,14 @@ def _bound(roles: Sequence[KubeObject], *, subject: KubeObject) -> list[KubeObje
 
 def hub_rules() -> list[Rule]:
     """Return what the hub uses itself, followed by what it holds only to hand it out."""
-    return [*_approval(), *_acceptance(), *_guard(), *_addons(), *_handed_out()]
+    return [
+        *_approval(),
+        *_acceptance(),
+        *_guard(),
+        *_addons(),
+        *pointing_rules(),
+        *_handed_out(),
+    ]
 
 
 def crd_installer_rules() -> list[Rule]:

@@ -5,11 +5,13 @@ import logging
 from collections.abc import Awaitable, Callable, Sequence
 from typing import Any, NoReturn
 
+from towline_api.addon_codec import AddonCodec
 from towline_hub.addon_hub import AddonHub, addon_scope
 from towline_hub.caches import AddonCaches, HubCaches, addon_caches, hub_caches
 from towline_hub.hub import Hub
 from towline_hub.metrics import HubMetrics
 from towline_hub.settings import HubSettings
+from towline_hub.webhook.conversion_webhook import ConversionWebhook
 from towline_kube.cache import Cache
 from towline_kube.client import Client
 from towline_kube.clock import Clock
@@ -27,6 +29,8 @@ class Replica:
     Args:
         client: Whom to ask, as the hub's own identity; fenced if there is an election.
         settings: What the operator chose.
+        codec: Of the API version in which the hub cluster serves add-ons.
+        webhook: Converts add-ons for the API server; None if this hub does not.
         prepare: Brings about what has to be on the hub cluster before reconcilers run.
         served: Waits until the kinds are served that caches hold, and writes nothing.
         elector: Says when this replica leads; None if it is the only one.
@@ -39,6 +43,8 @@ class Replica:
         client: Client,
         settings: HubSettings,
         *,
+        codec: AddonCodec,
+        webhook: ConversionWebhook | None,
         prepare: Callable[[], Awaitable[None]],
         served: Callable[[], Awaitable[None]],
         elector: LeaderElector | None,
@@ -47,15 +53,19 @@ class Replica:
     ) -> None:
         self._client = client
         self._settings = settings
+        self._codec = codec
+        self._webhook = webhook
         self._prepare = prepare
         self._served = served
         self._elector = elector
         self._metrics = metrics
         self._clock = clock
         self.caches: AddonCaches = (
-            addon_caches(client, served=addon_scope(settings).served, clock=clock)
+            addon_caches(
+                client, served=addon_scope(settings).served, codec=codec, clock=clock
+            )
             if settings.addons_only
-            else hub_caches(client, clock=clock)
+            else hub_caches(client, codec=codec, clock=clock)
         )
         self._may_list = asyncio.Event()
         self._tasks: list[asyncio.Task[Any]] = []
@@ -88,6 +98,9 @@ class Replica:
             for cache in self.caches:
                 name = f"watch-{cache.resource.plural}"
                 self._tasks.append(group.create_task(self._keep(cache), name=name))
+            if self._webhook is not None:
+                serving = group.create_task(self._webhook.serve(), name="serve-webhook")
+                self._tasks.append(serving)
             if self._elector is None:
                 await self._lead()
             else:
@@ -115,6 +128,8 @@ class Replica:
             self._metrics.leader(is_leader=True)
             try:
                 async with asyncio.TaskGroup() as group:
+                    if self._webhook is not None:
+                        group.create_task(self._webhook.keep(), name="keep-webhook")
                     if self._elector is not None:
                         # Beside the work: one that takes over finds all of it there already.
                         group.create_task(self._prepare(), name="prepare-hub")
@@ -129,6 +144,7 @@ class Replica:
                 self._client,
                 self._settings,
                 caches=self.caches,
+                codec=self._codec,
                 metrics=self._metrics,
                 clock=self._clock,
             )
@@ -136,6 +152,7 @@ class Replica:
             self._client,
             self._settings,
             caches=self.caches,
+            codec=self._codec,
             metrics=self._metrics,
             clock=self._clock,
         )

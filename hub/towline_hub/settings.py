@@ -19,6 +19,7 @@ from towline_hub.declaration_settings import (
 )
 from towline_hub.declarations import AddonDeclaration
 from towline_hub.running_settings import RunningSettings
+from towline_hub.webhook.settings import WebhookSettings
 from towline_kube.discovery import pod_namespace
 from towline_kube.settings import ProgramSettings
 
@@ -28,7 +29,7 @@ def own_namespace() -> str:
     return pod_namespace() or names.HUB_NAMESPACE
 
 
-class HubSettings(ApprovalSettings, RunningSettings):
+class HubSettings(ApprovalSettings, RunningSettings, WebhookSettings):
     """Settings of `towline hub run`."""
 
     kubeconfig: Path | None = None
