@@ -153,19 +153,18 @@ async def test_a_frozen_leader_that_goes_on_writes_nothing(
     """It has not noticed that time went by, and is in the middle of a mass of writes."""
     began = datetime.now(UTC)
     rounds = FREEZES if isinstance(hub_plane, EmbeddedPlane) else 2
-    async with (
-        replicas(3, kubeconfig=hub_kubeconfig, folder=tmp_path, flags=HASTY) as hubs,
-        much_work(admin, every=timedelta(milliseconds=60)),
-    ):
-        noted: dict[AuditEvent, None] = {}
-        frozen = 0
-        while frozen < rounds:
-            leader = await until_led(admin, hubs)
-            await asyncio.sleep(random.uniform(0.2, 1.2))
-            if await leader_of(admin, hubs) is leader:
-                await freeze_and_thaw(leader, hubs, admin)
-                frozen += 1
-            noted |= dict.fromkeys(e for e in hub_plane.audit_events() if e.at >= began)
+    noted: dict[AuditEvent, None] = {}
+    async with replicas(3, kubeconfig=hub_kubeconfig, folder=tmp_path, flags=HASTY) as hubs:
+        await until_led(admin, hubs)
+        async with much_work(admin, every=timedelta(milliseconds=60)):
+            frozen = 0
+            while frozen < rounds:
+                leader = await until_led(admin, hubs)
+                await asyncio.sleep(random.uniform(0.2, 1.2))
+                if await leader_of(admin, hubs) is leader:
+                    await freeze_and_thaw(leader, hubs, admin)
+                    frozen += 1
+                noted |= dict.fromkeys(e for e in hub_plane.audit_events() if e.at >= began)
     writes = writes_of_hubs(noted)
     assert len(takeovers(writes)) > rounds, takeovers(writes)
     assert_one_wrote_at_a_time(writes)
