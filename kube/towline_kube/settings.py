@@ -211,9 +211,9 @@ def _problem(
     origin = origins.get(field, f"--{_kebab(field)}")
     inside = f" [{'.'.join(rest)}]" if rest else ""
     if detail["type"] == "missing":
-        return f"{origin}: is needed; give it as a flag, a variable or in the settings file"
+        return f"{origin}{inside}: is needed; give it as a flag, a variable or in the settings file"
     if detail["type"] == "extra_forbidden":
-        return f"{origin}: there is no such setting"
+        return f"{origin}{inside}: there is no such setting"
     info = settings_class.model_fields.get(field)
     if info is not None and SecretStr in allowed_types(info.annotation):
         # Not even what looks like no secret: it may be one with a slip of the finger in it.
