@@ -24,6 +24,7 @@ def hub(arguments: Sequence[str]) -> int:
         image=settings.image or released_image(),
         replicas=settings.replicas,
         settings=_settings_file(settings.settings),
+        crds=settings.crds,
     )
     if settings.folder is None:
         sys.stdout.write(kubectl_stream(installation))

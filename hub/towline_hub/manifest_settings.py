@@ -20,6 +20,8 @@ class ManifestSettings(ProgramSettings):
     """How many replicas run; one works, the others stand by."""
     settings: Path | None = None
     """Settings file of the hub, which the manifests will hold; some settings need further roles."""
+    crds: bool = True
+    """Bring the CRDs along; `--no-crds` on a hub where another program installed them."""
     folder: Path | None = None
     """Write the files of a kustomize base into this folder instead of printing everything."""
 

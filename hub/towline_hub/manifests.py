@@ -9,9 +9,10 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from towline_api import names
+from towline_api.crds import service_conversion
 from towline_api.errors import ConfigError
 from towline_api.rbac_subjects import service_account_subject
-from towline_api.resources import KubeObject
+from towline_api.resources import SERVICE_ACCOUNTS, KubeObject
 from towline_hub.crd_installation import hub_crds
 from towline_hub.deployment import (
     APP,
@@ -26,10 +27,10 @@ from towline_hub.deployment import (
 from towline_hub.installed_settings import InstalledSettings, check_settings
 from towline_hub.permissions import addons_only_permissions, hub_permissions
 from towline_hub.settings import HubSettings
+from towline_hub.webhook.address import SERVICE as WEBHOOK_SERVICE
+from towline_hub.webhook.settings import PATH
 
 METRICS_SERVICE = f"{APP}-metrics"
-WEBHOOK_SERVICE = f"{APP}-webhook"
-"""Whom the API server asks to convert add-ons; the name is part of the CRDs."""
 IMAGE_NAME = "towline"
 """What building `deploy/Containerfile` is told to call it; an overlay names the registry's."""
 DEPLOYMENT_FILE = "deployment.yaml"
@@ -47,6 +48,7 @@ class HubInstallation:
         image: Container image, best with its digest (`...@sha256:...`).
         replicas: How many run; one works, the others stand by.
         settings: Lines of its settings file beside those that a cluster needs; keyed like flags.
+        crds: Whether the CRDs belong to it; not where another program installed them.
 
     Raises:
         ConfigError: A hub could not start with these settings.
@@ -56,6 +58,7 @@ class HubInstallation:
     image: str = f"{IMAGE_NAME}:latest"
     replicas: int = 2
     settings: Mapping[str, Any] = field(default_factory=dict)
+    crds: bool = True
 
     def __post_init__(self) -> None:
         problem = self._read().problem
@@ -90,13 +93,14 @@ def hub_manifests(installation: HubInstallation) -> dict[str, list[KubeObject]]:
 
     The settings' ConfigMap is not among them: see `settings_config_map`.
     """
-    namespace = installation.namespace
+    namespace, settings = installation.namespace, installation.hub_settings
     subject = service_account_subject(SERVICE_ACCOUNT, namespace=namespace)
+    crds = {} if settings.addons_only or not installation.crds else {"crds.yaml": _crds(settings)}
     return {
         "namespace.yaml": [hub_namespace(namespace)],
-        "crds.yaml": hub_crds(),
+        **crds,
         "service-account.yaml": [_service_account(namespace)],
-        "rbac.yaml": shipped_permissions(subject, installation.hub_settings),
+        "rbac.yaml": shipped_permissions(subject, settings),
         DEPLOYMENT_FILE: [
             deployment(
                 namespace=namespace, image=installation.image, replicas=installation.replicas
@@ -106,6 +110,18 @@ def hub_manifests(installation: HubInstallation) -> dict[str, list[KubeObject]]:
         "pod-disruption-budget.yaml": [_disruption_budget(namespace)],
         "network-policy.yaml": [_network_policy(namespace)],
     }
+
+
+def _crds(settings: HubSettings) -> list[KubeObject]:
+    """Return the CRDs as they are before the hub has filled in the webhook's authority.
+
+    Everything else of them is there from the start, so that applying them again changes nothing
+    that the hub wrote.
+    """
+    if not settings.webhook:
+        return hub_crds()
+    conversion = service_conversion(WEBHOOK_SERVICE, namespace=settings.namespace, path=PATH)
+    return hub_crds(conversion=conversion)
 
 
 def shipped_permissions(subject: KubeObject, settings: HubSettings) -> list[KubeObject]:
@@ -125,6 +141,9 @@ def shipped_permissions(subject: KubeObject, settings: HubSettings) -> list[Kube
         namespace=settings.namespace,
         signers=settings.signers,
         declarations=settings.addon_declarations,
+        # In pods replicas share the webhook's certificates, and elsewhere if they are behind a URL.
+        shares_webhook_certificates=settings.webhook
+        and (subject["kind"] == SERVICE_ACCOUNTS.kind or settings.webhook_url is not None),
     )
 
 

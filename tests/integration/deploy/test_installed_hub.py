@@ -15,14 +15,17 @@ import pytest_asyncio
 import yaml
 
 from integration.channel.programs import Outcome, Program, run_command
-from integration.hub.spoke import Spoke, decision, issued, until_condition
+from integration.hub.spoke import Spoke, decision, eventually, issued, until_condition
+from support.pki import Pki
 from support.plane_clients import admin_client, client_of
 from support.planes import Flavor, open_plane
 from support.planes_plugin import record_plane
 from towline_api.condition_types import HUB_ACCEPTED, REGISTRATION_APPLIED
+from towline_api.crds import service_conversion
 from towline_api.resources import (
     CLUSTER_MANAGEMENT_ADDONS,
     CONFIG_MAPS,
+    CUSTOM_RESOURCE_DEFINITIONS,
     MANAGED_CLUSTER_ADDONS,
     MANAGED_CLUSTERS,
     PODS,
@@ -32,6 +35,7 @@ from towline_api.resources import (
 from towline_certs import generate_key
 from towline_hub.accept import accept_cluster
 from towline_hub.deployment import SETTINGS_FILE, hub_arguments
+from towline_hub.webhook.definitions import conversion_patch
 from towline_kube.client import Client
 from towline_kube.connection import Connection
 from towline_kube.errors import Forbidden
@@ -204,6 +208,30 @@ async def test_its_pod_is_admitted_where_only_restricted_ones_are(
             await admin.create(PODS, refused)
 
 
+async def test_applying_again_keeps_what_the_hub_wrote_into_the_crds(
+    installed: None, plane: ControlPlane, admin: Client, kubeconfig: Path
+) -> None:
+    """An upgrade must not take the webhook's authority away, nor stop at a conflict about it."""
+    apply = ("apply", "--server-side", "-f", "-")
+    text = await built("base")
+    # Another test's hub is no pod and has its webhook elsewhere.
+    forced = await kubectl(*apply, "--force-conflicts", stdin=text, kubeconfig=kubeconfig)
+    assert forced.status == 0, forced
+    name = MANAGED_CLUSTER_ADDONS.qualified
+    live = await admin.get(CUSTOM_RESOURCE_DEFINITIONS, name)
+    wanted = service_conversion(
+        "towline-hub-webhook", namespace=NAMESPACE, path="/convert", ca_pem=Pki("webhook").ca_pem
+    )
+    patch = conversion_patch(live, conversion=wanted)
+    assert patch is not None
+    async with client_of(plane.admin_kubeconfig(), field_manager="towline-hub") as hub:
+        await hub.patch(CUSTOM_RESOURCE_DEFINITIONS, name, patch)
+    again = await kubectl(*apply, stdin=text, kubeconfig=kubeconfig)
+    assert again.status == 0, again
+    after = await admin.get(CUSTOM_RESOURCE_DEFINITIONS, name)
+    assert after["spec"]["conversion"] == wanted
+
+
 async def hub_connection(plane: ControlPlane, admin: Client) -> Connection:
     """Return the way to the API server as the installed service account."""
     answer = await admin.create(
@@ -260,6 +288,15 @@ async def test_a_cluster_joins_the_installed_hub_with_an_addon(
     """Exactly the rights that are shipped: one less and a cluster never joins, in some silence."""
     async with client_of(await plane.bootstrap_kubeconfig()) as bootstrap:
         spoke = Spoke(plane, cluster_name, bootstrap)
+
+        async def may_register() -> bool | None:
+            allowed = await bootstrap.can_i(
+                verb="create", group=MANAGED_CLUSTERS.group, resource=MANAGED_CLUSTERS.plural
+            )
+            return True if allowed else None
+
+        # The API server takes a moment to heed the rights that the hub has just given.
+        await eventually(may_register, what="the right to register")
         await spoke.register()
         request = await spoke.ask()
         assert (await accept_cluster(admin, cluster_name)).approved

@@ -121,8 +121,39 @@ def test_services_probes_and_the_network_policy_speak_of_the_containers_ports() 
 def test_the_webhook_is_where_the_crds_say() -> None:
     """The API server asks that Service, at the usual port."""
     (service,) = [obj for obj in only("Service") if obj["metadata"]["name"] == WEBHOOK_SERVICE]
-    assert WEBHOOK_SERVICE == "towline-hub-webhook"
-    assert [port["port"] for port in service["spec"]["ports"]] == [443]
+    asked = {
+        (
+            conversion["webhook"]["clientConfig"]["service"]["name"],
+            conversion["webhook"]["clientConfig"]["service"]["namespace"],
+            conversion["webhook"]["clientConfig"]["service"]["port"],
+        )
+        for crd in only("CustomResourceDefinition")
+        if (conversion := crd["spec"].get("conversion")) is not None
+    }
+    where = service["metadata"]["name"], service["metadata"]["namespace"]
+    assert asked == {(*where, service["spec"]["ports"][0]["port"])}
+
+
+def test_crds_of_another_program_are_left_to_it() -> None:
+    """Two programs that apply the same CRD take it from each other."""
+    for installation in (
+        HubInstallation(crds=False),
+        HubInstallation(settings={"addons-only": True, "addons": ["hello"]}),
+    ):
+        kinds = {obj["kind"] for obj in objects(installation)}
+        assert "CustomResourceDefinition" not in kinds
+        assert "Deployment" in kinds
+
+
+def test_a_hub_without_a_webhook_promises_none() -> None:
+    """A CRD that names a webhook nobody serves cannot be read in every version."""
+    crds = [
+        obj
+        for obj in objects(HubInstallation(settings={"webhook": False}))
+        if obj["kind"] == "CustomResourceDefinition"
+    ]
+    assert crds
+    assert not any((crd["spec"].get("conversion") or {}).get("webhook") for crd in crds)
 
 
 def test_the_prometheus_overlay_selects_the_metrics_service() -> None:
