@@ -96,8 +96,7 @@ async def install_crds(
     definitions = hub_crds(conversion=conversion)
     if live is None:
         live = await read_crds(client, map(name_of, definitions))
-    if conversion is not None:
-        live = await lead_to_webhook(client, live, conversion=conversion)
+    live = await lead_to_webhook(client, live, conversion=conversion)
     for definition in definitions:
         name = name_of(definition)
         present = live[name]

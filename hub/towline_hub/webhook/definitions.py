@@ -48,6 +48,24 @@ def conversion_patch(live: KubeObject, *, conversion: KubeObject) -> KubeObject 
     return {"metadata": {"resourceVersion": resource_version_of(live)}, "spec": spec}
 
 
+def withdrawal_patch(live: KubeObject) -> KubeObject | None:
+    """Return what makes a CRD of ours serve its stored version alone, with nobody to convert it.
+
+    Args:
+        live: The CRD as it is.
+
+    Returns:
+        None if nobody converts it.
+    """
+    if (live["spec"].get("conversion") or {}).get("strategy", "None") == "None":
+        return None
+    stored = [version for version in live["spec"]["versions"] if version["storage"]]
+    return {
+        "metadata": {"resourceVersion": resource_version_of(live)},
+        "spec": {"versions": stored, "conversion": {"strategy": "None", "webhook": None}},
+    }
+
+
 def port_in_use(live: KubeObject | None, *, host: str) -> int | None:
     """Return the port of the webhook on a host that a CRD names; None if it names none there."""
     try:

@@ -144,7 +144,10 @@ class Fleet:
         """Run a hub's watch over leases for the block."""
         client, clock = self.server.client, self.clock
         # The rest of the hub's caches, and the selection by label, are not needed here.
-        caches = replace(hub_caches(client, clock=clock), leases=Cache(client, LEASES, clock=clock))
+        caches = replace(
+            hub_caches(client, codec=V1Alpha1Codec(), clock=clock),
+            leases=Cache(client, LEASES, clock=clock),
+        )
         watch = HealthWatch(
             client,
             caches=caches,

@@ -93,13 +93,20 @@ def test_it_approves_for_one_signer_only() -> None:
 
 
 def test_installing_crds_is_a_right_of_its_own() -> None:
-    """A hub that finds its CRDs in place needs no hand on any CRD."""
+    """A hub that finds its CRDs in place may only say where two of them are converted."""
     subject = service_account_subject("towline-hub", namespace="hub")
     without = hub_permissions(subject)
     assert [obj["kind"] for obj in without] == ["ClusterRole", "ClusterRoleBinding"]
-    assert not any(
-        right[1] == "customresourcedefinitions" for right in _rights(without[0]["rules"])
-    )
+    converted = ("clustermanagementaddons", "managedclusteraddons")
+    assert {
+        right[2:]
+        for right in _rights(without[0]["rules"])
+        if right[1] == "customresourcedefinitions"
+    } == {
+        (verb, f"{plural}.addon.open-cluster-management.io")
+        for verb in ("get", "patch")
+        for plural in converted
+    }
     assert len(hub_permissions(subject, installs_crds=True)) == 4
 
 
