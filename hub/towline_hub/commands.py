@@ -11,6 +11,7 @@ import sys
 from collections.abc import Sequence
 
 from towline_hub import daemon
+from towline_hub.fleet_selection import narrowed
 from towline_hub.settings import HubSettings, OutputKind, StatusSettings
 from towline_hub.status import FleetStatus, collect_status
 from towline_kube.client import Client
@@ -52,7 +53,11 @@ def status(arguments: Sequence[str]) -> int:
     from towline_hub.fleet_report import print_status, status_json
 
     settings = load(StatusSettings, arguments, prog="towline status")
-    fleet = asyncio.run(_status(settings))
+    fleet = narrowed(
+        asyncio.run(_status(settings)),
+        clusters=frozenset(settings.cluster),
+        only_problems=settings.problems,
+    )
     if settings.output is OutputKind.JSON:
         json.dump(status_json(fleet), sys.stdout, indent=2)
         sys.stdout.write("\n")

@@ -98,6 +98,10 @@ class StatusSettings(ProgramSettings):
 
     kubeconfig: Path | None = None
     """Kubeconfig of the hub; by default as kubectl finds it."""
+    cluster: tuple[str, ...] = ()
+    """Show these clusters only, with their add-ons and requests; by default all."""
+    problems: bool = False
+    """Show only what does not work, and requests that wait."""
     output: OutputKind = Field(
         default=OutputKind.TABLE, validation_alias=AliasChoices("o", "output")
     )

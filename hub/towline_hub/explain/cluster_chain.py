@@ -25,7 +25,7 @@ from towline_api.metadata import (
 )
 from towline_api.resources import KubeObject
 from towline_api.timestamps import format_time, parse_time
-from towline_hub.explain.links import Link, broken, holds, unseen
+from towline_hub.explain.links import Link, LinkState, broken, holds, unseen
 from towline_hub.explain.requests import RequestFacts, decision_link, newest, signing_link
 from towline_hub.health import GRACE_FACTOR
 from towline_hub.live_identity import reported_expiry
@@ -35,6 +35,7 @@ from towline_hub.spans import rough
 from towline_hub.standing import accepts_client, is_denied, name_problem
 
 _DEFAULT_LEASE_SECONDS = 60
+_SHOWN = 2
 _JOINING_TAKES = timedelta(minutes=2)
 """How long a fresh request of a joined cluster is nothing to worry about."""
 
@@ -224,13 +225,18 @@ def _rights(facts: ClusterFactsSeen) -> Link:
     if wrong:
         return broken(
             "rights",
-            "; ".join(wrong),
+            _listed(wrong),
             fix="a hub at work puts that right at once; check that one runs and has its rights",
             command="towline doctor",
         )
     if blind is not None:
         return unseen("rights", blind)
     return holds("rights", f"its agent has its rights on the hub ({len(facts.grants)} objects)")
+
+
+def _listed(items: Sequence[str]) -> str:
+    shown = "; ".join(items[:_SHOWN])
+    return f"{shown}; and {len(items) - _SHOWN} more" if len(items) > _SHOWN else shown
 
 
 def _grants(desired: KubeObject, live: KubeObject) -> bool:
@@ -313,8 +319,14 @@ def _certificate(facts: ClusterFactsSeen, cluster: KubeObject) -> Link:
             + (f", and has until {format_time(expiry)}" if expiry is not None else ""),
             command=f"kubectl get csr -l {names.CLUSTER_NAME_LABEL}={facts.name}",
         )
+    if expiry is None and find_condition(cluster, JOINED) is None:
+        return broken(
+            "certificate",
+            "its agent has reported none yet",
+            fix="it does when it has joined",
+        )
     if expiry is None:
-        return unseen("certificate", Unseen("its agent has not reported when it ends"))
+        return Link("certificate", LinkState.UNKNOWN, "its agent has not reported when it ends")
     return holds("certificate", f"its agent's certificate is valid for {rough(expiry - facts.now)}")
 
 

@@ -188,7 +188,11 @@ def signing_link(facts: RequestFacts, *, now: datetime) -> Link:
 def _pending(facts: RequestFacts, *, name: str, now: datetime) -> Link:
     request = facts.request
     age = f"{rough(now - request.created)} " if request.created is not None else ""
-    said = f"; the hub said: {facts.note}" if facts.note else "; no hub has said anything about it"
+    said = "; no hub has said anything about it"
+    if facts.note:
+        said = f"; the hub said: {facts.note}"
+    if facts.note == facts.as_is.message:
+        said = ", as the hub said"
     found = f"request {request.name} by {request.username} has waited {age}".rstrip()
     if isinstance(facts.as_is, Approve):
         return broken(

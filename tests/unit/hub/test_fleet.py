@@ -10,6 +10,7 @@ from rich.console import Console
 from towline_api.addon_codec import V1Alpha1Codec
 from towline_hub.fleet import NOT_SEEN, Acceptance, FleetStatus, fleet_status
 from towline_hub.fleet_report import print_status, status_json, status_table
+from towline_hub.fleet_selection import narrowed
 
 NOW = datetime(2026, 7, 1, 12, 0, tzinfo=UTC)
 
@@ -183,3 +184,54 @@ def test_an_empty_fleet_says_so() -> None:
     with console.capture() as capture:
         console.print(status_table(fleet))
     assert "none" in capture.get()
+
+
+def _conditions(*conditions: dict[str, str]) -> dict[str, Any]:
+    return {**CLUSTER, "status": {"conditions": list(conditions)}}
+
+
+def test_a_fleet_is_narrowed_to_some_clusters_with_all_that_is_theirs() -> None:
+    """One cluster among ten thousand."""
+    fleet = _fleet(
+        clusters=[CLUSTER, {"metadata": {"name": "c2"}}],
+        requests=[_request("waits", created="2026-07-01T11:59:00Z")],
+    )
+    first, second = narrowed(fleet, clusters={"c1"}), narrowed(fleet, clusters={"c2"})
+    assert [[item.name for item in part] for part in (first.clusters, first.addons)] == [
+        ["c1"],
+        ["helloworld"],
+    ]
+    assert first.pending == ()
+    assert second.addons == ()
+    assert [item.name for item in second.pending] == ["waits"]
+    assert narrowed(fleet) == fleet
+
+
+def test_a_fleet_is_narrowed_to_what_does_not_work() -> None:
+    """Nobody reads nine thousand lines that say that all is well."""
+    good = (_condition("ManagedClusterJoined", "True"),)
+    available = _condition("ManagedClusterConditionAvailable", "True")
+    well = _conditions(*good, available)
+    addon = {
+        **ADDON,
+        "status": {**ADDON["status"], "conditions": [_condition("Available", "True")]},
+    }
+    fleet = _fleet(clusters=[well], addons=[addon])
+    shown = narrowed(fleet, only_problems=True)
+    assert (shown.clusters, shown.addons) == ((), ())
+    for cluster in (
+        _conditions(available),
+        _conditions(*good),
+        {**well, "spec": {}},
+    ):
+        assert narrowed(_fleet(clusters=[cluster]), only_problems=True).clusters
+    reference = ADDON["status"]["configReferences"][0]
+    behind = {
+        **addon,
+        "status": {
+            **addon["status"],
+            "configReferences": [{**reference, "lastAppliedConfig": None}],
+        },
+    }
+    for each in (ADDON, behind):
+        assert narrowed(_fleet(addons=[each]), only_problems=True).addons
