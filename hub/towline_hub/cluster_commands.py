@@ -13,6 +13,7 @@ from towline_api.resources import (
     CERTIFICATE_SIGNING_REQUESTS,
     CLUSTER_GROUP,
     MANAGED_CLUSTERS,
+    NAMESPACES,
     REGISTER_GROUP,
     KubeObject,
 )
@@ -47,19 +48,28 @@ def accept(arguments: Sequence[str]) -> int:
 
 async def _accept(settings: AcceptSettings) -> tuple[AcceptReport, bool | None]:
     name = settings.cluster
-    rights = [
-        *_rights_on_cluster("get", "patch", cluster=name),
-        Right("update", "managedclusters", group=REGISTER_GROUP, subresource="accept", name=name),
-        _LIST_REQUESTS,
-        *rights_to_approve(names.KUBE_CLIENT_SIGNER),
-    ]
     async with operator_client(settings.kubeconfig) as client:
+        rights = rights_to_accept(name, waits=settings.wait)
         await check_rights(client, rights, to="to accept a cluster")
         report = await accept_cluster(client, name, request=settings.request)
         if not settings.wait:
             return report, None
         joined = await wait_for_cluster(client, name, until=has_joined, limit=settings.timeout)
         return report, joined
+
+
+def rights_to_accept(cluster: str, *, waits: bool = False) -> list[Right]:
+    """Return what accepting a cluster takes, and waiting for it to join."""
+    return [
+        *_rights_on_cluster("get", "patch", *(_FOLLOW if waits else ()), cluster=cluster),
+        Right(
+            "update", "managedclusters", group=REGISTER_GROUP, subresource="accept", name=cluster
+        ),
+        # One that is just being deleted would take what the cluster is granted with it.
+        Right("get", NAMESPACES.plural, name=cluster),
+        _LIST_REQUESTS,
+        *rights_to_approve(names.KUBE_CLIENT_SIGNER),
+    ]
 
 
 def has_joined(cluster: KubeObject | None) -> bool:
@@ -112,14 +122,19 @@ def deny(arguments: Sequence[str]) -> int:
 
 
 async def _deny(settings: DenySettings) -> DenyReport:
-    rights = [
-        *_rights_on_cluster("get", "patch", cluster=settings.cluster),
+    async with operator_client(settings.kubeconfig) as client:
+        await check_rights(client, rights_to_deny(settings.cluster), to="to deny a cluster")
+        return await deny_cluster(client, settings.cluster, reason=settings.reason)
+
+
+def rights_to_deny(cluster: str) -> list[Right]:
+    """Return what denying a cluster takes."""
+    return [
+        *_rights_on_cluster("get", "patch", cluster=cluster),
         _LIST_REQUESTS,
+        # Kubernetes asks for the same right whether a request is approved or denied.
         *rights_to_approve(names.KUBE_CLIENT_SIGNER),
     ]
-    async with operator_client(settings.kubeconfig) as client:
-        await check_rights(client, rights, to="to deny a cluster")
-        return await deny_cluster(client, settings.cluster, reason=settings.reason)
 
 
 def deny_lines(report: DenyReport) -> list[str]:
@@ -164,8 +179,7 @@ def remove(arguments: Sequence[str]) -> int:
 
 
 async def _remove(settings: RemoveSettings) -> RemoveReport:
-    verbs = ("get", "delete", *(("list", "watch") if settings.wait else ()))
-    rights = _rights_on_cluster(*verbs, cluster=settings.cluster)
+    rights = rights_to_remove(settings.cluster, waits=settings.wait)
     async with operator_client(settings.kubeconfig) as client:
         await check_rights(client, rights, to="to remove a cluster")
         return await remove_cluster(
@@ -176,6 +190,12 @@ async def _remove(settings: RemoveSettings) -> RemoveReport:
         )
 
 
+def rights_to_remove(cluster: str, *, waits: bool = False) -> list[Right]:
+    """Return what removing a cluster takes, and waiting until it is gone."""
+    return _rights_on_cluster("get", "delete", *(_FOLLOW if waits else ()), cluster=cluster)
+
+
+_FOLLOW = ("list", "watch")
 _LIST_REQUESTS = Right(
     "list", CERTIFICATE_SIGNING_REQUESTS.plural, group=CERTIFICATE_SIGNING_REQUESTS.group
 )

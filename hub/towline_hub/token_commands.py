@@ -8,8 +8,17 @@ from datetime import datetime
 from typing import Any
 
 from towline_api.bootstrap_tokens import TOKEN_NAMESPACE
-from towline_api.resources import CLUSTER_ROLE_BINDINGS, CLUSTER_ROLES, RBAC_GROUP, SECRETS
+from towline_api.resources import (
+    CLUSTER_GROUP,
+    CLUSTER_ROLE_BINDINGS,
+    CLUSTER_ROLES,
+    MANAGED_CLUSTERS,
+    RBAC_GROUP,
+    SECRETS,
+)
 from towline_api.timestamps import format_time
+from towline_hub.acceptance_guard import ADMISSION_GROUP, POLICIES, POLICY_BINDINGS
+from towline_hub.bootstrap_guard import CLUSTER_GUARD_NAME, REQUEST_GUARD_NAME
 from towline_hub.bootstrap_tokens import NewToken, create_token
 from towline_hub.listed_tokens import ListedToken, list_tokens
 from towline_hub.operator_client import operator_client
@@ -43,13 +52,23 @@ async def _create(settings: TokenCreateSettings) -> NewToken:
 def rights_to_create(cluster: str | None) -> list[Right]:
     """Return what making a token takes: more if it is to be bound to a cluster."""
     rights = [Right("create", SECRETS.plural, namespace=TOKEN_NAMESPACE)]
-    if cluster is not None:
-        rights += [
+    if cluster is None:
+        return rights
+    return [
+        *rights,
+        Right("get", MANAGED_CLUSTERS.plural, group=CLUSTER_GROUP, name=cluster),
+        *(
             Right(verb, kind.plural, group=RBAC_GROUP)
             for kind in (CLUSTER_ROLES, CLUSTER_ROLE_BINDINGS)
             for verb in ("get", "create", "patch")
-        ]
-    return rights
+        ),
+        # To see that what keeps the token to its cluster is in place; the hub puts it there.
+        *(
+            Right("get", kind.plural, group=ADMISSION_GROUP, name=guard)
+            for kind in (POLICIES, POLICY_BINDINGS)
+            for guard in (CLUSTER_GUARD_NAME, REQUEST_GUARD_NAME)
+        ),
+    ]
 
 
 def list_(arguments: Sequence[str]) -> int:
@@ -69,9 +88,13 @@ def list_(arguments: Sequence[str]) -> int:
 
 async def _list(settings: TokenListSettings) -> list[ListedToken]:
     async with operator_client(settings.kubeconfig) as client:
-        rights = [Right("list", SECRETS.plural, namespace=TOKEN_NAMESPACE)]
-        await check_rights(client, rights, to="to see tokens")
+        await check_rights(client, rights_to_list(), to="to see tokens")
         return await list_tokens(client)
+
+
+def rights_to_list() -> list[Right]:
+    """Return what seeing tokens takes."""
+    return [Right("list", SECRETS.plural, namespace=TOKEN_NAMESPACE)]
 
 
 def revoke(arguments: Sequence[str]) -> int:
@@ -87,7 +110,14 @@ def revoke(arguments: Sequence[str]) -> int:
 
 
 async def _revoke(settings: TokenRevokeSettings) -> Revocation:
-    rights = [
+    async with operator_client(settings.kubeconfig) as client:
+        await check_rights(client, rights_to_revoke(), to="to revoke a token")
+        return await revoke_token(client, settings.token_id)
+
+
+def rights_to_revoke() -> list[Right]:
+    """Return what revoking a token takes."""
+    return [
         *(
             Right(verb, SECRETS.plural, namespace=TOKEN_NAMESPACE)
             for verb in ("get", "list", "delete")
@@ -98,9 +128,6 @@ async def _revoke(settings: TokenRevokeSettings) -> Revocation:
             for verb in ("list", "delete")
         ),
     ]
-    async with operator_client(settings.kubeconfig) as client:
-        await check_rights(client, rights, to="to revoke a token")
-        return await revoke_token(client, settings.token_id)
 
 
 def new_token_line(new: NewToken) -> str:

@@ -32,10 +32,17 @@ class _OperatorSettings(ProgramSettings):
 class _NewTokenSettings(_OperatorSettings):
     """What a new token can be told."""
 
-    ttl: Duration = Field(default=DEFAULT_TTL, ge=_SHORTEST_TTL)
+    ttl: Duration = DEFAULT_TTL
     """How long the token can be used."""
     cluster: str | None = None
     """Name of the one managed cluster that may join with the token; by default any new one."""
+
+    @field_validator("ttl")
+    @classmethod
+    def _is_long_enough(cls, ttl: timedelta) -> timedelta:
+        if ttl < _SHORTEST_TTL:
+            raise ValueError("a token that ends within a minute is of no use to anybody")
+        return ttl
 
     @field_validator("cluster")
     @classmethod
