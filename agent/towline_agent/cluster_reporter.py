@@ -101,5 +101,8 @@ class ClusterReporter:
             return False
         written = await self._channel.client.patch_status(MANAGED_CLUSTERS, cluster, status)
         self._view.show(written)
-        log.info("cluster status reported", extra={"cluster": name_of(cluster)})
+        log.info(
+            "cluster status reported",
+            extra={"cluster": name_of(cluster)} | self._keeper.request_facts,
+        )
         return True

@@ -36,6 +36,7 @@ from towline_agent.enrollment import (
 from towline_agent.resting import rest
 from towline_agent.signing_requests import new_pending, observe_request, signing_request
 from towline_api.errors import TowlineError, TransientError
+from towline_api.metadata import uid_of
 from towline_api.resources import CERTIFICATE_SIGNING_REQUESTS, KubeObject
 from towline_certs.credentials import Credential, parse_credential
 from towline_certs.validity import Validity
@@ -45,6 +46,7 @@ from towline_kube.client import Client
 from towline_kube.clock import SYSTEM_CLOCK, Clock
 from towline_kube.errors import AlreadyExists, Unauthorized
 from towline_kube.failures import one_failure
+from towline_kube.log_context import log_context
 
 log = logging.getLogger(__name__)
 
@@ -126,6 +128,7 @@ class CredentialKeeper:
         self._credential: Credential | None = None
         self._validity: Validity | None = None
         self._asking_with = ""
+        self._csr_uid: str | None = None
         self.is_recorded = asyncio.Event()
         """Set once the store holds who we are: a credential, or the key of a request for one."""
 
@@ -138,6 +141,15 @@ class CredentialKeeper:
     def credential(self) -> Credential | None:
         """The credential in use; None until the first is earned."""
         return self._credential
+
+    @property
+    def request_facts(self) -> dict[str, str]:
+        """What to log beside whatever concerns the latest request and its certificate.
+
+        The uid of the request is in the hub's log as well, so that one search finds the whole
+        story. It is not known before the request is posted or found.
+        """
+        return {"csr_uid": self._csr_uid} if self._csr_uid is not None else {}
 
     def look_again(self) -> None:
         """Wake the keeper: what it asks `beside` for may have changed."""
@@ -162,9 +174,10 @@ class CredentialKeeper:
         while True:
             self._wake.clear()
             try:
-                if self._custody.is_stale:
-                    await self._custody.refresh()
-                await self._take_step()
+                with log_context(**self.request_facts):
+                    if self._custody.is_stale:
+                        await self._custody.refresh()
+                    await self._take_step()
             except TowlineError as error:
                 failures += 1
                 delay = _delay_after(error, failures)
@@ -197,6 +210,7 @@ class CredentialKeeper:
                 await self._rest_until(until)
             case MakeKey(reason=reason, failures=failures):
                 self._tell(CredentialState.REQUESTING, "MakingKey", reason)
+                self._csr_uid = None
                 log.info("making a key", extra={"object": self._custody.where, "reason": reason})
                 pending = new_pending(self._order, now=self._clock.now(), failures=failures)
                 await self._custody.store_progress(pending)
@@ -247,6 +261,8 @@ class CredentialKeeper:
         return client
 
     def _observe(self, csr: KubeObject | None, pending: Pending) -> None:
+        if csr is not None:
+            self._csr_uid = uid_of(csr)
         self._request = observe_request(
             csr, order=self._order, pending=pending, now=self._clock.now()
         )
@@ -261,12 +277,13 @@ class CredentialKeeper:
             )
         except AlreadyExists:
             csr = await client.find(CERTIFICATE_SIGNING_REQUESTS, name)
+            self._observe(csr, pending)
         else:
+            self._observe(csr, pending)
             log.info(
                 "certificate requested",
-                extra={"csr": name, "object": self._order.subject.common_name},
+                extra={"csr": name, "object": self._order.subject.common_name} | self.request_facts,
             )
-        self._observe(csr, pending)
 
     async def _wait_for(self, pending: Pending, client: Client, holding: Holding) -> None:
         """Return when the request is something else than waiting, or it is time to look around."""
@@ -309,6 +326,14 @@ class CredentialKeeper:
         credential = parse_credential(key_pem=pending.key_pem, certificate_pem=certificate_pem)
         self._request = NotLookedUp()
         await self._custody.store_credential(credential, beside=self._beside())
+        log.info(
+            "certificate stored",
+            extra={
+                "csr": pending.request_name,
+                "object": self._custody.where,
+                "not_after": f"{credential.validity.not_after:%FT%TZ}",
+            },
+        )
 
     async def _discard(self, step: DiscardPending) -> None:
         progress: Paused | None = None
@@ -341,7 +366,10 @@ class CredentialKeeper:
         else:
             reason, message = "WaitingForApproval", f"request {name} waits for the hub's approval"
         if self._tell(CredentialState.WAITING, reason, message):
-            log.info("waiting for a certificate", extra={"csr": name, "reason": message})
+            log.info(
+                "waiting for a certificate",
+                extra={"csr": name, "reason": message} | self.request_facts,
+            )
 
     def _tell_failure(self, error: TowlineError, *, failures: int, delay: timedelta) -> None:
         message = str(error)
@@ -357,7 +385,8 @@ class CredentialKeeper:
                     "object": self._custody.where,
                     "error": message,
                     "delay_s": round(delay.total_seconds(), 1),
-                },
+                }
+                | self.request_facts,
             )
 
     def _tell(
