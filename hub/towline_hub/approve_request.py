@@ -7,7 +7,7 @@ same, and is checked by the very policy the hub goes by.
 import dataclasses
 from dataclasses import dataclass
 
-from towline_api.addon_codec import AddonCodec, V1Alpha1Codec
+from towline_api.addon_codec import AddonCodec
 from towline_api.errors import TowlineError
 from towline_api.metadata import creation_time_of
 from towline_api.resources import CERTIFICATE_SIGNING_REQUESTS, MANAGED_CLUSTERS, KubeObject
@@ -26,6 +26,7 @@ from towline_hub.approval_facts import addon_facts, cluster_facts
 from towline_hub.decision_record import APPROVED_REASON
 from towline_hub.own_rights import Right, check_rights
 from towline_hub.request_decisions import conclude_request
+from towline_kube.addon_api import choose_codec
 from towline_kube.client import Client
 from towline_kube.clock import SYSTEM_CLOCK, Clock
 
@@ -90,7 +91,8 @@ async def approve_request(
             )
         return _report(request, newly=False, message="it was approved before")
     await check_rights(client, rights_to_approve(request.signer_name), to="to approve it")
-    cluster, addon = await _look_up(client, request, codec=codec or V1Alpha1Codec(), clock=clock)
+    codec = codec or await choose_codec(client)
+    cluster, addon = await _look_up(client, request, codec=codec, clock=clock)
     decision = judge(request, cluster=cluster, addon=addon, clock=clock)
     if not isinstance(decision, Approve):
         verdict = "is hostile or broken" if isinstance(decision, Deny) else "cannot be approved"

@@ -4,7 +4,7 @@ import asyncio
 import logging
 
 from towline_api import names
-from towline_api.addon_codec import AddonCodec, V1Alpha1Codec
+from towline_api.addon_codec import AddonCodec
 from towline_api.resources import (
     CERTIFICATE_SIGNING_REQUESTS,
     EVENTS,
@@ -21,6 +21,7 @@ from towline_hub.fleet import (
     PendingRequest,
     fleet_status,
 )
+from towline_kube.addon_api import choose_codec
 from towline_kube.client import Client
 from towline_kube.clock import SYSTEM_CLOCK, Clock
 from towline_kube.errors import Forbidden
@@ -48,9 +49,9 @@ async def collect_status(
         ApiError: The hub cannot be asked, or this identity may not list what is shown. Without
             the right to list Events, why a request waits stays unsaid.
     """
-    codec = codec or V1Alpha1Codec()
     # First and alone: what keeps these from being listed is the first thing to put right.
     clusters = await client.list(MANAGED_CLUSTERS)
+    codec = codec or await choose_codec(client)
     with one_failure():
         async with asyncio.TaskGroup() as group:
             addons = group.create_task(
