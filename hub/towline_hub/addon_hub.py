@@ -14,7 +14,7 @@ from typing import Any, NoReturn
 from towline_api.addon_codec import AddonCodec
 from towline_api.metadata import name_of
 from towline_api.resources import KubeObject
-from towline_hub.addon_scope import AddonScope
+from towline_hub.addon_scope import AddonScope, addons_lease
 from towline_hub.addon_service import AddonService
 from towline_hub.approval import Approver
 from towline_hub.approval_checks import load_checks
@@ -31,6 +31,8 @@ from towline_kube.events import EventRecorder
 log = logging.getLogger(__name__)
 
 REPORTER = "towline-addons"
+HUB_LEASE = "towline-hub"
+"""The Lease of a whole hub's replicas."""
 
 _CONCURRENCY = 10
 
@@ -133,6 +135,11 @@ def addon_scope(settings: HubSettings) -> AddonScope:
     return AddonScope.of(
         settings.addons, settings.addon_declarations, is_whole_hub=not settings.addons_only
     )
+
+
+def lease_name(settings: HubSettings) -> str:
+    """Return the name of the Lease by which replicas with these settings elect their leader."""
+    return addons_lease(addon_scope(settings).served) if settings.addons_only else HUB_LEASE
 
 
 def _own_name(obj: KubeObject) -> Iterable[str]:

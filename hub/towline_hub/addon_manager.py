@@ -68,13 +68,14 @@ class AddonManager:
         """What the add-ons are declared to be by now."""
         return tuple(addon.declaration for addon in self._addons)
 
-    def permissions(self, subject: KubeObject) -> list[KubeObject]:
+    def permissions(self, subject: KubeObject, *, namespace: str | None = None) -> list[KubeObject]:
         """Return the rights it has to have on the hub, for an administrator to apply.
 
         Args:
             subject: Who runs it: `user_subject(...)` or `service_account_subject(...)`.
+            namespace: Its own, where its replicas elect their leader; None if there is only one.
         """
-        return addons_only_permissions(subject, declarations=self.declarations)
+        return addons_only_permissions(subject, declarations=self.declarations, namespace=namespace)
 
     def run(self, arguments: Sequence[str] | None = None) -> None:
         """Run as a program until SIGTERM or SIGINT, with settings from flags, environment and file.

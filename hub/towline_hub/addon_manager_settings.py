@@ -11,11 +11,11 @@ from towline_certs.approval import LONGEST_LIFETIME, SHORTEST_LIFETIME
 from towline_certs.keys import KeyKind
 from towline_hub.declaration_settings import DeclarationSettings
 from towline_hub.declarations import AddonDeclaration
-from towline_hub.settings import HubSettings
-from towline_kube.settings import ProgramSettings
+from towline_hub.running_settings import RunningSettings
+from towline_hub.settings import HubSettings, own_namespace
 
 
-class AddonManagerSettings(ProgramSettings):
+class AddonManagerSettings(RunningSettings):
     """Settings of an `AddonManager`."""
 
     kubeconfig: Path | None = None
@@ -29,6 +29,9 @@ class AddonManagerSettings(ProgramSettings):
     year fits."""
     startup_limit: Duration = Field(default=timedelta(minutes=10), gt=timedelta(0))
     """How long to wait at start for CRDs and first lists before giving up."""
+    namespace: str = Field(default_factory=own_namespace)
+    """Where replicas elect their leader; by default the namespace of this pod, outside a pod
+    open-cluster-management-hub."""
 
     def hub_settings(self, declarations: Iterable[AddonDeclaration]) -> HubSettings:
         """Return the settings of the part of a hub that such a program runs.
@@ -45,6 +48,13 @@ class AddonManagerSettings(ProgramSettings):
             min_certificate_lifetime=self.min_certificate_lifetime,
             max_certificate_lifetime=self.max_certificate_lifetime,
             startup_limit=self.startup_limit,
+            namespace=self.namespace,
+            listen=self.listen,
+            leader_election=self.leader_election,
+            lease_duration=self.lease_duration,
+            renew_deadline=self.renew_deadline,
+            retry_period=self.retry_period,
+            drain_limit=self.drain_limit,
             addons_only=True,
             declarations=tuple(map(DeclarationSettings.of, declarations)),
         )

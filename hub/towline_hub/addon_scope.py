@@ -1,5 +1,6 @@
 """Which add-ons a program looks after, and how much of each. Pure."""
 
+import hashlib
 from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Self
@@ -10,6 +11,8 @@ from towline_api.metadata import annotations_of
 from towline_api.resources import KubeObject
 from towline_hub.config_references import WantedConfig, effective_configs
 from towline_hub.declarations import AddonDeclaration, by_name
+
+_LONGEST_LEASE = 253
 
 
 @dataclass(frozen=True, slots=True)
@@ -104,3 +107,14 @@ class AddonScope:
             for config in decided
             if config in own or config in offered
         )
+
+
+def addons_lease(addons: Collection[str]) -> str:
+    """Return the name of the Lease of a program that looks after these add-ons only.
+
+    Programs for other add-ons elect their leader by another, also in the same namespace.
+    """
+    listed = ".".join(("towline-addons", *sorted(addons)))
+    if len(listed) <= _LONGEST_LEASE:
+        return listed
+    return f"towline-addons.{hashlib.sha256(listed.encode()).hexdigest()}"

@@ -14,6 +14,7 @@ from towline_api.errors import ConfigError, TransientError
 from towline_api.metadata import key_of
 from towline_api.resources import CLUSTER_ROLE_BINDINGS, CLUSTER_ROLES
 from towline_hub.acceptance_guard import ensure_acceptance_guard
+from towline_hub.addon_hub import lease_name
 from towline_hub.bootstrap_guard import ensure_bootstrap_guards
 from towline_hub.crd_installation import OtherVersionServed, set_up_crds, wait_until_served
 from towline_hub.metrics import HubMetrics
@@ -102,7 +103,7 @@ async def run(
                 # Renewals wait for no connection that others use, and no fence holds them back.
                 await open_client(f"{agent} leader-election", retry=RetryPolicy(attempts=1)),
                 identity=identity,
-                name=field_manager,
+                name=lease_name(settings),
                 namespace=settings.namespace,
                 fence=fence,
                 times=settings.lease_times,

@@ -15,6 +15,7 @@ from towline_api.resources import (
     CLUSTER_MANAGEMENT_ADDONS,
     CONFIG_MAPS,
     EVENTS,
+    LEASES,
     MANAGED_CLUSTER_ADDONS,
     MANAGED_CLUSTERS,
     RBAC_GROUP,
@@ -86,6 +87,16 @@ def addons_only_rules(
         ),
         *_definition_rules(declarations),
         *_handed_out(declarations),
+    ]
+
+
+def election_rules(lease: str) -> list[Rule]:
+    """Return what electing a leader by a Lease of this name takes, in its namespace."""
+    kinds = [LEASES.plural]
+    return [
+        # Creating cannot be limited to a name; the rest is.
+        rule(LEASES.group, kinds, ["create"]),
+        rule(LEASES.group, kinds, [*_LOOK, "update"], only=[lease]),
     ]
 
 

@@ -37,14 +37,22 @@ from towline_hub.acceptance_guard import (
     POLICIES,
     POLICY_BINDINGS,
 )
+from towline_hub.addon_scope import addons_lease
 from towline_hub.bootstrap_guard import CLUSTER_GUARD_NAME, REQUEST_GUARD_NAME
 from towline_hub.declarations import AddonDeclaration
-from towline_hub.declared_rights import addons_only_rules, declared_rules, shared_grants
+from towline_hub.declared_rights import (
+    addons_only_rules,
+    declared_rules,
+    election_rules,
+    shared_grants,
+)
 from towline_hub.rbac import (
     WORK_GROUP,
     Rule,
     cluster_role,
     cluster_role_binding,
+    role,
+    role_binding,
     rule,
 )
 from towline_hub.signers.permissions import SIGNERS_ROLE, authority_role, signing_rules
@@ -105,6 +113,7 @@ def addons_only_permissions(
     *,
     addons: Collection[str] = (),
     declarations: Sequence[AddonDeclaration] = (),
+    namespace: str | None = None,
 ) -> list[KubeObject]:
     """Return the roles a program runs under that looks after some add-ons only.
 
@@ -116,11 +125,26 @@ def addons_only_permissions(
         addons: Names of the add-ons it looks after without declaring them.
         declarations: The add-ons it declares. What it grants their agents in one shared namespace
             it holds there alone, so that namespace has to exist before this is applied.
+        namespace: Its own, where its replicas elect their leader; None if there is only one.
     """
     served = sorted({*addons, *(item.name for item in declarations)})
     name = ":".join((ADDONS_ONLY_ROLE, *served))
     held = cluster_role(name, addons_only_rules(addons, declarations), labels=_labels())
     inside = shared_grants(declarations, name=name, subject=subject, labels=_labels())
+    if namespace is not None:
+        elect = f"{name}:election"
+        rules = election_rules(addons_lease(served))
+        inside += [
+            role(elect, rules, namespace=namespace, labels=_labels()),
+            role_binding(
+                elect,
+                namespace=namespace,
+                role_kind=ROLES.kind,
+                role_name=elect,
+                subjects=[subject],
+                labels=_labels(),
+            ),
+        ]
     return _bound([held], subject=subject) + inside
 
 
