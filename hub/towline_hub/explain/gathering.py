@@ -22,11 +22,12 @@ from towline_certs.approval import Reason
 from towline_certs.signing_requests import SigningRequest
 from towline_hub import rbac
 from towline_hub.approval_rules import ApprovalRules
-from towline_hub.explain.addon_chain import AddonFactsSeen, addon_chain
-from towline_hub.explain.cluster_chain import ClusterFactsSeen, Grant, cluster_chain
+from towline_hub.explain.addon_chain import addon_chain
+from towline_hub.explain.cluster_chain import cluster_chain
 from towline_hub.explain.links import Explanation
 from towline_hub.explain.request_chain import RequestFactsSeen, request_chain
 from towline_hub.explain.requests import RequestFacts, judge
+from towline_hub.explain.seen import AddonFactsSeen, ClusterFactsSeen, Grant
 from towline_hub.explain.targets import Target, TargetKind
 from towline_hub.fleet import latest_notes
 from towline_hub.looking import Unseen, look

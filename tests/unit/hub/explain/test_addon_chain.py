@@ -13,9 +13,10 @@ from towline_api.resources import KubeObject
 from towline_certs import AddonIdentity, ClusterIdentity
 from towline_certs.identities import addon_cluster_group
 from towline_hub.approval_rules import ApprovalRules
-from towline_hub.explain.addon_chain import AddonFactsSeen, addon_chain
+from towline_hub.explain.addon_chain import addon_chain
 from towline_hub.explain.links import Explanation, LinkState, broken, holds
 from towline_hub.explain.requests import RequestFacts, judge
+from towline_hub.explain.seen import AddonFactsSeen
 from towline_hub.looking import Unseen
 
 NOW = datetime(2026, 6, 1, 14, 0, tzinfo=UTC)

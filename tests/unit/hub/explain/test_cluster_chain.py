@@ -16,9 +16,10 @@ from towline_api.resources import KubeObject
 from towline_certs import BootstrapPolicy, ClusterIdentity
 from towline_hub import rbac
 from towline_hub.approval_rules import ApprovalRules
-from towline_hub.explain.cluster_chain import ClusterFactsSeen, Grant, cluster_chain
+from towline_hub.explain.cluster_chain import cluster_chain
 from towline_hub.explain.links import Explanation, LinkState
 from towline_hub.explain.requests import RequestFacts, judge
+from towline_hub.explain.seen import ClusterFactsSeen, Grant
 from towline_hub.looking import Unseen
 
 NOW = datetime(2026, 6, 1, 14, 0, tzinfo=UTC)
