@@ -170,6 +170,21 @@ async def test_kustomize_and_the_printed_stream_are_the_same() -> None:
     assert with_kustomize == streamed
 
 
+async def test_an_overlay_may_move_the_hub_to_another_namespace(tmp_path: Path) -> None:
+    """Everything has to move with it: subjects of bindings, and the webhook that the CRDs name."""
+    shutil.copytree(DEPLOY / "base", tmp_path / "base")
+    (tmp_path / "moved").mkdir()
+    overlay = {"namespace": "my-hub", "resources": ["../base"]}
+    (tmp_path / "moved" / "kustomization.yaml").write_text(yaml.safe_dump(overlay))
+    outcome = await kubectl("kustomize", str(tmp_path / "moved"))
+    printed = await run_command("manifests", "hub", "--namespace", "my-hub")
+    moved, streamed = (
+        {_without_hash(obj): _content(obj) for obj in yaml.safe_load_all(text)}
+        for text in (outcome.out, printed.out)
+    )
+    assert moved == streamed
+
+
 def _without_hash(obj: KubeObject) -> tuple[str, str]:
     kind, name = _key(obj)
     return kind, "towline-hub" if kind == "ConfigMap" else name
