@@ -5,13 +5,15 @@ done once for each change of a cluster. The scrape itself compares numbers.
 """
 
 from collections import Counter
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from enum import StrEnum
 
 from prometheus_client import CollectorRegistry
 from prometheus_client.core import GaugeMetricFamily, Metric
 from prometheus_client.registry import Collector
 
+from towline_api.condition_types import JOINED
+from towline_api.conditions import is_true
 from towline_api.errors import WireError
 from towline_api.resources import KubeObject
 from towline_hub.heartbeats import Heartbeats
@@ -63,10 +65,14 @@ class FleetMetrics(Collector):
 
     Args:
         registry: Where to register.
+        joined: Called for each cluster that is seen to have joined.
         clock: Where time comes from.
     """
 
-    def __init__(self, registry: CollectorRegistry, *, clock: Clock) -> None:
+    def __init__(
+        self, registry: CollectorRegistry, *, joined: Callable[[], None], clock: Clock
+    ) -> None:
+        self._joined = joined
         self._clock = clock
         self._standing: Counter[str] = Counter()
         self._known: dict[str, tuple[str, float | None]] = {}
@@ -134,10 +140,19 @@ class FleetMetrics(Collector):
             self._standing[known[0]] -= 1
         if self._beats is None or change.new is None:
             return
+        if change.old is not None and _has_joined(change.new) and not _has_joined(change.old):
+            self._joined()
         standing = _standing(change.new)
         expiry = reported_expiry(change.new)
         self._known[name] = (standing, None if expiry is None else expiry.timestamp())
         self._standing[standing] += 1
+
+
+def _has_joined(cluster: KubeObject) -> bool:
+    try:
+        return is_true(cluster, JOINED)
+    except WireError:
+        return False
 
 
 def _standing(cluster: KubeObject) -> str:

@@ -73,7 +73,7 @@ class HubMetrics:
         )
         self._api = ApiMetrics(self.registry)
         self._controllers = ControllerMetrics("towline_hub", self.registry)
-        self._fleet = FleetMetrics(self.registry, clock=clock)
+        self._fleet = FleetMetrics(self.registry, joined=self.joined, clock=clock)
         # Of this process: CPU seconds, memory, open files, start time.
         ProcessCollector(registry=self.registry)
 
