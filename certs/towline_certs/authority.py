@@ -5,7 +5,7 @@ since 3.13). Subject and names of a leaf come from the caller, never from anybod
 """
 
 import ipaddress
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from enum import Enum
@@ -222,6 +222,35 @@ def check_may_issue(certificate: x509.Certificate) -> None:
             "certificate of the signing authority may not issue certificates: its keyUsage does "
             "not hold keyCertSign"
         )
+
+
+def strictness_problem(certificate: x509.Certificate) -> str | None:
+    """Return what strict verifiers will not accept about an authority's certificate, if anything.
+
+    RFC 5280 section 4.2.1 wants it; OpenSSL's strict mode, which Python has used since 3.13,
+    insists. Others do not care.
+
+    Args:
+        certificate: One that `parse_authority_chain` returned.
+    """
+    extensions = certificate.extensions
+    wanted: list[type[x509.ExtensionType]] = [x509.SubjectKeyIdentifier, x509.KeyUsage]
+    if certificate.issuer != certificate.subject:
+        wanted.append(x509.AuthorityKeyIdentifier)
+    present = {type(extension.value) for extension in extensions}
+    missing = [_EXTENSION_NAMES[each] for each in wanted if each not in present]
+    if missing:
+        return f"it lacks {', '.join(missing)}"
+    if not extensions.get_extension_for_class(x509.BasicConstraints).critical:
+        return "its basicConstraints are not critical"
+    return None
+
+
+_EXTENSION_NAMES: Mapping[type[x509.ExtensionType], str] = {
+    x509.SubjectKeyIdentifier: "subjectKeyIdentifier",
+    x509.AuthorityKeyIdentifier: "authorityKeyIdentifier",
+    x509.KeyUsage: "keyUsage",
+}
 
 
 def create_authority(

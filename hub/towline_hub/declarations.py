@@ -20,8 +20,8 @@ from towline_api.dns_names import is_dns_label
 from towline_api.errors import ConfigError
 from towline_certs.errors import IdentityError
 from towline_certs.identities import AddonIdentity, check_addon_name
+from towline_certs.request_rules import is_kubernetes_signer
 from towline_hub.permission import Permission, find_foreign_addons
-from towline_hub.signers.settings import is_kubernetes_domain
 
 CLUSTER_PLACEHOLDER = "{cluster}"
 """In the subject of a custom signer's certificate: stands for the name of the agent's cluster."""
@@ -63,7 +63,7 @@ class CustomSigner:
                 f"{name!r} is not the name of a signer, expected '<domain>/<path>' in lower case, "
                 f"at most {_LONGEST_SIGNER} characters"
             )
-        if is_kubernetes_domain(name.partition("/")[0]):
+        if is_kubernetes_signer(name):
             raise ConfigError(
                 f"{name!r} is a signer of Kubernetes; a custom signer is one of the add-on's own"
             )

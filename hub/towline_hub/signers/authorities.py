@@ -11,7 +11,7 @@ from datetime import datetime, timedelta
 from towline_api.errors import ConfigError
 from towline_api.metadata import resource_version_of
 from towline_api.resources import CONFIG_MAPS, SECRETS, KubeObject
-from towline_certs.authority import Authority, create_authority
+from towline_certs.authority import Authority, create_authority, strictness_problem
 from towline_hub.object_writer import holds
 from towline_hub.own_writes import FreshView
 from towline_hub.signers.authority_secret import Authorities, authority_name, managed_secret
@@ -76,7 +76,7 @@ class SignerAuthorities:
             settings.signer_name: SignerStation(client, settings, namespace=namespace, clock=clock)
             for settings in signers
         }
-        # By signer, and by what it is about: its state, or its end.
+        # By signer, and by what it is about: its state, its end, or its form.
         self._said: dict[tuple[str, str], str] = {}
 
     @property
@@ -149,6 +149,7 @@ class SignerAuthorities:
                 ),
             )
             await self._warn_of_end(station, signing, now=now)
+            await self._warn_of_laxness(station, signing)
         pauses = [moment - now for moment in moments if moment is not None and moment > now]
         return Result(look_again_in=min([*pauses, _LONGEST_PAUSE]))
 
@@ -293,6 +294,20 @@ class SignerAuthorities:
                 "every certificate it issues; replace it"
             )
             await self._say(station, "AuthorityEndsSoon", text, type=EventType.WARNING, about="end")
+
+    async def _warn_of_laxness(self, station: SignerStation, signing: Authority) -> None:
+        for certificate in (signing.certificate, *signing.issuers):
+            problem = strictness_problem(certificate)
+            if problem is not None:
+                text = (
+                    f"strict verifiers, Python's since 3.13 among them, will not accept "
+                    f"certificates by the authority in {station.where}, because of "
+                    f"{certificate.subject.rfc4514_string()}: {problem}; make it anew"
+                )
+                await self._say(
+                    station, "AuthorityNotStrict", text, type=EventType.WARNING, about="form"
+                )
+                return
 
     async def _say(
         self,

@@ -11,11 +11,10 @@ from towline_api.duration_field import Duration
 from towline_api.durations import format_duration
 from towline_certs.approval import SHORTEST_LIFETIME
 from towline_certs.authority import ExtendedUsage
+from towline_certs.request_rules import is_kubernetes_signer
 
 BUNDLE_SUFFIX = "-bundle"
 """What the name of the ConfigMap with a signer's CA bundle has more than its Secret's."""
-KUBERNETES_DOMAINS = ("kubernetes.io", "k8s.io")
-"""Domains whose signers are Kubernetes' own."""
 
 _LONGEST_SIGNER_NAME = 571
 """As Kubernetes limits it: a domain, a slash, and a namespaced name."""
@@ -76,7 +75,7 @@ class SignerSettings(BaseModel):
             or not is_dns_subdomain(path)
         ):
             raise ValueError("expected a signer's name such as 'example.com/name'")
-        if is_kubernetes_domain(domain):
+        if is_kubernetes_signer(name):
             raise ValueError("signers of Kubernetes itself are not this hub's to play")
         return name
 
@@ -122,13 +121,6 @@ class SignerSettings(BaseModel):
     def extended_usages(self) -> frozenset[ExtendedUsage]:
         """What certificates may be used for, if their registration asks for it."""
         return frozenset(usage.extended for usage in self.usages)
-
-
-def is_kubernetes_domain(domain: str) -> bool:
-    """Return whether a signer of this domain is one of Kubernetes' own."""
-    return any(
-        domain == reserved or domain.endswith(f".{reserved}") for reserved in KUBERNETES_DOMAINS
-    )
 
 
 def check_signers(signers: tuple[SignerSettings, ...]) -> tuple[SignerSettings, ...]:

@@ -84,7 +84,9 @@ def hub_flags() -> tuple[str, ...]:
 @pytest_asyncio.fixture(scope="module", loop_scope="session")
 async def hub_kubeconfig(hub_plane: ControlPlane, tmp_path_factory: pytest.TempPathFactory) -> Path:
     """The hub's own identity, which may be this signer and read this Secret, beside the usual."""
-    settings = HubSettings(namespace=NAMESPACE, signers=SIGNERS, declarations=DECLARATIONS)
+    settings = HubSettings.model_validate(
+        {"namespace": NAMESPACE, "signers": SIGNERS, "declarations": DECLARATIONS}
+    )
     granted = hub_permissions(
         user_subject(HUB_USER),
         installs_crds=True,

@@ -82,7 +82,7 @@ class SigningScene:
             "declarations": [{"name": self.addon, "custom-signers": [custom]}],
         }
         await self.admin.create(NAMESPACES, {"metadata": {"name": self.namespace}})
-        parsed = HubSettings(**chosen)
+        parsed = HubSettings.model_validate(chosen)
         for thing in hub_permissions(
             user_subject(hub_user),
             installs_crds=True,

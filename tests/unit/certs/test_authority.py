@@ -17,6 +17,8 @@ from towline_certs import (
     format_key,
     kind_of,
 )
+from towline_certs.authority import strictness_problem
+from towline_certs.keys import signature_hash
 
 DAY = timedelta(days=1)
 SUBJECT = ClusterIdentity("c1", "g").subject
@@ -149,3 +151,31 @@ def test_a_stored_authority_that_cannot_sign_is_refused_at_once(certificate_pem,
     """Not at the first certificate it issues."""
     with pytest.raises(ConfigError, match=message):
         Authority.parse(certificate_pem=certificate_pem, key_pem=format_key(key))
+
+
+@pytest.mark.parametrize(
+    ("left_out", "problem"),
+    [
+        (None, None),
+        (x509.SubjectKeyIdentifier, "it lacks subjectKeyIdentifier"),
+        (x509.KeyUsage, "it lacks keyUsage"),
+        (x509.AuthorityKeyIdentifier, None),
+    ],
+)
+def test_what_strict_verifiers_miss_in_an_authority_is_said(left_out, problem):
+    """`openssl req -x509` leaves the usage out, and it works until the first Python 3.13."""
+    made = AUTHORITY.certificate
+    builder = (
+        x509.CertificateBuilder()
+        .subject_name(made.subject)
+        .issuer_name(made.subject)
+        .public_key(made.public_key())
+        .serial_number(1)
+        .not_valid_before(NOW)
+        .not_valid_after(NOW + DAY)
+    )
+    for each in made.extensions:
+        if type(each.value) is not left_out:
+            builder = builder.add_extension(each.value, critical=each.critical)
+    certificate = builder.sign(AUTHORITY.key, signature_hash(AUTHORITY.key))
+    assert strictness_problem(certificate) == problem

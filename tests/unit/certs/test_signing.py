@@ -2,6 +2,7 @@
 
 from dataclasses import replace
 from datetime import timedelta
+from typing import Any
 
 import pytest
 
@@ -44,7 +45,7 @@ def approved(
     addon: str | None = "addon1",
     dns_names: tuple[str, ...] = (addon_dns_name("addon1"),),
     conditions: tuple[str, ...] = ("Approved",),
-    **changes: object,
+    **changes: Any,
 ) -> SigningRequest:
     pem = build_request(key_of(), subject=subject, dns_names=dns_names)
     return SigningRequest.from_csr(
@@ -54,12 +55,12 @@ def approved(
             cluster="c1",
             addon=addon,
             conditions=[{"type": each, "status": "True"} for each in conditions],
-            **{"signer_name": SIGNER, **changes},
+            **({"signer_name": SIGNER} | changes),
         )
     )
 
 
-def registered(**changes: object) -> ApprovalContext:
+def registered(**changes: Any) -> ApprovalContext:
     return replace(CONTEXT, addon=AddonFacts(registrations=(replace(REGISTRATION, **changes),)))
 
 

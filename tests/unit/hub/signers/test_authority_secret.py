@@ -19,7 +19,15 @@ from cryptography.x509.verification import PolicyBuilder, Store
 
 from support.csrs import NOW, key_of
 from towline_api.errors import ConfigError
-from towline_certs import Authority, KeyKind, Subject, create_authority, format_key
+from towline_api.resources import KubeObject
+from towline_certs import (
+    Authority,
+    KeyKind,
+    PrivateKey,
+    Subject,
+    create_authority,
+    format_key,
+)
 from towline_certs.authority import CLIENT_ONLY
 from towline_hub.signers.authority_secret import (
     authority_name,
@@ -35,7 +43,7 @@ SETTINGS = SignerSettings(signer_name="example.com/signer", secret="authority", 
 PKCS1_OR_SEC1, PKCS8 = PrivateFormat.TraditionalOpenSSL, PrivateFormat.PKCS8
 
 
-def secret(**data: bytes) -> dict:
+def secret(**data: bytes) -> KubeObject:
     return {
         "metadata": {"name": "authority", "namespace": "hub"},
         "data": {
@@ -44,7 +52,7 @@ def secret(**data: bytes) -> dict:
     }
 
 
-def pem(key, shape=PKCS8) -> bytes:
+def pem(key: PrivateKey, shape: PrivateFormat = PKCS8) -> bytes:
     return key.private_bytes(Encoding.PEM, shape, NoEncryption())
 
 
@@ -77,7 +85,7 @@ def certificate(
         constraints = x509.BasicConstraints(ca=ca, path_length=None)
         builder = builder.add_extension(constraints, critical=True)
     if signs is not None:
-        usage = x509.KeyUsage(True, *[False] * 4, signs, *[False] * 3)
+        usage = x509.KeyUsage(True, False, False, False, False, signs, False, False, False)
         builder = builder.add_extension(usage, critical=True)
     return builder.sign(by_key, _hash(by_key))
 
@@ -315,6 +323,7 @@ def test_nothing_shows_a_key() -> None:
     signing = create_authority("ca", now=NOW, lifetime=DAY, key_kind=KeyKind.ECDSA_P256)
     written = managed_secret(SETTINGS, namespace="hub", signing=signing, following=signing)
     found = parse_authorities(written)
+    assert isinstance(signing.key, ec.EllipticCurvePrivateKey)
     secret_number = signing.key.private_numbers().private_value
     for value in (signing, found, found.signing):
         assert "PRIVATE" not in repr(value)

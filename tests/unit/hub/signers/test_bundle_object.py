@@ -7,6 +7,7 @@ import pytest
 
 from support.csrs import NOW
 from towline_api.names import SIGNER_AUTHORITIES_ANNOTATION
+from towline_api.resources import KubeObject
 from towline_certs import create_authority
 from towline_certs.certificates import parse_chain
 from towline_hub.object_writer import holds
@@ -22,7 +23,7 @@ ENTRIES = (
 )
 
 
-def written(*entries: Entry) -> dict:
+def written(*entries: Entry) -> KubeObject:
     return bundle_object("authority-bundle", namespace="hub", entries=entries)
 
 
@@ -92,7 +93,7 @@ def test_where_the_records_are_lost_every_certificate_is_kept(annotation: str | 
 
 
 @pytest.mark.parametrize("data", [None, {}, {BUNDLE_KEY: ""}, {BUNDLE_KEY: "hello"}])
-def test_a_broken_bundle_is_written_anew(data: dict | None) -> None:
+def test_a_broken_bundle_is_written_anew(data: dict[str, str] | None) -> None:
     """It publishes nothing, so nothing is lost with it."""
     assert published_entries({**written(*ENTRIES), "data": data}) == ()
 

@@ -1,5 +1,6 @@
 """When authorities that the hub makes follow each other: by table, and over years."""
 
+from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 
 import pytest
@@ -7,7 +8,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from towline_certs.validity import Validity
-from towline_hub.signers.bundle import Anchor, next_change, plan_bundle
+from towline_hub.signers.bundle import Anchor, Entry, next_change, plan_bundle
 from towline_hub.signers.rotation import RotationPlan, Step, plan_rotation, replacement_time
 
 NOW = datetime(2026, 6, 1, 12, tzinfo=UTC)
@@ -63,6 +64,72 @@ def test_a_short_lived_authority_is_replaced_before_it_cuts_lifetimes() -> None:
     assert found == NOW + 2 * DAY - OVERLAP
 
 
+@dataclass
+class Life:
+    """An authority that the hub makes and rotates, through years."""
+
+    lifetime: timedelta
+    overlap: timedelta
+    life: timedelta
+    now: datetime = NOW
+    made: int = 0
+    current: tuple[str, Validity] | None = None
+    following: tuple[str, Validity] | None = None
+    entries: tuple[Entry, ...] = ()
+    published: list[tuple[datetime, frozenset[str]]] = field(default_factory=list)
+
+    def look(self) -> datetime:
+        """Make one pass of the hub; return when it looks again."""
+        known = {entry.anchor.fingerprint: entry.signs_from for entry in self.entries}
+        plan = plan_rotation(
+            current=self.current[1] if self.current else None,
+            following=self.following[1] if self.following else None,
+            following_signs_from=known.get(self.following[0]) if self.following else None,
+            lifetime=self.lifetime,
+            overlap=self.overlap,
+            now=self.now,
+        )
+        match plan.step:
+            case Step.MAKE:
+                self.current, self.following = self.fresh(), None
+            case Step.ANNOUNCE:
+                self.following = self.fresh()
+            case Step.SWITCH:
+                self.current, self.following = self.following, None
+        self.entries = plan_bundle(
+            self.entries,
+            signing=anchor(self.current) if self.current else None,
+            announced=[anchor(self.following)] if self.following else [],
+            lifetime=self.lifetime,
+            overlap=self.overlap,
+            now=self.now,
+        )
+        held = frozenset(entry.anchor.fingerprint for entry in self.entries)
+        self.published.append((self.now, held))
+        moments = (plan.look_again_at, next_change(self.entries, now=self.now))
+        return min(moment for moment in moments if moment is not None and moment > self.now)
+
+    def fresh(self) -> tuple[str, Validity]:
+        """Return a new authority."""
+        self.made += 1
+        return f"a{self.made}", Validity(self.now, self.now + self.life)
+
+    def check(self, *, late: timedelta) -> None:
+        """Every reader of the last overlap trusts who signs, and lifetimes are whole."""
+        assert self.current is not None
+        name, validity = self.current
+        (entry,) = (each for each in self.entries if each.anchor.fingerprint == name)
+        assert entry.may_sign(lifetime=self.lifetime, now=self.now)
+        recent = [held for since, held in self.published if since > self.now - self.overlap]
+        assert all(name in held for held in recent)
+        assert validity.not_after - self.now >= self.lifetime - 3 * late
+        assert len(self.entries) <= 4
+
+
+def anchor(authority: tuple[str, Validity]) -> Anchor:
+    return Anchor(authority[0], authority[1].not_after)
+
+
 @settings(max_examples=60, deadline=None)
 @given(
     lifetime_hours=st.integers(1, 72),
@@ -75,52 +142,12 @@ def test_certificates_live_their_full_time_and_are_trusted_throughout(
 ) -> None:
     """Whatever the settings allow, and though the hub always looks a little late."""
     lifetime, overlap = timedelta(hours=lifetime_hours), timedelta(minutes=overlap_minutes)
-    life = lives * (lifetime + overlap)
-    now, made = NOW, 0
+    life = Life(lifetime, overlap, lives * (lifetime + overlap))
     late = min(lifetime, overlap) / 50
-    current = following = None
-    entries = ()
-    published: list[tuple[datetime, frozenset[str]]] = []
     for pause in [*pauses, *[0] * 30]:
-        for _ in range(4):  # as many passes as a look can take
-            known = {entry.anchor.fingerprint: entry for entry in entries}
-            plan = plan_rotation(
-                current=current and current[1],
-                following=following and following[1],
-                following_signs_from=known[following[0]].signs_from
-                if following and following[0] in known
-                else None,
-                lifetime=lifetime,
-                overlap=overlap,
-                now=now,
-            )
-            fresh = (f"a{made}", Validity(now, now + life))
-            match plan.step:
-                case Step.MAKE:
-                    current, following, made = fresh, None, made + 1
-                case Step.ANNOUNCE:
-                    following, made = fresh, made + 1
-                case Step.SWITCH:
-                    current, following = following, None
-            assert current is not None
-            entries = plan_bundle(
-                entries,
-                signing=Anchor(current[0], current[1].not_after),
-                announced=[Anchor(following[0], following[1].not_after)] if following else [],
-                lifetime=lifetime,
-                overlap=overlap,
-                now=now,
-            )
-            held = frozenset(entry.anchor.fingerprint for entry in entries)
-            published.append((now, held))
-        signer = next(entry for entry in entries if entry.anchor.fingerprint == current[0])
-        assert signer.may_sign(lifetime=lifetime, now=now)
-        # Every reader of the last overlap trusts it; it gives full lifetimes but for what was late.
-        recent = [held for since, held in published if since > now - overlap]
-        assert all(current[0] in held for held in recent)
-        assert current[1].not_after - now >= lifetime - 3 * late
-        moments = [plan.look_again_at, next_change(entries, now=now)]
-        look = min(moment for moment in moments if moment is not None and moment > now)
-        now = look + min(timedelta(minutes=pause), late)
-    assert made >= 2
-    assert len(held) <= 4
+        for _ in range(3):  # a step is seen by the next pass, which its own write causes
+            life.look()
+        again = life.look()
+        life.check(late=late)
+        life.now = again + min(timedelta(minutes=pause), late)
+    assert life.made >= 2

@@ -2,6 +2,7 @@
 
 from datetime import timedelta
 from pathlib import Path
+from typing import Any
 
 import pytest
 from pydantic import ValidationError
@@ -11,7 +12,7 @@ from towline_hub.settings import HubSettings
 from towline_hub.signers.settings import SignerSettings, SignerUsage
 from towline_kube.settings import load
 
-GOOD = {"signer-name": "example.com/a", "secret": "a"}
+GOOD: dict[str, Any] = {"signer-name": "example.com/a", "secret": "a"}
 
 
 def test_a_signer_needs_a_name_and_a_secret() -> None:
@@ -45,7 +46,7 @@ def test_a_signer_needs_a_name_and_a_secret() -> None:
 def test_a_wrong_choice_is_refused_at_start(change: dict[str, object], message: str) -> None:
     """Not when the first certificate is due."""
     with pytest.raises(ValidationError, match=message):
-        SignerSettings(**{**GOOD, **change})
+        SignerSettings.model_validate({**GOOD, **change})
 
 
 @pytest.mark.parametrize(
@@ -58,7 +59,7 @@ def test_a_wrong_choice_is_refused_at_start(change: dict[str, object], message: 
 def test_signers_share_neither_name_nor_authority(second: dict[str, str], message: str) -> None:
     """Whoever trusts the one would trust the certificates of the other."""
     with pytest.raises(ValidationError, match=message):
-        HubSettings(signers=[GOOD, second])
+        HubSettings.model_validate({"signers": [GOOD, second]})
 
 
 def test_signers_come_from_the_file_a_variable_or_a_flag(tmp_path: Path) -> None:
