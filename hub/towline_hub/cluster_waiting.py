@@ -9,6 +9,7 @@ from towline_api.resources import MANAGED_CLUSTERS, KubeObject
 from towline_kube.cache import Cache
 from towline_kube.client import Client
 from towline_kube.errors import Forbidden, Unauthorized
+from towline_kube.failures import one_failure
 
 _LOOK = timedelta(seconds=1)
 """A list that finds nothing, and a watch that fails, wake nobody."""
@@ -37,23 +38,35 @@ async def wait_for_cluster(
     changed = asyncio.Event()
     cache = Cache(client, MANAGED_CLUSTERS, field_selector=f"metadata.name={name}")
     cache.on_change(lambda _: changed.set())
-    with suppress(TimeoutError):
+    with one_failure(), suppress(TimeoutError):
         async with asyncio.timeout(limit.total_seconds()), asyncio.TaskGroup() as group:
             watching = group.create_task(cache.run(), name=f"watch-cluster/{name}")
             try:
-                while True:
-                    changed.clear()
-                    if isinstance(cache.last_error, Forbidden | Unauthorized):
-                        raise cache.last_error
-                    if cache.synced:
-                        cluster = cache.find(name)
-                        if tell is not None:
-                            tell(cluster)
-                        if until(cluster):
-                            return True
-                    with suppress(TimeoutError):
-                        async with asyncio.timeout(_LOOK.total_seconds()):
-                            await changed.wait()
+                await _look(cache, name, changed, until=until, tell=tell)
+                return True
             finally:
                 watching.cancel()
     return False
+
+
+async def _look(
+    cache: Cache,
+    name: str,
+    changed: asyncio.Event,
+    *,
+    until: Callable[[KubeObject | None], bool],
+    tell: Callable[[KubeObject | None], None] | None,
+) -> None:
+    while True:
+        changed.clear()
+        if isinstance(cache.last_error, Forbidden | Unauthorized):
+            raise cache.last_error
+        if cache.synced:
+            cluster = cache.find(name)
+            if tell is not None:
+                tell(cluster)
+            if until(cluster):
+                return
+        with suppress(TimeoutError):
+            async with asyncio.timeout(_LOOK.total_seconds()):
+                await changed.wait()
