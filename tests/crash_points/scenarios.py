@@ -4,9 +4,11 @@ import asyncio
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
 from datetime import timedelta
+from functools import partial
 
 from crash_points.invariants import requests_of
 from crash_points.world import ADDON, CERTIFICATE_LIFETIME, CLUSTER, Party, World
+from integration.hub.works import add_work, serve_works
 from towline_api import condition_types, names
 from towline_api.conditions import is_true
 from towline_api.resources import (
@@ -17,10 +19,14 @@ from towline_api.resources import (
     MANAGED_CLUSTER_ADDONS,
     MANAGED_CLUSTERS,
     NAMESPACES,
+    ROLE_BINDINGS,
     SECRETS,
     KubeObject,
     Resource,
 )
+from towline_hub.accept import accept_cluster
+from towline_hub.departure import MANIFEST_WORKS
+from towline_sandbox.embedded.faults import Moment
 from towline_sandbox.embedded.plane import EmbeddedPlane
 from towline_sandbox.waiting import until
 
@@ -30,6 +36,8 @@ GREETING = "greeting"
 _REST_SECONDS = 0.15
 _CALLS_OF_A_START = 20
 """Hub and agent both make more before they are at work."""
+_SHORT_LIMIT = timedelta(seconds=1)
+"""Deletion times are whole seconds, so this is none up to one."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -44,6 +52,8 @@ class Scenario:
             were killed. Whoever is not running yet is started here.
         requests_each: How many certificates each identity needs until the end.
         parties: Whose calls it is about.
+        moments: Before or after a call takes effect. Where a program's calls come one by one, the
+            moment before one is the moment after the one before.
     """
 
     name: str
@@ -52,6 +62,7 @@ class Scenario:
     play: Callable[[World], Awaitable[None]]
     requests_each: int
     parties: tuple[Party, ...] = tuple(Party)
+    moments: tuple[Moment, ...] = tuple(Moment)
 
 
 async def nothing(_world: World) -> None:
@@ -151,6 +162,91 @@ async def remove_addon(world: World) -> None:
     await _until(world, "the end of the add-on", gone)
 
 
+async def deny_and_accept_again(world: World) -> None:
+    """The operator denies the cluster, sees it done, and thinks again."""
+    binding = names.work_role_binding(CLUSTER)
+
+    def decided(*, accepted: bool) -> bool:
+        cluster = world.find(world.hub_plane, MANAGED_CLUSTERS, CLUSTER)
+        found = world.find(world.hub_plane, ROLE_BINDINGS, binding, namespace=CLUSTER)
+        return (
+            cluster is not None
+            and is_true(cluster, condition_types.HUB_ACCEPTED) is accepted
+            and (found is not None) is accepted
+        )
+
+    for accepted in (False, True):
+        await world.hub.patch(MANAGED_CLUSTERS, CLUSTER, {"spec": {"hubAcceptsClient": accepted}})
+        await _until(world, f"accepted: {accepted}", partial(decided, accepted=accepted))
+
+
+async def joined_and_gone_for_good(world: World) -> None:
+    """Begin with a cluster whose agent will not clean up what an add-on and a work hold."""
+    world.hub_settings = world.hub_settings.model_copy(update={"cleanup_limit": _SHORT_LIMIT})
+    await joined(world)
+    await serve_works(world.hub)
+    await add_work(world.hub, "held", namespace=CLUSTER)
+    await world.hub.patch(
+        MANAGED_CLUSTER_ADDONS,
+        ADDON,
+        {"metadata": {"finalizers": ["example.com/never-removed"]}},
+        namespace=CLUSTER,
+    )
+
+
+async def remove_cluster(world: World) -> None:
+    """The operator removes the cluster; the hub lets everything go in the end."""
+    await world.hub.delete(MANAGED_CLUSTERS, CLUSTER)
+
+    def gone() -> bool:
+        left = [
+            world.find(world.hub_plane, MANAGED_CLUSTERS, CLUSTER),
+            world.find(world.hub_plane, MANAGED_CLUSTER_ADDONS, ADDON, namespace=CLUSTER),
+            world.find(world.hub_plane, MANIFEST_WORKS, "held", namespace=CLUSTER),
+        ]
+        return left == [None] * len(left)
+
+    await _until(world, "the end of the cluster", gone)
+
+
+async def removed(world: World) -> None:
+    """Begin with a cluster that was removed, and whose agent is to begin anew."""
+    await hub_at_rest(world)
+    await join(world)
+    await _until_at_rest(world, *Party)
+    await remove_cluster(world)
+    await _until_at_rest(world, Party.HUB)
+    await world.kill_all()
+    secret = await world.spoke.get(
+        SECRETS, names.HUB_KUBECONFIG_SECRET, namespace=names.AGENT_NAMESPACE
+    )
+    # Kept aside by the administrator: no key is ever lost in these tests.
+    await world.spoke.apply(
+        SECRETS, _object(SECRETS, "former", namespace="default", data=secret["data"])
+    )
+    await world.spoke.delete(SECRETS, names.HUB_KUBECONFIG_SECRET, namespace=names.AGENT_NAMESPACE)
+
+
+async def join_again(world: World) -> None:
+    """An agent registers the removed cluster's name, and a person lets it in."""
+    world.start(Party.AGENT)
+
+    def asks() -> bool:
+        cluster = world.find(world.hub_plane, MANAGED_CLUSTERS, CLUSTER)
+        undecided = [r for r in requests_of(world) if not r.get("status", {}).get("conditions")]
+        return cluster is not None and bool(undecided)
+
+    await _until(world, "a request that waits for the operator", asks)
+    await accept_cluster(world.hub, CLUSTER)
+
+    def well() -> bool:
+        cluster = world.find(world.hub_plane, MANAGED_CLUSTERS, CLUSTER)
+        conditions = (condition_types.JOINED, condition_types.CLUSTER_AVAILABLE)
+        return cluster is not None and all(is_true(cluster, kind) for kind in conditions)
+
+    await _until(world, "a cluster that is well", well)
+
+
 SCENARIOS = {
     scenario.name: scenario
     for scenario in (
@@ -161,6 +257,33 @@ SCENARIOS = {
         Scenario("renewal", joined_long_ago, hub_at_rest, renew, requests_each=2),
         Scenario("configuration change", joined, at_rest, change_configuration, requests_each=1),
         Scenario("removal", joined, at_rest, remove_addon, requests_each=1),
+        Scenario(
+            "denial",
+            joined,
+            hub_at_rest,
+            deny_and_accept_again,
+            requests_each=1,
+            parties=(Party.HUB,),
+            moments=(Moment.AFTER,),
+        ),
+        Scenario(
+            "forced removal",
+            joined_and_gone_for_good,
+            hub_at_rest,
+            remove_cluster,
+            requests_each=1,
+            parties=(Party.HUB,),
+            moments=(Moment.AFTER,),
+        ),
+        Scenario(
+            "return",
+            removed,
+            hub_at_rest,
+            join_again,
+            requests_each=2,
+            parties=(Party.HUB,),
+            moments=(Moment.AFTER,),
+        ),
     )
 }
 

@@ -14,6 +14,7 @@ _DIFFERENT_EVERY_TIME = frozenset(
     {
         "uid", "resourceVersion", "creationTimestamp", "generation", "managedFields",
         "lastTransitionTime", "lastUpdateTime", "renewTime", "acquireTime", "leaseTransitions",
+        "caBundle",
     }
 )  # fmt: skip
 _KEPT_APART = frozenset({"Event", "CertificateSigningRequest"})

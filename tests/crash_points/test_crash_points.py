@@ -35,10 +35,14 @@ def _collector_at_ease() -> Iterator[None]:
     gc.unfreeze()
 
 
-@pytest.mark.parametrize("moment", Moment)
 @pytest.mark.parametrize(
-    ("name", "party"),
-    [(scenario.name, party) for scenario in SCENARIOS.values() for party in scenario.parties],
+    ("name", "party", "moment"),
+    [
+        (scenario.name, party, moment)
+        for scenario in SCENARIOS.values()
+        for party in scenario.parties
+        for moment in scenario.moments
+    ],
 )
 async def test_killed_anywhere_it_ends_as_it_should(
     name: str,
