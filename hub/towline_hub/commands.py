@@ -80,7 +80,11 @@ def crds(arguments: Sequence[str]) -> int:
     # Here, for the same reason.
     import yaml
 
+    from towline_api.crds import SPOKE_KINDS
     from towline_api.crds import crds as all_crds
+    from towline_hub.crd_installation import hub_crds
 
-    yaml.safe_dump_all(all_crds(), sys.stdout, sort_keys=False, explicit_start=True)
+    # Those of add-ons serve one version until a hub that runs adds the one that it converts to.
+    definitions = [*hub_crds(), *all_crds(SPOKE_KINDS)]
+    yaml.safe_dump_all(definitions, sys.stdout, sort_keys=False, explicit_start=True)
     return 0

@@ -236,7 +236,7 @@ def make_webhook(
         client,
         address=address,
         store=store,
-        lifetimes=Lifetimes(settings.webhook_certificate_lifetime),
+        lifetimes=Lifetimes.of_leaf(settings.webhook_certificate_lifetime),
         clock=clock,
     )
 

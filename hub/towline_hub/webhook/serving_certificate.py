@@ -7,6 +7,7 @@ anything it issued is shown to them, and the former one stays known until it end
 
 from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
+from typing import Self
 
 from cryptography import x509
 from cryptography.hazmat.primitives.serialization import Encoding
@@ -29,22 +30,19 @@ class Lifetimes:
 
     Args:
         leaf: A certificate that is shown.
+        authority: One that issued it.
+        overlap: How long an authority is known before anything it issued is shown. API servers
+            hear of a changed CRD within a second; a hub may be away for much longer.
     """
 
     leaf: timedelta
+    authority: timedelta
+    overlap: timedelta
 
-    @property
-    def authority(self) -> timedelta:
-        """Lifetime of an authority."""
-        return self.leaf * _AUTHORITY_LIFETIMES
-
-    @property
-    def overlap(self) -> timedelta:
-        """How long an authority is known before anything it issued is shown.
-
-        API servers hear of a changed CRD within a second; a hub may be away for much longer.
-        """
-        return self.leaf / _OVERLAP_SHARE
+    @classmethod
+    def of_leaf(cls, leaf: timedelta) -> Self:
+        """Return what goes with the lifetime of a certificate that is shown."""
+        return cls(leaf, leaf * _AUTHORITY_LIFETIMES, leaf / _OVERLAP_SHARE)
 
 
 @dataclass(frozen=True, slots=True)
