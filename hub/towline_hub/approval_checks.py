@@ -136,8 +136,8 @@ def load_checks(
 
 def named(opinion: Deny | Ignore, *, check: str) -> Deny | Ignore:
     """Return a check's opinion in the policy's words: its own reason, one bounded line."""
-    message = f"check {check!r}: {' '.join(str(opinion.message).split()) or 'gives no reason'}"
-    message = message[:_LONGEST_MESSAGE]
+    text = "".join(char if char.isprintable() else " " for char in str(opinion.message))
+    message = f"check {check!r}: {' '.join(text.split()) or 'gives no reason'}"[:_LONGEST_MESSAGE]
     return deny(message) if isinstance(opinion, Deny) else leave_alone(message)
 
 

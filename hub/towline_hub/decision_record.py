@@ -130,8 +130,9 @@ def decided(obj: KubeObject, *, condition: str, reason: str, message: str, now: 
         now: The present, as the API writes it.
     """
     body = copy.deepcopy(obj)
-    conditions = body.setdefault("status", {}).setdefault("conditions", [])
-    conditions.append(
+    status = body["status"] = body.get("status") or {}
+    status["conditions"] = [
+        *(status.get("conditions") or ()),
         {
             "type": condition,
             "status": "True",
@@ -139,8 +140,8 @@ def decided(obj: KubeObject, *, condition: str, reason: str, message: str, now: 
             "message": message,
             "lastUpdateTime": now,
             "lastTransitionTime": now,
-        }
-    )
+        },
+    ]
     return body
 
 
