@@ -3,7 +3,7 @@
 from datetime import timedelta
 from typing import Annotated
 
-from pydantic import BeforeValidator, Field, PlainSerializer, WithJsonSchema
+from pydantic import BeforeValidator, PlainSerializer, WithJsonSchema
 
 from towline_api.durations import format_duration, parse_duration
 
@@ -11,8 +11,11 @@ from towline_api.durations import format_duration, parse_duration
 def _parse_field(value: object) -> object:
     """Parse text; pass a timedelta on; refuse numbers, which pydantic would take for seconds."""
     if isinstance(value, str):
-        return parse_duration(value)
+        value = parse_duration(value)
     if isinstance(value, timedelta):
+        # Not as a constraint: pydantic would let it replace a field's own `ge`.
+        if value < timedelta():
+            raise ValueError("a duration is not negative")
         return value
     raise ValueError(
         f"a duration is text with a unit, for example '90s' or '1h30m'; found {value!r}"
@@ -21,7 +24,6 @@ def _parse_field(value: object) -> object:
 
 Duration = Annotated[
     timedelta,
-    Field(ge=timedelta()),
     BeforeValidator(_parse_field),
     PlainSerializer(format_duration, return_type=str, when_used="json"),
     WithJsonSchema({"type": "string", "examples": ["90s", "1h30m"]}),

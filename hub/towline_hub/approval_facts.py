@@ -92,12 +92,22 @@ def addon_facts(
         registrations=tuple(
             _expected(item, cluster=addon.cluster, addon=addon.name, servers=servers)
             for item in addon.registrations
-            # An agent that asks for tokens has no use for a certificate.
-            if not (
-                isinstance(item, KubeClientRegistration) and item.driver is KubeClientDriver.TOKEN
-            )
+            if _counts(item, cluster=addon.cluster, declaration=declaration)
         ),
     )
+
+
+def _counts(
+    registration: Registration, *, cluster: str, declaration: AddonDeclaration | None
+) -> bool:
+    """Return whether a registration that stands in the status is one to go by.
+
+    A cluster's agent may write to that status, for its own parts of it.
+    """
+    if isinstance(registration, KubeClientRegistration):
+        # An agent that asks for tokens has no use for a certificate.
+        return registration.driver is not KubeClientDriver.TOKEN
+    return declaration is None or registration in declaration.custom_registrations(cluster)
 
 
 def _expected(
