@@ -23,11 +23,29 @@ from towline_api.resources import (
     SECRETS,
     KubeObject,
 )
-from towline_certs import Authority, KeyKind, Subject, create_authority, format_key, generate_key
+from towline_certs import (
+    AddonFacts,
+    ApprovalContext,
+    Authority,
+    ClusterFacts,
+    ExpectedRegistration,
+    KeyKind,
+    Subject,
+    create_authority,
+    format_key,
+    generate_key,
+)
 from towline_certs.certificates import find_subject
+from towline_hub.metrics import HubMetrics
 from towline_hub.signers.authority_secret import managed_secret, parse_authorities
+from towline_hub.signers.readiness import Ready
 from towline_hub.signers.settings import SignerSettings
+from towline_hub.signers.signing import RequestSigner
+from towline_kube.cache import Cache
 from towline_kube.client import Client
+from towline_kube.clock import SYSTEM_CLOCK
+from towline_kube.errors import Conflict
+from towline_kube.events import EventRecorder
 
 CLIENT_AUTH, SERVER_AUTH = ExtendedKeyUsageOID.CLIENT_AUTH, ExtendedKeyUsageOID.SERVER_AUTH
 
@@ -233,23 +251,79 @@ async def test_two_hubs_sign_each_request_once(scene: SigningScene, run_hub: Run
         assert all(tries), "only one of them signed, so there was no race"
 
 
+class _Ready:
+    """Authorities that are ready."""
+
+    def __init__(self, settings: SignerSettings, authority: Authority) -> None:
+        self._settings = settings
+        self._authority = authority
+
+    def settings_of(self, signer: str) -> SignerSettings | None:
+        return self._settings if signer == self._settings.signer_name else None
+
+    def find(self, signer: str) -> Ready:
+        del signer
+        return Ready(self._authority)
+
+
+async def test_who_comes_second_leaves_the_certificate_alone(
+    scene: SigningScene, run_hub: RunHub
+) -> None:
+    """Both saw the request without one; that is what a race comes down to."""
+    async with run_hub(**await scene.settings(HUB_USER)), scene.joined():
+        name = await scene.ask()
+        await scene.approve(name)
+        settings = SignerSettings.model_validate({"signer-name": scene.signer, "secret": "s"})
+        registration = ExpectedRegistration(scene.signer, scene.subject)
+        context = ApprovalContext(
+            now=datetime.now(UTC),
+            cluster=ClusterFacts(accepted=True),
+            addon=AddonFacts(registrations=(registration,)),
+        )
+
+        def signer(cache: Cache) -> RequestSigner:
+            return RequestSigner(
+                scene.admin,
+                requests=cache,
+                authorities=_Ready(settings, make_authority("ca")),  # type: ignore[arg-type]
+                context=lambda _: context,
+                events=EventRecorder(scene.admin, controller="test", instance="test"),
+                metrics=HubMetrics(),
+                clock=SYSTEM_CLOCK,
+            )
+
+        stale = [
+            Cache(scene.admin, CERTIFICATE_SIGNING_REQUESTS, field_selector=f"metadata.name={name}")
+            for _ in "ab"
+        ]
+        for cache in stale:
+            async with background(cache.run(), name="watch-requests"):
+                await cache.wait_synced()
+        await signer(stale[0]).reconcile(name)
+        first = await issued(scene.admin, name)
+        with pytest.raises(Conflict):
+            await signer(stale[1]).reconcile(name)
+        assert await issued(scene.admin, name) == first
+
+
 async def test_a_replaced_authority_is_trusted_until_its_certificates_have_ended(
     scene: SigningScene, run_hub: RunHub
 ) -> None:
     """The operator replaces the Secret; the hub publishes before it signs, and forgets nobody."""
-    settings = await scene.settings(HUB_USER, overlap="2s")
+    settings = await scene.settings(HUB_USER, overlap="3s")
     old, new = make_authority("old"), make_authority("new")
     await scene.store(old)
     async with run_hub(**settings), scene.joined():
         held = await issued(scene.admin, await scene.ask())
         await scene.until_published(old)
+        replaced = datetime.now(UTC)
         await scene.store(new)
         name = await scene.ask()
         await scene.until_published(old, new)
-        csr = await scene.admin.get(CERTIFICATE_SIGNING_REQUESTS, name)
-        assert not (csr.get("status") or {}).get("certificate")
-        chain = await issued(scene.admin, name)
-        (await scene.verify(chain)).verify_directly_issued_by(new.certificate)
+        leaf = await scene.verify(await issued(scene.admin, name))
+        leaf.verify_directly_issued_by(new.certificate)
+        signed = leaf.not_valid_before_utc + timedelta(minutes=5)
+        assert signed - replaced > timedelta(seconds=2)  # certificates tell whole seconds
         await scene.verify(held)
     # Another hub knows it too, and puts back what somebody deletes.
     async with run_hub(**settings) as hub:
