@@ -45,7 +45,8 @@ def _parse_field(value: object) -> object:
     # YAML takes a bare `off` for false.
     if value is None or value is False:
         return None
-    return parse_listen_address(value) if isinstance(value, str) else value
+    # And a bare port for a number, as the command line does.
+    return parse_listen_address(str(value)) if isinstance(value, str | int) else value
 
 
 ListenOrOff = Annotated[
