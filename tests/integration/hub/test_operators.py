@@ -14,19 +14,21 @@ from integration.hub.conftest import RunHub
 from integration.hub.spoke import Spoke, condition_is, decision, eventually, issued, until_condition
 from support.plane_clients import client_of
 from towline_api import names
-from towline_api.condition_types import HUB_ACCEPTED
+from towline_api.condition_types import HUB_ACCEPTED, REGISTRATION_APPLIED
 from towline_api.metadata import annotations_of
 from towline_api.rbac_subjects import user_subject
 from towline_api.resources import (
     CERTIFICATE_SIGNING_REQUESTS,
+    CLUSTER_MANAGEMENT_ADDONS,
     CLUSTER_ROLE_BINDINGS,
     CLUSTER_ROLES,
     EVENTS,
+    MANAGED_CLUSTER_ADDONS,
     MANAGED_CLUSTERS,
     NAMESPACES,
     KubeObject,
 )
-from towline_certs import Subject
+from towline_certs import Subject, generate_key
 from towline_hub.accept import AcceptError, accept_cluster
 from towline_hub.approve_request import ApproveError, approve_request, rights_to_approve
 from towline_hub.bootstrap_tokens import create_token
@@ -328,6 +330,41 @@ async def test_approving_takes_the_rights_it_says_and_no_more(
     assert (report.newly_approved, report.cluster) == (True, spoke.cluster)
     await issued(admin, name)
     assert not (await approve_request(operator, name)).newly_approved
+
+
+async def test_an_addons_request_by_a_stranger_is_approved_on_a_persons_word(
+    spoke: Spoke, hub: None, person: MakePerson, admin: Client
+) -> None:
+    """The add-on has to be registered for exactly this; who may ask is what the person answers."""
+    look = [
+        Right("get", "certificatesigningrequests", group="certificates.k8s.io"),
+        Right("get", "managedclusters", group="cluster.open-cluster-management.io"),
+        Right("get", "managedclusteraddons", group="addon.open-cluster-management.io"),
+    ]
+    operator = await person([*rights_to_approve(names.KUBE_CLIENT_SIGNER), *look])
+    await spoke.register()
+    first = await spoke.ask()
+    await accept_cluster(admin, spoke.cluster, request=first)
+    await until_condition(admin, MANAGED_CLUSTERS, spoke.cluster, HUB_ACCEPTED, "True")
+    addon = f"addon-{spoke.cluster}"
+    early = await spoke.ask_for_addon(addon, client=admin, key=generate_key())
+    with pytest.raises(ApproveError, match="AddonNotFound"):
+        await approve_request(operator, early)
+    await admin.create(CLUSTER_MANAGEMENT_ADDONS, {"metadata": {"name": addon}, "spec": {}})
+    enabled = {"metadata": {"name": addon, "namespace": spoke.cluster}, "spec": {}}
+    await admin.create(MANAGED_CLUSTER_ADDONS, enabled)
+    await until_condition(
+        admin,
+        MANAGED_CLUSTER_ADDONS,
+        addon,
+        REGISTRATION_APPLIED,
+        "True",
+        namespace=spoke.cluster,
+    )
+    name = await spoke.ask_for_addon(addon, client=admin, key=generate_key())
+    report = await approve_request(operator, name)
+    assert (report.newly_approved, report.addon) == (True, addon)
+    await issued(admin, name)
 
 
 @pytest.mark.parametrize(
