@@ -10,6 +10,8 @@ from datetime import UTC, datetime, timedelta
 from typing import Any
 
 from cryptography import x509
+from cryptography.hazmat.primitives import hashes
+from cryptography.hazmat.primitives.asymmetric import ec
 from cryptography.x509.verification import PolicyBuilder, Store, VerificationError
 
 from integration.hub.spoke import Spoke, csr_body, eventually, join
@@ -251,6 +253,38 @@ def make_authority(
 ) -> Authority:
     """Return an authority that has been valid for a while."""
     return create_authority(name, now=datetime.now(UTC), lifetime=lifetime, backdate=begun)
+
+
+def make_intermediate() -> tuple[x509.Certificate, Authority]:
+    """Return a root, and an authority under it."""
+    root_key, key = (ec.generate_private_key(curve()) for curve in (ec.SECP384R1, ec.SECP256R1))
+    now = datetime.now(UTC)
+
+    def certificate(
+        name: str, own: ec.EllipticCurvePrivateKey, by: str, by_key: ec.EllipticCurvePrivateKey
+    ) -> x509.Certificate:
+        public = own.public_key()
+        issuer = x509.AuthorityKeyIdentifier.from_issuer_public_key(by_key.public_key())
+        return (
+            x509.CertificateBuilder()
+            .subject_name(x509.Name([x509.NameAttribute(x509.NameOID.COMMON_NAME, name)]))
+            .issuer_name(x509.Name([x509.NameAttribute(x509.NameOID.COMMON_NAME, by)]))
+            .public_key(public)
+            .serial_number(x509.random_serial_number())
+            .not_valid_before(now - timedelta(hours=1))
+            .not_valid_after(now + timedelta(days=1))
+            .add_extension(x509.BasicConstraints(ca=True, path_length=None), critical=True)
+            .add_extension(
+                x509.KeyUsage(False, False, False, False, False, True, True, False, False),
+                critical=True,
+            )
+            .add_extension(x509.SubjectKeyIdentifier.from_public_key(public), critical=False)
+            .add_extension(issuer, critical=False)
+            .sign(by_key, hashes.SHA256())
+        )
+
+    root = certificate("root", root_key, "root", root_key)
+    return root, Authority(certificate("middle", key, "root", root_key), key)
 
 
 async def settle(seconds: float = 0.5) -> None:

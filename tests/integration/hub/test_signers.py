@@ -9,10 +9,18 @@ from typing import NoReturn
 
 import pytest
 from cryptography import x509
+from cryptography.hazmat.primitives.serialization import Encoding
 from cryptography.x509.oid import ExtendedKeyUsageOID
 
 from integration.hub.conftest import HUB_USER, RunHub
-from integration.hub.signing import LIFETIME, SECRET, SigningScene, make_authority, settle
+from integration.hub.signing import (
+    LIFETIME,
+    SECRET,
+    SigningScene,
+    make_authority,
+    make_intermediate,
+    settle,
+)
 from integration.hub.spoke import Spoke, eventually, issued, until_condition
 from support.csrs import key_of
 from support.tasks import background
@@ -35,7 +43,7 @@ from towline_certs import (
     format_key,
     generate_key,
 )
-from towline_certs.certificates import find_subject
+from towline_certs.certificates import find_subject, parse_chain
 from towline_hub.metrics import HubMetrics
 from towline_hub.signers.authority_secret import managed_secret, parse_authorities
 from towline_hub.signers.readiness import Ready
@@ -120,6 +128,20 @@ async def test_usage_for_servers_takes_the_word_of_both_addon_and_operator(
         (leaf,) = x509.load_pem_x509_certificates(await issued(scene.admin, await scene.ask()))
         leaf.verify_directly_issued_by(made.certificate)
         assert sorted(usages_of(leaf), key=str) == sorted(usages, key=str)
+
+
+async def test_whoever_trusts_the_root_alone_can_follow(
+    scene: SigningScene, run_hub: RunHub
+) -> None:
+    """An authority under a root, as cert-manager stores it; the chain passes the API server."""
+    root, middle = make_intermediate()
+    settings = await scene.settings(HUB_USER)
+    await scene.store(middle, ca_crt=root.public_bytes(Encoding.PEM))
+    async with run_hub(**settings), scene.joined():
+        chain = await issued(scene.admin, await scene.ask())
+        assert await scene.bundle() == [root]
+        assert parse_chain(chain)[1:] == (middle.certificate,)
+        await scene.verify(chain)
 
 
 async def test_an_approval_in_a_hurry_is_no_reason_to_sign(
