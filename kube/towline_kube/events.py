@@ -1,9 +1,9 @@
 """Telling people what happened to an object, as Kubernetes Events."""
 
 import asyncio
+import hashlib
 import logging
 import re
-import secrets
 from collections import OrderedDict
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
@@ -184,7 +184,7 @@ class EventRecorder:
         """Send an event that is no repeat."""
         now = self._clock.now()
         regarding = dict(sameness.regarding)
-        name = _event_name(regarding["name"])
+        name = _event_name(sameness, controller=self._controller, now=now)
         # Remembered before it is sent: another pass may tell the same while this one waits.
         self._series[sameness] = _Series(name, now, self._clock.monotonic())
         self._series.move_to_end(sameness)
@@ -207,7 +207,9 @@ class EventRecorder:
             async with asyncio.timeout(self._call_timeout.total_seconds()):
                 await self._client.create(EVENTS, body)
         except AlreadyExists:
-            self._note_success()  # an earlier try got through after all, its answer did not
+            # An earlier try got through after all and its answer did not, or it was told already
+            # by the process before us.
+            self._note_success()
         except (TowlineError, TimeoutError) as error:
             # Forgotten, so that the next one like it is sent whole.
             self._series.pop(sameness, None)
@@ -278,12 +280,15 @@ def _reference(about: KubeObject, namespace: str | None) -> dict[str, str]:
     return {field_name: value for field_name, value in reference.items() if value}
 
 
-def _event_name(about: str) -> str:
-    """Return a name no other event has.
+def _event_name(sameness: _Sameness, *, controller: str, now: datetime) -> str:
+    """Return a name that only the same event has, told by the same controller in the same while.
 
-    It is ours and not the server's choice (`generateName`), so that a request whose answer was
-    lost can be repeated without making a second event.
+    So a request whose answer was lost can be repeated without making a second event, and a process
+    that takes over from another does not tell all over again what that one has told. After a pause
+    that ends a series the name is another one.
     """
+    about = dict(sameness.regarding)["name"]
     # Names of RBAC objects hold colons and capitals, which names of events may not.
     stem = re.sub(r"[^a-z0-9]+", "-", about.lower()).strip("-")[:200].rstrip("-") or "event"
-    return f"{stem}.{secrets.token_hex(8)}"
+    told = repr((controller, int(now.timestamp() // SERIES_END.total_seconds()), sameness))
+    return f"{stem}.{hashlib.sha256(told.encode(errors='replace')).hexdigest()[:16]}"

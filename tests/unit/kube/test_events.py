@@ -172,8 +172,28 @@ async def test_an_event_that_expired_is_sent_again(
     await clock.advance(UPDATE_EVERY)
     await stumble(recorder)
     (again,) = stored(server)
-    assert again["metadata"]["name"] != event["metadata"]["name"]
+    assert again["eventTime"] != event["eventTime"]
     assert again["note"] == "fell over a stone"
+
+
+async def test_who_takes_over_tells_nothing_twice(server: FakeClient, clock: FakeClock) -> None:
+    """A new leader looks at everything that waits, and says why; that has been said."""
+    for pod, told in (("pod-1", 1), ("pod-2", 1)):
+        recorder = EventRecorder(server, controller="towline-hub", instance=pod, clock=clock)
+        await stumble(recorder)
+        assert len(stored(server)) == told
+    await clock.advance(timedelta(minutes=31))
+    later = EventRecorder(server, controller="towline-hub", instance="pod-3", clock=clock)
+    await stumble(later)
+    assert len(stored(server)) == 2, "by then it is news again"
+
+
+async def test_another_program_tells_the_same_itself(server: FakeClient, clock: FakeClock) -> None:
+    """That two saw it is two facts."""
+    for controller in ("towline-hub", "towline-agent"):
+        recorder = EventRecorder(server, controller=controller, instance="pod", clock=clock)
+        await stumble(recorder)
+    assert len(stored(server)) == 2
 
 
 @pytest.mark.parametrize(
