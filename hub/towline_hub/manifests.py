@@ -133,7 +133,10 @@ def shipped_permissions(subject: KubeObject, settings: HubSettings) -> list[Kube
     """
     if settings.addons_only:
         return addons_only_permissions(
-            subject, addons=settings.addons, declarations=settings.addon_declarations
+            subject,
+            addons=settings.addons,
+            declarations=settings.addon_declarations,
+            namespace=settings.namespace,
         )
     return hub_permissions(
         subject,

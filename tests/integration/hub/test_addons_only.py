@@ -42,6 +42,7 @@ from towline_api.resources import (
 from towline_api.spec_hash import spec_hash
 from towline_certs import generate_key
 from towline_hub import Addon, AddonManager, AddonManagerSettings, daemon, permission
+from towline_hub.addon_rbac import config_reader_role
 from towline_hub.permissions import ADDONS_ONLY_ROLE, addons_only_permissions
 from towline_hub.settings import HubSettings
 from towline_kube.client import Call, Client
@@ -348,3 +349,53 @@ async def test_requests_for_others_add_ons_are_not_decided(
             assert (await decision(admin, mine))[0] == "Approved"
             left = await admin.get(CERTIFICATE_SIGNING_REQUESTS, foreign)
             assert not left.get("status", {}).get("conditions")
+
+
+async def test_what_it_granted_elsewhere_goes_with_the_cluster(
+    spoke: Spoke, admin: Client, run_hub: RunHub, program: Program, name: str
+) -> None:
+    """The hub beside it removes the cluster; nobody but the program knows of its grants."""
+    shared = await make_namespace(admin, f"shared-{name}")
+    addon = Addon(name)
+    addon.grants(permission.role("configmaps", verbs=["get"], namespace=shared))
+    grant = config_reader_role(spoke.cluster, name)
+    async with run_hub(), await join(spoke, admin) as agent, program.manager(addon):
+        await _defined(admin, name)
+        here = await Installed(admin, spoke, agent, name).install()
+        await here.until(*GRANTED)
+        assert await admin.find(ROLE_BINDINGS, grant, namespace=shared) is not None
+        await admin.delete(MANAGED_CLUSTERS, spoke.cluster)
+
+        async def gone() -> bool | None:
+            left = [
+                await admin.find(resource, grant, namespace=shared)
+                for resource in (ROLE_BINDINGS, ROLES)
+            ]
+            return True if not any(left) else None
+
+        await eventually(gone, what="the end of the grant in the shared namespace")
+
+
+async def test_replicas_of_a_manager_elect_a_leader_of_their_own(
+    hub_plane: ControlPlane, spoke: Spoke, admin: Client, run_hub: RunHub, name: str, tmp_path: Path
+) -> None:
+    """Two stand ready, under the rights they ask for; the one that leads does the work."""
+    namespace = await make_namespace(admin, f"own-{name}")
+    addon, user = Addon(name), f"replicas-of-{name}"
+    rights = AddonManager(addon).permissions(user_subject(user), namespace=namespace)
+    await apply_rights(admin, rights)
+    path = tmp_path / "replicas.kubeconfig"
+    path.write_text(await hub_plane.kubeconfig_for(user))
+    settings = AddonManagerSettings(kubeconfig=path, namespace=namespace, leader_election=True)
+    async with (
+        run_hub(),
+        await join(spoke, admin) as agent,
+        AddonManager(addon, settings=settings),
+        AddonManager(addon, settings=settings),
+    ):
+        await _defined(admin, name)
+        here = await Installed(admin, spoke, agent, name).install()
+        await here.until(*GRANTED)
+        lease = await admin.get(LEASES, f"towline-addons.{name}", namespace=namespace)
+        assert lease["spec"]["holderIdentity"]
+    await remove_rights(admin, rights)
