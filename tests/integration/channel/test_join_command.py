@@ -1,5 +1,6 @@
 """The line that `towline join-command` prints, run as it is printed: the cluster joins."""
 
+import json
 import shlex
 from pathlib import Path
 
@@ -8,6 +9,7 @@ import pytest
 from integration.channel.conftest import MakeCorner
 from integration.channel.corner import Corner
 from integration.channel.programs import Outcome, Program, run_command
+from support.waiting import until
 from towline_api.metadata import name_of
 from towline_api.resources import SECRETS
 from towline_kube.kubeconfig import parse_kubeconfig
@@ -121,6 +123,36 @@ async def test_the_printed_secret_is_taken_by_kubernetes(corner: Corner, kubecon
     manifest["metadata"]["name"] += f"-{corner.cluster}"
     made = await corner.spoke.create(SECRETS, manifest)
     assert name_of(made) == manifest["metadata"]["name"]
+
+
+async def test_a_cluster_is_let_in_put_out_and_taken_off_by_commands(
+    corner: Corner, kubeconfig: Path
+) -> None:
+    """What an operator types, one after the other, with the exit status a script goes by."""
+    flags = ("--kubeconfig", str(kubeconfig))
+    await corner.prepare_agent()
+    corner.agent.start()
+    await until(corner.pending_requests, what=lambda: f"no request; {corner.agent.said[-2000:]}")
+    accepted = await run_command(
+        "accept", corner.cluster, "--wait", "--timeout", "60s", "-o", "json", *flags
+    )
+    assert accepted.status == 0, accepted
+    told = json.loads(accepted.out)
+    assert (told["newlyAccepted"], told["joined"]) == (True, True)
+    assert [item["approved"] for item in told["requests"]] == [True]
+    denied = await run_command("deny", corner.cluster, "--reason", "not ours", *flags)
+    assert denied.status == 0, denied
+    assert f"cluster {corner.cluster}: denied; the hub takes" in denied.out
+    await corner.until_condition("HubAcceptedManagedCluster", "False")
+    missing = await run_command("approve", "no-such-request", *flags)
+    assert missing.status == 1
+    assert "there is no certificate request 'no-such-request'" in missing.err
+    corner.agent.stop()
+    removed = await run_command("remove", corner.cluster, "--wait", "--timeout", "60s", *flags)
+    assert (removed.status, removed.out) == (0, f"cluster {corner.cluster}: gone\n"), removed
+    again = await run_command("remove", corner.cluster, *flags)
+    assert again.status == 1
+    assert "there is no managed cluster" in again.err
 
 
 async def test_a_token_from_the_environment_is_used_and_not_shown(
