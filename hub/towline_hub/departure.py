@@ -52,12 +52,7 @@ from towline_api.resources import (
 from towline_api.timestamps import format_time, parse_time
 from towline_hub import rbac
 from towline_hub.caches import BY_CLUSTER, HubCaches, HubViews
-from towline_hub.departure_plan import (
-    Remains,
-    after_force,
-    recheck_delay,
-    without_deprecated,
-)
+from towline_hub.departure_plan import Remains, after_force, recheck_delay
 from towline_hub.former_certificates import former_expiry, last_certificate_end
 from towline_hub.object_writer import ObjectWriter
 from towline_hub.request_denials import Dismissal, RequestDenials
@@ -264,8 +259,6 @@ class Departure:
     async def _wait(self, cluster: KubeObject, remains: Remains, *, left: timedelta) -> Result:
         """Delete what is next, and say what is waited for."""
         await self._delete(remains.next_to_delete, resource=remains.resource)
-        if remains.resource is not MANIFEST_WORKS:
-            await self._strip_deprecated(remains)
         message = (
             f"{remains.describe()}; the cluster is let go without them "
             f"{self._limit.total_seconds():g} s after its deletion"
@@ -286,12 +279,6 @@ class Departure:
                     uid=uid_of(obj),
                     missing_ok=True,
                 )
-
-    async def _strip_deprecated(self, remains: Remains) -> None:
-        for obj in remains.objects:
-            kept = without_deprecated(finalizers_of(obj))
-            if len(kept) < len(finalizers_of(obj)):
-                await self._strip(obj, kept=kept, resource=remains.resource)
 
     async def _strip(self, obj: KubeObject, *, kept: list[str], resource: Resource) -> None:
         """Take finalizers away from an object that is being deleted: nobody can add any."""

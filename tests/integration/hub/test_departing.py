@@ -29,6 +29,7 @@ from towline_api.resources import (
     MANAGED_CLUSTERS,
     NAMESPACES,
     ROLE_BINDINGS,
+    ROLES,
     KubeObject,
     Resource,
 )
@@ -123,6 +124,34 @@ async def test_deleting_a_cluster_leaves_no_right_behind(
         await eventually(taken_back, what="the end of all rights")
         await admin.get(NAMESPACES, spoke.cluster)
         await _event_about(admin, spoke.cluster, "ClusterRemoved")
+
+
+async def test_whatever_was_granted_under_the_clusters_label_goes_with_it(
+    spoke: Spoke, admin: Client, run_hub: RunHub
+) -> None:
+    """In other namespaces too, and for add-ons that this hub does not look after."""
+    shared = f"shared-{spoke.cluster}"
+    labels = {names.CLUSTER_NAME_LABEL: spoke.cluster}
+    async with run_hub(), await join(spoke, admin):
+        await admin.create(NAMESPACES, {"metadata": {"name": shared}})
+        role = rbac.role("granted", [], namespace=shared, labels=labels)
+        binding = rbac.role_binding(
+            "granted",
+            namespace=shared,
+            role_kind="Role",
+            role_name="granted",
+            subjects=rbac.cluster_subjects(spoke.cluster),
+            labels=labels,
+        )
+        binding["metadata"]["finalizers"] = [HOLD]
+        await admin.create(ROLES, role)
+        await admin.create(ROLE_BINDINGS, binding)
+        await admin.delete(MANAGED_CLUSTERS, spoke.cluster)
+        await _until_gone(admin, spoke.cluster)
+        assert await rights_of(admin, spoke.cluster) == ["RoleBinding granted"]
+        held = await admin.get(ROLE_BINDINGS, "granted", namespace=shared)
+        assert not held.get("subjects"), "somebody else's finalizer holds it, and it grants nothing"
+        await _let_go(admin, ROLE_BINDINGS, "granted", shared)
 
 
 async def test_addons_end_before_works_and_low_priorities_before_high_ones(

@@ -132,6 +132,19 @@ async def test_a_cluster_is_tainted_from_its_acceptance_until_it_is_available(
         assert len(states) == 3, "created by its agent, accepted with the taint, freed of it"
 
 
+async def test_acceptance_by_a_person_costs_no_write_more_for_the_taint(
+    spoke: Spoke, admin: Client, run_hub: RunHub
+) -> None:
+    """It comes with the finalizer that acceptance puts on the cluster anyway."""
+    async with run_hub(), _written(admin, spoke.cluster) as states:
+        await spoke.register()
+        await admin.patch(MANAGED_CLUSTERS, spoke.cluster, {"spec": {"hubAcceptsClient": True}})
+        await until_condition(admin, MANAGED_CLUSTERS, spoke.cluster, HUB_ACCEPTED, "True")
+        await _until_rest(admin, spoke)
+        assert len(states) == 3, "created, accepted by a person, held and tainted by the hub"
+        assert _taints(states[-1]) == [names.UNREACHABLE_TAINT]
+
+
 async def test_the_taint_follows_the_clusters_health_beside_the_operators_own(
     spoke: Spoke, admin: Client, run_hub: RunHub
 ) -> None:
