@@ -1,9 +1,11 @@
 """What a hostile requester may do to the subject: who it says it is, and how it writes that."""
 
+from dataclasses import replace
 from random import Random
 
 from support.csrs import CN, OU, O
 from support.mutants.drafts import Attribute, Draft, Mutation
+from towline_certs import Subject
 
 _FOREIGN_ATTRIBUTES = (
     "2.5.4.6",
@@ -255,6 +257,23 @@ def printable(rng: Random, draft: Draft) -> None:
     draft.rdns[where][position] = Attribute(old.oid, old.value, 0x13)
 
 
+def registered_as_asked(rng: Random, draft: Draft) -> None:
+    """Ask for anything, and have the add-on registered for just that: its agents write there."""
+    user = rng.choice([*_OTHER_NAMES, "system:open-cluster-management:c1:x7kq2"])
+    groups = rng.sample(_OTHER_GROUPS[:-1], rng.randrange(4))
+    if rng.random() < 0.5:
+        # With the groups that belong to the name, as far as it is an agent's of an add-on.
+        start, _, _ = user.partition(":agent:")
+        groups = [start, "system:open-cluster-management:addon:hello"]
+    draft.rdns = [[Attribute(O, each.encode())] for each in groups]
+    draft.rdns.append([Attribute(CN, user.encode())])
+    if draft.context.addon is not None:
+        before = draft.context.addon.registrations
+        added = tuple(replace(each, subject=Subject(user, frozenset(groups))) for each in before)
+        both = rng.choice([added, (*before, *added), (*added, *before)])
+        draft.world(addon=replace(draft.context.addon, registrations=both))
+
+
 SUBJECT_MUTATIONS: tuple[Mutation, ...] = (
     drop_attribute,
     drop_all,
@@ -276,6 +295,7 @@ SUBJECT_MUTATIONS: tuple[Mutation, ...] = (
     broken_text,
     another_type,
     printable,
+    registered_as_asked,
 )
 
 

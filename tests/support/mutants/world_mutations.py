@@ -160,11 +160,11 @@ def traffic(rng: Random, draft: Draft) -> None:
     """Have the identity ask a lot."""
     limits = FloodLimits(rng.choice([1, 2, 10]), rng.choice([0, 1, 3, 30]))
     count = rng.randrange(limits.max_per_hour + 2)
-    ages = sorted((rng.randrange(7200) for _ in range(count)), reverse=True)
+    ages = sorted((rng.randrange(4500) for _ in range(count)), reverse=True)
     draft.world(
         limits=limits,
         traffic=Traffic(
-            older_pending=rng.randrange(12),
+            older_pending=rng.choice([0, 0, 1, rng.randrange(12)]),
             decided=tuple(NOW - timedelta(seconds=age) for age in ages),
         ),
     )

@@ -15,6 +15,7 @@ from support.mutants.campaign import FAMILIES, by_the_policy, mutant, try_mutant
 from support.mutants.count import MUTANTS_PROPERTY
 from support.mutants.entitlement import is_entitled
 from support.mutants.good_requests import good_requests
+from towline_certs import policy
 
 KINDS = sorted(good_requests())
 COUNTS = {
@@ -85,13 +86,63 @@ def test_a_mutant_can_be_had_again_by_its_number(family):
         assert first.rdns == second.rdns
 
 
-def test_the_second_opinion_would_notice(monkeypatch):
-    """A policy that forgot one of its rules is found out."""
-    from towline_certs import policy, request_rules
+NOTICED_BY = {
+    "already_decided": ("renewal", "object"),
+    "for_another_signer": ("renewal", "object"),
+    "too_many_pending": ("renewal", "world"),
+    "too_many_per_hour": ("bound-bootstrap", "world"),
+    "unlabelled_for_another": ("addon", "several"),
+    "labels_are_no_names": ("custom-signer", "object"),
+    "request_unreadable": ("renewal", "bytes"),
+    "possession_not_proven": ("renewal", "key"),
+    "subject_not_plain": ("renewal", "subject"),
+    "key_not_allowed": ("renewal", "key"),
+    "usages_not_allowed": ("renewal", "object"),
+    "asks_for_authority": ("renewal", "extensions"),
+    "extensions_not_allowed": ("addon", "extensions"),
+    "lifetime_out_of_bounds": ("renewal", "object"),
+    "names_another_cluster": ("custom-signer", "subject"),
+    "subject_is_no_cluster_identity": ("renewal", "subject"),
+    "names_on_a_cluster_request": ("renewal", "extensions"),
+    "asked_by_an_agent_of_another": ("operator", "object"),
+    "bound_to_another": ("renewal", "object"),
+    "older_than_removal": ("bound-bootstrap", "world"),
+    "cluster_is_deleting": ("bootstrap", "world"),
+    "cluster_is_manual": ("renewal", "world"),
+    "renewal": ("renewal", "subject"),
+    "operator_accepted": ("operator", "subject"),
+    "bootstrap_by_a_stranger": ("bootstrap", "object"),
+    "bootstrap_of_a_known_cluster": ("bootstrap", "world"),
+    "bootstrap": ("bootstrap", "subject"),
+    "asked_by_somebody_else": ("addon", "object"),
+    "subject_is_no_addon_identity": ("addon", "subject"),
+    "names_of_an_addon_request": ("addon", "extensions"),
+    "cluster_is_not_there": ("addon", "world"),
+    "addon_is_not_there": ("addon", "world"),
+    "older_than_addon": ("addon", "world"),
+    "not_registered": ("addon", "world"),
+    "addon_is_manual": ("addon", "world"),
+    "registered": ("addon", "subject"),
+}
+"""Which mutants notice first that a rule is missing."""
+ONLY_WORDS = {"nothing_of_ours"}
+"""A rule without which other rules would refuse as well, for a reason that is not the point."""
 
-    weaker = tuple(
-        rule for rule in policy.ADDON_RULES if rule is not request_rules.usages_not_allowed
-    )
-    monkeypatch.setattr(policy, "ADDON_RULES", weaker)
-    tally = try_mutants("addon", "object", numbers=range(300), seed=7)
-    assert any("approved, and not entitled" in finding for finding in tally.findings)
+
+def test_no_rule_is_left_out_of_this():
+    """A new rule has to be missed by somebody, too."""
+    rules = {rule.__name__ for rule in (*policy.CLUSTER_RULES, *policy.ADDON_RULES)}
+    assert rules == NOTICED_BY.keys() | ONLY_WORDS
+
+
+@pytest.mark.parametrize("name", NOTICED_BY)
+def test_a_policy_that_forgot_a_rule_is_found_out(name, monkeypatch):
+    """The mutants and the second opinion together are sharp enough to miss every single rule."""
+    for table in ("CLUSTER_RULES", "ADDON_RULES"):
+        kept = tuple(rule for rule in getattr(policy, table) if rule.__name__ != name)
+        monkeypatch.setattr(policy, table, kept)
+    kind, family = NOTICED_BY[name]
+    for start in range(0, 600, 30):
+        if try_mutants(kind, family, numbers=range(start, start + 30), seed=7).findings:
+            return
+    pytest.fail(f"600 mutants do not notice that {name} is missing")
