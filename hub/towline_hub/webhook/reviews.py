@@ -63,7 +63,9 @@ def parse_review(body: bytes) -> Review:
         raise MalformedReview("the request has no uid")
     if not isinstance(desired, str) or not desired:
         raise MalformedReview("the request has no desiredAPIVersion")
-    objects = request.get("objects") or []
+    objects = request.get("objects")
+    if objects is None:  # as Go writes a list without entries
+        objects = []
     if not isinstance(objects, list) or not all(isinstance(item, dict) for item in objects):
         raise MalformedReview("the request's objects are no list of objects")
     return Review(uid, api_version, desired, tuple(objects))
