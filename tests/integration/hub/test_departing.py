@@ -3,6 +3,8 @@
 from datetime import timedelta
 from typing import Any
 
+import pytest
+
 from integration.hub.conftest import RunHub
 from integration.hub.rights import OWN_CLUSTER, opened_by, rights_of
 from integration.hub.spoke import (
@@ -36,6 +38,9 @@ from towline_api.resources import (
 from towline_hub import rbac
 from towline_hub.departure import MANIFEST_WORKS
 from towline_kube.client import Client
+from towline_sandbox.embedded.faults import Calls, Refuse
+from towline_sandbox.embedded.model.failures import ApiFailure
+from towline_sandbox.embedded.plane import EmbeddedPlane
 
 HOLD = "example.com/hold"
 PRIORITY = names.CLEANUP_PRIORITY_ANNOTATION
@@ -315,6 +320,29 @@ async def test_somebody_elses_finalizer_on_a_cluster_is_named_and_left(
 
 async def _let_go_cluster(admin: Client, cluster: str) -> None:
     await admin.patch(MANAGED_CLUSTERS, cluster, {"metadata": {"finalizers": None}})
+
+
+@pytest.mark.planes("embedded", because="it makes the API server refuse what the hub may do")
+async def test_what_keeps_the_hub_from_cleaning_up_is_said(
+    spoke: Spoke, admin: Client, run_hub: RunHub, hub_plane: EmbeddedPlane
+) -> None:
+    """An operator sees a cluster that does not go, and looks at its conditions."""
+    async with run_hub(), await join(spoke, admin):
+        await _install(admin, spoke, finalizers=[])
+        refusal = Refuse(ApiFailure(403, "Forbidden", "not today, says a webhook"))
+        calls = Calls(verb="delete", resource="managedclusteraddons", user_agent="towline-hub/")
+        rule = hub_plane.faults.add(refusal, calls)
+        try:
+            await admin.delete(MANAGED_CLUSTERS, spoke.cluster)
+            cluster = await until_condition(
+                admin, MANAGED_CLUSTERS, spoke.cluster, DELETING, "False", reason="DeletingError"
+            )
+        finally:
+            hub_plane.faults.remove(rule)
+        condition = find_condition(cluster, DELETING)
+        assert condition is not None
+        assert "not today, says a webhook" in condition.message
+        await _until_gone(admin, spoke.cluster)
 
 
 async def test_addons_left_over_without_a_cluster_are_let_go(
