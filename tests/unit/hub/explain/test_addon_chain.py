@@ -90,7 +90,9 @@ def addon(
     return changed
 
 
-def request(obj: KubeObject, *, decided: str | None = None) -> RequestFacts:
+def request(
+    obj: KubeObject, *, decided: str | None = None, certificate: bool = False
+) -> RequestFacts:
     csr = csr_object(
         addon_request(IDENTITY),
         username=ClusterIdentity("c1", "a1").user,
@@ -98,6 +100,8 @@ def request(obj: KubeObject, *, decided: str | None = None) -> RequestFacts:
         addon="hello",
         conditions=[condition(decided, "True", message="said why")] if decided else [],
     )
+    if certificate:
+        csr["status"]["certificate"] = "aGVsbG8="
     return judge(
         csr,
         note=None,
@@ -135,6 +139,11 @@ def test_an_addon_that_is_well_has_no_broken_link() -> None:
     assert {link.state for link in found.links} == {LinkState.HOLDS}
 
 
+EXPIRED = condition(
+    "ClusterCertificateRotated",
+    "True",
+    message="client certificate rotated starting from 2026-05-01T12:00:00Z to 2026-06-01T13:00:00Z",
+)
 NO_CERTIFICATE = addon(without=("ClusterCertificateRotated",))
 BROKEN = [
     pytest.param(WELL, {"definition": None}, "definition", "no ClusterManagementAddOn", id="cma"),
@@ -212,6 +221,14 @@ BROKEN = [
         "signature",
         "has no certificate",
         id="not-signed",
+    ),
+    pytest.param(addon(r=EXPIRED), {}, "request", "has not asked", id="expired-and-nobody-asks"),
+    pytest.param(
+        addon(r=EXPIRED),
+        {"requests": (request(addon(r=EXPIRED), decided="Approved", certificate=True),)},
+        "certificate",
+        "ended 1h ago",
+        id="expired",
     ),
     pytest.param(
         addon(r=condition("ClusterCertificateRotated", "False", message="cannot write")),
