@@ -330,7 +330,9 @@ async def test_what_keeps_the_hub_from_cleaning_up_is_said(
     async with run_hub(), await join(spoke, admin):
         await _install(admin, spoke, finalizers=[])
         refusal = Refuse(ApiFailure(403, "Forbidden", "not today, says a webhook"))
-        calls = Calls(verb="delete", resource="managedclusteraddons", user_agent="towline-hub/")
+        calls = Calls(
+            verb="delete", resource=MANAGED_CLUSTER_ADDONS.qualified, user_agent="towline-hub/"
+        )
         rule = hub_plane.faults.add(refusal, calls)
         try:
             await admin.delete(MANAGED_CLUSTERS, spoke.cluster)
