@@ -52,7 +52,8 @@ def test_all_objects_come_back_in_their_order() -> None:
 
 def test_nothing_to_convert_is_a_review_too() -> None:
     """Null stands for an empty list, as Go writes it."""
-    for objects in ([], None):
+    empty: tuple[list[Any] | None, ...] = ([], None)
+    for objects in empty:
         review = parse_review(json.dumps(asked(objects=objects)).encode())
         assert succeeded(review, list(convert_each(review)))["response"]["convertedObjects"] == []
 
