@@ -8,6 +8,7 @@ import pytest
 
 from towline_api.addons import (
     CustomSignerRegistration,
+    KubeClientDriver,
     KubeClientRegistration,
     ManagedClusterAddon,
     SubjectSpec,
@@ -17,6 +18,7 @@ from towline_certs.authority import create_authority
 from towline_certs.identities import AddonIdentity, ClusterIdentity, Subject
 from towline_certs.keys import generate_key
 from towline_hub.approval_facts import addon_facts, cluster_facts
+from towline_hub.declarations import AddonDeclaration, CustomSigner
 
 NOW = datetime(2026, 7, 1, 12, 0, tzinfo=UTC)
 
@@ -134,3 +136,108 @@ def test_a_written_registration_is_taken_as_it_is() -> None:
         ManagedClusterAddon("helloworld", "c1", registrations=(KubeClientRegistration(spec),))
     )
     assert facts.registrations[0].subject == Subject("someone", frozenset({"one", "two"}))
+
+
+def test_an_agent_with_tokens_has_no_use_for_a_certificate() -> None:
+    """Its registration names a service account; a request beside it is not what it asks for."""
+    registration = KubeClientRegistration(SubjectSpec(), KubeClientDriver.TOKEN)
+    addon = ManagedClusterAddon("helloworld", "c1", registrations=(registration,))
+    assert addon_facts(addon).registrations == ()
+
+
+@pytest.mark.parametrize("server", [False, True])
+def test_a_declaration_says_whether_a_certificate_is_good_for_servers(server: bool) -> None:
+    """What stands in the status cannot say so, and is not only the hub's to write."""
+    signer = CustomSigner("example.com/own", user="u", server=server)
+    addon = ManagedClusterAddon("helloworld", "c1", registrations=(signer.registration("c1"),))
+    declaration = AddonDeclaration("helloworld", custom_signers=(signer,))
+    (found,) = addon_facts(addon, declaration=declaration).registrations
+    assert ("server auth" in found.extended_usages) is server
+
+
+LATER = datetime(2026, 7, 1, 13, 0, tzinfo=UTC)
+
+
+@pytest.mark.parametrize(
+    ("ends", "former", "on_its_way", "live", "until"),
+    [
+        pytest.param(None, None, False, False, None, id="new"),
+        pytest.param("2026-07-01T13:00:00Z", None, False, True, LATER, id="joined"),
+        pytest.param("2026-07-01T11:00:00Z", None, False, False, None, id="expired"),
+        pytest.param("", None, False, True, None, id="joined-and-silent"),
+        pytest.param(None, LATER, False, True, LATER, id="former"),
+        pytest.param(None, NOW - timedelta(seconds=1), False, False, None, id="former-ended"),
+        pytest.param("2026-07-01T12:30:00Z", LATER, False, True, LATER, id="the-later-of-both"),
+        pytest.param("2026-07-01T13:00:00Z", None, True, True, None, id="another-on-its-way"),
+    ],
+)
+def test_until_when_a_name_is_taken_is_told_where_it_is_known(
+    ends: str | None, former: datetime | None, on_its_way: bool, live: bool, until: datetime | None
+) -> None:
+    """A request that waits for it is looked at again then."""
+    cluster = _cluster()
+    if ends is not None:
+        cluster["status"] = {
+            "conditions": [
+                {"type": "ManagedClusterJoined", "status": "True", "reason": "x", "message": ""},
+                {
+                    "type": "ClusterCertificateRotated",
+                    "status": "True",
+                    "reason": "x",
+                    "message": f"client certificate rotated starting from x to {ends}",
+                },
+            ]
+        }
+    facts = cluster_facts(
+        cluster,
+        other_requests=[_request()] if on_its_way else [],
+        former_until=former,
+        now=NOW,
+    )
+    assert facts.has_live_identity is live
+    assert facts.live_until == until
+
+
+def test_a_request_from_before_the_cluster_counts_if_it_was_approved_after() -> None:
+    """Agents may post their request a moment before they register."""
+    request = _request(created="2026-07-01T10:59:59Z")
+    request["status"]["conditions"][0]["lastUpdateTime"] = "2026-07-01T11:00:01Z"
+    assert cluster_facts(_cluster(), other_requests=[request], now=NOW).has_live_identity
+
+
+@pytest.mark.parametrize(
+    ("status", "reason", "spec", "removed"),
+    [
+        pytest.param("False", "HubClusterAdminDenied", {}, True, id="denied"),
+        pytest.param("True", "HubClusterAdminAccepted", {}, False, id="denied-just-now"),
+        pytest.param(
+            "False", "HubClusterAdminDenied", {"hubAcceptsClient": True}, False, id="back"
+        ),
+    ],
+)
+def test_when_a_cluster_was_denied_is_read_off_its_condition(
+    status: str, reason: str, spec: dict[str, Any], removed: bool
+) -> None:
+    """As long as it is denied; requests from before are void."""
+    cluster = _cluster(**spec)
+    cluster["status"] = {
+        "conditions": [
+            {
+                "type": "HubAcceptedManagedCluster",
+                "status": status,
+                "reason": reason,
+                "message": "",
+                "lastTransitionTime": "2026-07-01T11:50:00Z",
+            }
+        ]
+    }
+    facts = cluster_facts(cluster, other_requests=[], now=NOW)
+    assert facts.removed_at == (NOW - timedelta(minutes=10) if removed else None)
+
+
+def test_when_a_cluster_was_deleted_is_told_by_the_api_server() -> None:
+    """By the clock that also tells when a request was made."""
+    cluster = _cluster(hubAcceptsClient=True)
+    cluster["metadata"]["deletionTimestamp"] = "2026-07-01T11:55:00Z"
+    facts = cluster_facts(cluster, other_requests=[], now=NOW)
+    assert facts.removed_at == NOW - timedelta(minutes=5)
