@@ -212,7 +212,7 @@ async def test_a_port_that_is_taken_is_said_or_gone_around(held: Certificates) -
         made.use(held.certificate_pem, held.key_pem)
         with pytest.raises(ConfigError, match=rf"127\.0\.0\.1:{port}.*--webhook-port"):
             await made.start(host="127.0.0.1", port=port)
-        assert made.port is None
+        assert not made.port
         try:
             await made.start(host="127.0.0.1", port=port, is_preference=True)
             assert made.port not in (None, port)
