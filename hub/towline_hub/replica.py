@@ -2,7 +2,7 @@
 
 import asyncio
 import logging
-from collections.abc import Awaitable, Callable, Sequence
+from collections.abc import Awaitable, Callable, Coroutine, Sequence
 from typing import Any, NoReturn
 
 from towline_api.addon_codec import AddonCodec
@@ -45,7 +45,7 @@ class Replica:
         *,
         codec: AddonCodec,
         webhook: ConversionWebhook | None,
-        prepare: Callable[[], Awaitable[None]],
+        prepare: Callable[[], Coroutine[Any, Any, None]],
         served: Callable[[], Awaitable[None]],
         elector: LeaderElector | None,
         metrics: HubMetrics,
@@ -61,9 +61,7 @@ class Replica:
         self._metrics = metrics
         self._clock = clock
         self.caches: AddonCaches = (
-            addon_caches(
-                client, served=addon_scope(settings).served, codec=codec, clock=clock
-            )
+            addon_caches(client, served=addon_scope(settings).served, codec=codec, clock=clock)
             if settings.addons_only
             else hub_caches(client, codec=codec, clock=clock)
         )
@@ -84,16 +82,20 @@ class Replica:
             TransientError: The API server did not answer in time at start.
         """
         async with asyncio.TaskGroup() as group:
-            work = group.create_task(self._work(), name="run-replica")
-            self._tasks.append(work)
+            serving = group.create_task(self._serve(), name="serve-replica")
+            leading = group.create_task(self._campaign(), name="run-replica")
+            self._tasks += (serving, leading)
             await stop.wait()
             in_order = await self._drain()
-            work.cancel("stop requested")
-            await asyncio.wait({work})
+            leading.cancel("stop requested")
+            await asyncio.wait({leading})
             if self._elector is not None and in_order:
                 await self._elector.release()
+            # After that: another one leads while the last connections to this one close.
+            serving.cancel("stop requested")
 
-    async def _work(self) -> NoReturn:
+    async def _serve(self) -> NoReturn:
+        """Run what every replica runs, until cancelled."""
         async with asyncio.TaskGroup() as group:
             for cache in self.caches:
                 name = f"watch-{cache.resource.plural}"
@@ -101,12 +103,15 @@ class Replica:
             if self._webhook is not None:
                 serving = group.create_task(self._webhook.serve(), name="serve-webhook")
                 self._tasks.append(serving)
-            if self._elector is None:
-                await self._lead()
-            else:
+            if self._elector is not None:
                 group.create_task(self._stand_by(), name="stand-by")
-                await self._elector.run(self._lead)
         raise AssertionError("the parts of the hub ended by themselves")
+
+    async def _campaign(self) -> NoReturn:
+        """Run what the leader runs whenever this replica leads, until cancelled."""
+        if self._elector is None:
+            await self._lead()
+        await self._elector.run(self._lead)
 
     async def _stand_by(self) -> None:
         """Let the caches fill without waiting for the lead, which may never come."""
