@@ -8,16 +8,11 @@ from towline_api.bootstrap_tokens import TOKEN_NAMESPACE, TOKEN_SECRET_TYPE
 from towline_api.errors import WireError
 from towline_api.metadata import creation_time_of, name_of
 from towline_api.resources import (
-    ADDON_DEPLOYMENT_CONFIGS,
     CERTIFICATE_SIGNING_REQUESTS,
-    CLUSTER_MANAGEMENT_ADDONS,
     CLUSTER_ROLE_BINDINGS,
     CLUSTER_ROLES,
     CONFIG_MAPS,
-    CUSTOM_RESOURCE_DEFINITIONS,
     LEASES,
-    MANAGED_CLUSTER_ADDONS,
-    MANAGED_CLUSTERS,
     SECRETS,
     SELF_SUBJECT_REVIEWS,
     KubeObject,
@@ -30,7 +25,7 @@ from towline_hub.acceptance_guard import (
     acceptance_guard,
 )
 from towline_hub.bootstrap_guard import bootstrap_guards
-from towline_hub.deployment import APP
+from towline_hub.daemon import ADDONS_FIELD_MANAGER, FIELD_MANAGER
 from towline_hub.doctor.credential_checks import (
     authority_check,
     bootstrap_role_check,
@@ -46,21 +41,14 @@ from towline_hub.doctor.hub_checks import (
     settings_check,
 )
 from towline_hub.doctor.rights import look_at_rights, subject_of
+from towline_hub.doctor.served_kinds import look_at_kinds, look_at_webhook
 from towline_hub.doctor.server_checks import (
     Guard,
-    ServedKind,
     clock_check,
     guard_check,
     kind_check,
     signer_check,
     version_check,
-)
-from towline_hub.doctor.webhook_check import (
-    ENDPOINT_SLICES,
-    SERVICE_LABEL,
-    webhook_checks,
-    webhook_client,
-    webhook_service,
 )
 from towline_hub.installed_settings import DEPLOYMENTS, find_deployment, look_at_settings
 from towline_hub.looking import Unseen, look
@@ -69,7 +57,6 @@ from towline_hub.permissions import hub_permissions
 from towline_hub.settings import HubSettings
 from towline_kube.client import Client
 from towline_kube.clock import SYSTEM_CLOCK, Clock
-from towline_kube.errors import ApiError, Forbidden
 
 WEBHOOK_CONFIGURATIONS = Resource(
     ADMISSION_GROUP,
@@ -80,12 +67,6 @@ WEBHOOK_CONFIGURATIONS = Resource(
 )
 OCM_VALIDATOR = "managedclustervalidators.admission.cluster.open-cluster-management.io"
 
-_KINDS = (
-    MANAGED_CLUSTERS,
-    CLUSTER_MANAGEMENT_ADDONS,
-    MANAGED_CLUSTER_ADDONS,
-    ADDON_DEPLOYMENT_CONFIGS,
-)
 _BUNDLE_KEY = "ca-bundle.crt"
 
 
@@ -121,20 +102,23 @@ class Doctor:
             ok("identity", f"the API server knows you as {me}"),
             await self._clocks(),
         ]
-        crds = [await self._kind(resource) for resource in _KINDS]
-        findings += map(kind_check, crds)
-        findings += await self._webhook(crds)
-        findings += await self._guards()
+        kinds = await look_at_kinds(client)
+        findings += map(kind_check, kinds)
+        findings += await look_at_webhook(client, kinds, now=self._clock.now())
         findings.append(
             signer_check(await self._list(CERTIFICATE_SIGNING_REQUESTS), now=self._clock.now())
         )
         deployment = await find_deployment(client, namespace=namespace)
         installed = await look_at_settings(client, deployment, namespace=namespace)
         findings += [deployment_check(deployment, namespace=namespace), settings_check(installed)]
-        findings.append(await self._leader())
-        findings += await self._rights(me, installed.settings)
-        findings.append(await self._rivals())
-        findings += await self._bootstrap()
+        settings = installed.settings
+        findings.append(await self._leader(settings))
+        findings += await self._rights(me, settings)
+        if not settings.addons_only:
+            # Such a hub looks after add-ons beside another, which accepts and approves.
+            findings.append(await self._rivals())
+            findings += await self._guards()
+            findings += await self._bootstrap()
         findings += await self._bundles()
         return Diagnosis(client.connection.server, self._clock.now(), tuple(findings))
 
@@ -151,36 +135,6 @@ class Doctor:
         )
         after = self._clock.now()
         return clock_check(server=_stamp(answer), before=before, after=after)
-
-    async def _kind(self, resource: Resource) -> ServedKind:
-        crd = await look(self._client.find(CUSTOM_RESOURCE_DEFINITIONS, resource.qualified))
-        problems: dict[str, str] = {}
-        for version in _served_versions(crd):
-            try:
-                # One is enough to see whether it can be read, and converted.
-                await self._client.request_text(
-                    f"/apis/{resource.group}/{version}/{resource.plural}?limit=1"
-                )
-            except Forbidden:
-                continue
-            except ApiError as error:
-                problems[version] = str(error)
-        return ServedKind(resource.qualified, resource.version, crd, problems)
-
-    async def _webhook(self, kinds: Sequence[ServedKind]) -> list[Finding]:
-        crd = next(kind.crd for kind in kinds if kind.name == MANAGED_CLUSTER_ADDONS.qualified)
-        if isinstance(crd, Unseen) or crd is None:
-            return []  # told of already
-        client = webhook_client(crd)
-        service = webhook_service(client)
-        slices: Sequence[KubeObject] | Unseen = ()
-        if service is not None:
-            slices = await self._list(
-                ENDPOINT_SLICES,
-                namespace=service[0],
-                label_selector=f"{SERVICE_LABEL}={service[1]}",
-            )
-        return webhook_checks(client, slices, now=self._clock.now())
 
     async def _guards(self) -> list[Finding]:
         webhook = await look(self._client.find(WEBHOOK_CONFIGURATIONS, OCM_VALIDATOR))
@@ -215,9 +169,10 @@ class Doctor:
             for check, without, desired, webhook in checks
         ]
 
-    async def _leader(self) -> Finding:
-        lease = await look(self._client.find(LEASES, APP, namespace=self._namespace))
-        return leader_check(lease, where=f"{self._namespace}/{APP}", now=self._clock.now())
+    async def _leader(self, settings: HubSettings) -> Finding:
+        name = ADDONS_FIELD_MANAGER if settings.addons_only else FIELD_MANAGER
+        lease = await look(self._client.find(LEASES, name, namespace=self._namespace))
+        return leader_check(lease, where=f"{self._namespace}/{name}", now=self._clock.now())
 
     async def _rights(self, me: str, settings: HubSettings) -> list[Finding]:
         subject = subject_of(self._hub_user)
@@ -293,13 +248,6 @@ class Doctor:
             )
         )
         return listed if isinstance(listed, Unseen) else listed.items
-
-
-def _served_versions(crd: KubeObject | Unseen | None) -> list[str]:
-    if not isinstance(crd, dict):
-        return []
-    versions = (crd.get("spec") or {}).get("versions") or ()
-    return [str(item.get("name")) for item in versions if item.get("served")]
 
 
 def _stamp(answer: KubeObject) -> datetime | None:

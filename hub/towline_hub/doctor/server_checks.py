@@ -68,13 +68,13 @@ class ServedKind:
 
     Args:
         name: Name of its CRD.
-        version: The version the hub speaks.
+        spoken: The versions the hub can speak.
         crd: The CRD; None if there is none.
         problems: What listing came to, by served version, where it failed.
     """
 
     name: str
-    version: str
+    spoken: tuple[str, ...]
     crd: KubeObject | Unseen | None
     problems: dict[str, str]
 
@@ -93,11 +93,11 @@ def kind_check(kind: ServedKind) -> Finding:
         )
     spec = kind.crd.get("spec") or {}
     served = [str(item.get("name")) for item in spec.get("versions") or () if item.get("served")]
-    if kind.version not in served:
+    if not set(kind.spoken) & set(served):
         return fail(
             check,
             f"CRD {kind.name} serves {', '.join(served) or 'nothing'}; the hub speaks "
-            f"{kind.version}",
+            f"{' and '.join(kind.spoken)}",
             fix="bring the CRD up to date: `towline crds | kubectl apply --server-side -f -`",
         )
     if not is_true(kind.crd, "Established"):

@@ -80,7 +80,8 @@ def crd(*versions: str, established: bool = True) -> KubeObject:
         pytest.param(crd("v1"), {}, Verdict.OK, "served as v1", id="well"),
         pytest.param(crd("v1", "v2"), {}, Verdict.OK, "v1, v2", id="two-versions"),
         pytest.param(None, {}, Verdict.FAIL, "no CRD", id="missing"),
-        pytest.param(crd("v2"), {}, Verdict.FAIL, "speaks v1", id="other-version"),
+        pytest.param(crd("v2"), {}, Verdict.FAIL, "speaks v1 and v0", id="other-version"),
+        pytest.param(crd("v0"), {}, Verdict.OK, "served as v0", id="second-choice"),
         pytest.param(crd("v1", established=False), {}, Verdict.FAIL, "not established", id="new"),
         pytest.param(crd("v1"), {"v2": "refused"}, Verdict.FAIL, "v2: refused", id="unreadable"),
         pytest.param(Unseen("why"), {}, Verdict.UNSEEN, "cannot look: why", id="unseen"),
@@ -90,7 +91,7 @@ def test_a_kind_has_to_be_served_in_the_version_the_hub_speaks(
     found: KubeObject | Unseen | None, problems: dict[str, str], verdict: Verdict, words: str
 ) -> None:
     """Without its kinds a hub waits for ever."""
-    finding = kind_check(ServedKind("things.example.com", "v1", found, problems))
+    finding = kind_check(ServedKind("things.example.com", ("v1", "v0"), found, problems))
     assert (finding.verdict, words in finding.found) == (verdict, True), finding
 
 
