@@ -252,12 +252,9 @@ async def test_owner_and_configuration_stay_the_other_programs(
             assert not owner_references_of(addon)
             # The other program decides.
             reference = {**kind, **place, "desiredConfig": place}
-            stranger = {
-                **kind,
-                "name": "other",
-                "namespace": "kube-system",
-                "desiredConfig": {"name": "other", "namespace": "kube-system"},
-            }
+            unchosen = {"name": "unchosen", "namespace": shared}
+            await admin.create(ADDON_DEPLOYMENT_CONFIGS, {"metadata": unchosen, "spec": {}})
+            stranger = {**kind, **unchosen, "desiredConfig": unchosen}
             await admin.patch_status(
                 CLUSTER_MANAGEMENT_ADDONS,
                 definition,
@@ -289,7 +286,7 @@ async def test_owner_and_configuration_stay_the_other_programs(
                 await client.get(ADDON_DEPLOYMENT_CONFIGS, "fleet", namespace=shared)
                 # Agents may write such a status themselves; what nobody chose opens nothing.
                 with pytest.raises(Forbidden):
-                    await client.get(ADDON_DEPLOYMENT_CONFIGS, "other", namespace="kube-system")
+                    await client.get(ADDON_DEPLOYMENT_CONFIGS, "unchosen", namespace=shared)
 
 
 async def test_two_managers_in_one_process_serve_one_add_on_each(
@@ -399,3 +396,34 @@ async def test_replicas_of_a_manager_elect_a_leader_of_their_own(
         lease = await admin.get(LEASES, f"towline-addons.{name}", namespace=namespace)
         assert lease["spec"]["holderIdentity"]
     await remove_rights(admin, rights)
+
+
+async def test_a_denied_cluster_loses_what_the_program_granted(
+    spoke: Spoke, admin: Client, run_hub: RunHub, program: Program, name: str
+) -> None:
+    """Whatever hub runs beside it knows nothing of these grants."""
+    shared = await make_namespace(admin, f"shared-{name}")
+    addon = Addon(name)
+    addon.grants(permission.role("configmaps", verbs=["get"], namespace=shared))
+    places = (
+        (names.addon_agent_role(name), spoke.cluster),
+        (config_reader_role(spoke.cluster, name), shared),
+    )
+    async with AsyncExitStack() as stack:
+        async with run_hub(addons=("nobodys",)):
+            agent = await stack.enter_async_context(await join(spoke, admin))
+        async with program.manager(addon):
+            await _defined(admin, name)
+            here = await Installed(admin, spoke, agent, name).install()
+            await here.until(*GRANTED)
+            patch = {"spec": {"hubAcceptsClient": False}}
+            await admin.patch(MANAGED_CLUSTERS, spoke.cluster, patch)
+
+            async def gone() -> bool | None:
+                left = [
+                    await admin.find(ROLE_BINDINGS, grant, namespace=namespace)
+                    for grant, namespace in places
+                ]
+                return True if not any(left) else None
+
+            await eventually(gone, what="the end of the grants")
