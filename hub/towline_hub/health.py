@@ -16,10 +16,11 @@ from towline_api.condition_types import (
     CLUSTER_AVAILABLE,
     CLUSTER_AVAILABLE_MESSAGE,
     CLUSTER_LEASE_STOPPED_MESSAGE,
+    JOINED,
     REASON_CLUSTER_AVAILABLE,
     REASON_CLUSTER_LEASE_STOPPED,
 )
-from towline_api.conditions import conditions_of, find_condition, with_condition
+from towline_api.conditions import conditions_of, find_condition, is_true, with_condition
 from towline_api.metadata import (
     is_being_deleted,
     name_of,
@@ -35,6 +36,7 @@ from towline_hub.clock_skew import (
     with_clock_condition,
 )
 from towline_hub.heartbeats import Heartbeats, Sighting
+from towline_hub.metrics import HubMetrics
 from towline_hub.standing import Standing, standing_of
 from towline_kube.client import Client
 from towline_kube.clock import Clock
@@ -62,6 +64,7 @@ class HealthWatch:
         views: HubViews,
         events: EventRecorder,
         codec: AddonCodec,
+        metrics: HubMetrics,
         clock: Clock,
     ) -> None:
         self._client = client
@@ -69,6 +72,7 @@ class HealthWatch:
         self._views = views
         self._events = events
         self._codec = codec
+        self._metrics = metrics
         self._clock = clock
         self._beats = Heartbeats()
         self._in_sync: dict[str, bool] = {}  # what the last renewal said about a spoke's clock
@@ -238,6 +242,8 @@ class HealthWatch:
     def _take_cluster(self, change: Change) -> None:
         name = change.key.name
         cluster = change.new
+        if has_joined(change):
+            self._metrics.joined()
         if cluster is None or standing_of(cluster) not in _WATCHED:
             self._beats.forget(name)
             self._in_sync.pop(name, None)
@@ -259,6 +265,16 @@ class HealthWatch:
         cluster = change.key.namespace
         if change.new is not None and cluster and self._beats.is_alive(cluster) is False:
             self.controller.enqueue(cluster)
+
+
+def has_joined(change: Change) -> bool:
+    """Return whether a change of a ManagedCluster is its agent's first report of its own."""
+    return (
+        change.old is not None
+        and change.new is not None
+        and is_true(change.new, JOINED)
+        and not is_true(change.old, JOINED)
+    )
 
 
 def grace_period(cluster: KubeObject) -> timedelta:

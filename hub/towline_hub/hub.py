@@ -7,7 +7,8 @@ from collections.abc import Iterable
 from typing import Any, NoReturn
 
 from towline_api.addon_codec import AddonCodec
-from towline_api.metadata import ObjectKey, name_of, namespace_of
+from towline_api.metadata import ObjectKey, labels_of, name_of, namespace_of
+from towline_api.names import CLUSTER_NAME_LABEL
 from towline_api.resources import KubeObject
 from towline_hub.acceptance import Acceptor
 from towline_hub.addon_scope import AddonScope
@@ -133,6 +134,7 @@ class Hub:
             views=views,
             events=self._events,
             codec=codec,
+            metrics=metrics,
             clock=clock,
         )
         self._approve: Controller[str] = Controller(
@@ -225,8 +227,8 @@ class Hub:
         self._approve.feed_from(caches.addons, self._approver.requests_of_addon)
 
         self._accept.feed_from(caches.clusters, _own_name)
+        self._accept.feed_from(caches.namespaces, _labelled_cluster)
         for cache in (
-            caches.namespaces,
             caches.leases,
             caches.cluster_roles,
             caches.cluster_role_bindings,
@@ -253,6 +255,11 @@ class Hub:
 
 def _own_name(obj: KubeObject) -> Iterable[str]:
     return (name_of(obj),)
+
+
+def _labelled_cluster(obj: KubeObject) -> Iterable[str]:
+    cluster = labels_of(obj).get(CLUSTER_NAME_LABEL)
+    return (cluster,) if cluster else ()
 
 
 def _namespace(obj: KubeObject) -> Iterable[str]:

@@ -168,7 +168,10 @@ async def test_addons_end_before_works_and_low_priorities_before_high_ones(
     async with run_hub(), await join(spoke, admin):
         for resource in (MANAGED_CLUSTER_ADDONS, MANIFEST_WORKS):
             for name, priority in (("first", "0"), ("second", "7"), ("third", "100")):
-                metadata = {"finalizers": [HOLD], "annotations": {PRIORITY: priority}}
+                metadata: dict[str, Any] = {
+                    "finalizers": [HOLD],
+                    "annotations": {PRIORITY: priority},
+                }
                 if resource is MANIFEST_WORKS:
                     await add_work(admin, name, namespace=cluster, **metadata)
                 else:

@@ -1,6 +1,7 @@
 """Until when a certificate of a removed agent may live, and who is let in meanwhile."""
 
 import base64
+from collections.abc import Sequence
 from datetime import UTC, datetime, timedelta
 
 import pytest
@@ -52,7 +53,7 @@ def _request(
     if addon is not None:
         labels["open-cluster-management.io/addon-name"] = addon
     pem = build_request(key_of(), subject=subject or ClusterIdentity("c1", agent).subject)
-    spec = {"signerName": signer, "request": base64.b64encode(pem).decode()}
+    spec: KubeObject = {"signerName": signer, "request": base64.b64encode(pem).decode()}
     if lifetime is not None:
         spec["expirationSeconds"] = int(lifetime.total_seconds())
     status: KubeObject = {}
@@ -85,9 +86,14 @@ def _request(
     }
 
 
-def _end(cluster: KubeObject, *, addons: tuple[KubeObject, ...] = (), **kinds: object) -> object:
+def _end(
+    cluster: KubeObject,
+    *,
+    addons: Sequence[KubeObject] = (),
+    requests: Sequence[KubeObject] = (),
+) -> datetime | None:
     return last_certificate_end(
-        cluster, addons=addons, deleted=DELETED, max_lifetime=YEAR, **{"requests": (), **kinds}
+        cluster, addons=addons, requests=requests, deleted=DELETED, max_lifetime=YEAR
     )
 
 

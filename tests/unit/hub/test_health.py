@@ -12,7 +12,13 @@ from support.api_world import FakeServer
 from support.clock import FakeClock
 from support.tasks import background
 from towline_api.addon_codec import V1Alpha1Codec
-from towline_api.condition_types import AVAILABLE, CLOCK_SYNCED, CLUSTER_AVAILABLE, HUB_ACCEPTED
+from towline_api.condition_types import (
+    AVAILABLE,
+    CLOCK_SYNCED,
+    CLUSTER_AVAILABLE,
+    HUB_ACCEPTED,
+    JOINED,
+)
 from towline_api.conditions import with_condition
 from towline_api.names import CLUSTER_LEASE, SKIP_CLOCK_SYNC_CHECK_ANNOTATION
 from towline_api.resources import (
@@ -25,6 +31,7 @@ from towline_api.resources import (
 from towline_api.timestamps import format_micro_time, format_time
 from towline_hub.caches import HubViews, hub_caches
 from towline_hub.health import HealthWatch
+from towline_hub.metrics import HubMetrics
 from towline_kube.cache import Cache
 from towline_kube.events import EventRecorder
 
@@ -49,6 +56,7 @@ class Fleet:
     def __init__(self) -> None:
         self.clock = JumpingClock()
         self.server = FakeServer(self.clock)
+        self.metrics = HubMetrics(clock=self.clock)
         self.spoke_clock_is_off_by = timedelta(0)
         self._beats = 0
         conditions: list[dict[str, Any]] = []
@@ -154,6 +162,7 @@ class Fleet:
             views=HubViews.of(caches, clock=clock),
             events=EventRecorder(client, controller="test", instance="test", clock=clock),
             codec=V1Alpha1Codec(),
+            metrics=self.metrics,
             clock=clock,
         )
         async with AsyncExitStack() as stack:
@@ -334,6 +343,33 @@ async def test_the_hubs_own_clock_may_jump_too(fleet: Fleet, hours: int) -> None
         assert fleet.status(CLUSTER_AVAILABLE) == "True"
         await fleet.clock.advance(TICK)
         assert fleet.status(CLUSTER_AVAILABLE) == "Unknown"
+
+
+async def test_a_cluster_joins_once(fleet: Fleet) -> None:
+    """At its agent's first report of its own; not at each start of a hub, or each change."""
+
+    def joined() -> float | None:
+        return fleet.metrics.registry.get_sample_value("towline_hub_clusters_joined_total")
+
+    async with fleet.watched():
+        assert joined() == 0
+        cluster = fleet.cluster
+        conditions = with_condition(
+            cluster["status"]["conditions"],
+            type=JOINED,
+            status="True",
+            reason="Test",
+            message="",
+            now=fleet.now,
+        )
+        fleet.server.put(MANAGED_CLUSTERS, {**cluster, "status": {"conditions": conditions}})
+        await fleet.clock.settle()
+        assert joined() == 1
+        fleet.change(labels={"example.com/some": "label"})
+        await fleet.clock.settle()
+        assert joined() == 1
+    async with fleet.watched():
+        assert joined() == 1
 
 
 async def test_an_operator_can_overrule_the_comparison_of_clocks(fleet: Fleet) -> None:
