@@ -33,6 +33,7 @@ from towline_kube.client import Client
 from towline_kube.clock import Clock
 from towline_kube.controller import Controller
 from towline_kube.events import EventRecorder
+from towline_kube.store import Change
 
 log = logging.getLogger(__name__)
 
@@ -228,8 +229,8 @@ class Hub:
 
         self._accept.feed_from(caches.clusters, _own_name)
         self._accept.feed_from(caches.namespaces, _labelled_cluster)
+        caches.leases.on_change(self._lease_went)
         for cache in (
-            caches.leases,
             caches.cluster_roles,
             caches.cluster_role_bindings,
             caches.role_bindings,
@@ -248,6 +249,11 @@ class Hub:
         self._end_tokens.feed_from(caches.cluster_roles, bound_rights)
         self._end_tokens.feed_from(caches.cluster_role_bindings, bound_rights)
         self._end_tokens.feed_from(caches.clusters, leaving_cluster)
+
+    def _lease_went(self, change: Change) -> None:
+        # Renewals are no news to acceptance; a fleet makes hundreds of them a second.
+        if change.new is None and change.key.namespace is not None:
+            self._accept.enqueue(change.key.namespace)
 
     def _request_moved_up(self, name: str) -> None:
         self._approve.enqueue(name)
