@@ -15,6 +15,7 @@ from towline_api.metadata import key_of
 from towline_api.resources import CLUSTER_ROLE_BINDINGS, CLUSTER_ROLES
 from towline_hub.acceptance_guard import ensure_acceptance_guard
 from towline_hub.addon_hub import lease_name
+from towline_hub.approval_checks import load_checks
 from towline_hub.bootstrap_guard import ensure_bootstrap_guards
 from towline_hub.crd_installation import OtherVersionServed, set_up_crds, wait_until_served
 from towline_hub.metrics import HubMetrics
@@ -69,6 +70,8 @@ async def run(
             cluster is not.
         TransientError: The API server did not answer in time at start.
     """
+    # A replica that stands by would find out only once it leads, when it is too late.
+    load_checks(settings.approval_checks)
     connection = discover_connection(settings.kubeconfig)
     metrics = HubMetrics(clock=clock)
 
