@@ -40,6 +40,9 @@ async def _explain(settings: ExplainSettings, target: Target) -> Explanation:
         deployment = await find_deployment(client, namespace=settings.namespace)
         installed = await look_at_settings(client, deployment, namespace=settings.namespace)
         explainer = Explainer(
-            client, codec=await choose_codec(client), rules=installed.settings.approval_rules
+            client,
+            codec=await choose_codec(client),
+            rules=installed.settings.approval_rules,
+            declarations=installed.settings.addon_declarations,
         )
         return await explainer.explain(target)

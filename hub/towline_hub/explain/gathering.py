@@ -1,7 +1,7 @@
 """Collecting what an explanation needs from a hub. Reads only; what it may not read, it says."""
 
 import asyncio
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 
 from towline_api import names
 from towline_api.addon_codec import AddonCodec
@@ -22,6 +22,7 @@ from towline_certs.approval import Reason
 from towline_certs.signing_requests import SigningRequest
 from towline_hub import rbac
 from towline_hub.approval_rules import ApprovalRules
+from towline_hub.declarations import AddonDeclaration
 from towline_hub.explain.addon_chain import addon_chain
 from towline_hub.explain.cluster_chain import cluster_chain
 from towline_hub.explain.links import Explanation
@@ -48,6 +49,7 @@ class Explainer:
         client: Whom to ask, as whoever wants to know.
         codec: How the hub writes add-ons.
         rules: What the hub's operator allows, as far as it is to be seen.
+        declarations: The add-ons declared on the hub, as far as they are to be seen.
         clock: Where time comes from.
     """
 
@@ -57,11 +59,13 @@ class Explainer:
         *,
         codec: AddonCodec,
         rules: ApprovalRules,
+        declarations: Iterable[AddonDeclaration] = (),
         clock: Clock = SYSTEM_CLOCK,
     ) -> None:
         self._client = client
         self._codec = codec
         self._rules = rules
+        self._declarations = {item.name: item for item in declarations}
         self._clock = clock
 
     async def explain(self, target: Target) -> Explanation:
@@ -230,6 +234,7 @@ class Explainer:
                 others=others,
                 may_renew=may_renew,
                 rules=self._rules,
+                declarations=self._declarations,
                 codec=self._codec,
                 now=self._clock.now(),
             )

@@ -3,7 +3,7 @@
 Pure. What the policy says is asked of the policy itself, with the facts as they are now.
 """
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 
@@ -17,6 +17,7 @@ from towline_certs.policy import decide
 from towline_certs.signing_requests import SigningRequest
 from towline_hub.approval_facts import addon_facts, cluster_facts
 from towline_hub.approval_rules import ApprovalRules
+from towline_hub.declarations import AddonDeclaration
 from towline_hub.explain.links import Link, broken, holds
 from towline_hub.former_certificates import former_expiry
 from towline_hub.spans import rough
@@ -35,12 +36,14 @@ class RequestFacts:
         note: What the hub last said about it in an Event; None if nothing is to be seen.
         as_is: What the policy says about it now.
         if_accepted: What it would say if a person accepted the cluster and this request.
+        accepted: Whether its cluster is accepted already.
     """
 
     obj: KubeObject
     note: str | None
     as_is: Decision
     if_accepted: Decision
+    accepted: bool
 
     @property
     def request(self) -> SigningRequest:
@@ -58,6 +61,7 @@ def judge(
     others: Sequence[KubeObject],
     may_renew: bool | None,
     rules: ApprovalRules,
+    declarations: Mapping[str, AddonDeclaration],
     codec: AddonCodec,
     now: datetime,
 ) -> RequestFacts:
@@ -72,6 +76,7 @@ def judge(
         others: All requests labelled with the same cluster.
         may_renew: The API server's answer whether its requester may renew; None if nobody asked.
         rules: What the hub's operator allows.
+        declarations: What add-ons are declared to be on the hub, by name.
         codec: How add-ons are written.
         now: The present.
     """
@@ -91,7 +96,11 @@ def judge(
             ),
             addon=None
             if addon is None
-            else addon_facts(codec.decode_addon(addon), created=creation_time_of(addon)),
+            else addon_facts(
+                codec.decode_addon(addon),
+                created=creation_time_of(addon),
+                declaration=declarations.get(name_of(addon)),
+            ),
         ),
         may_renew=may_renew,
     )
@@ -103,6 +112,7 @@ def judge(
         note,
         as_is=decide(undecided, context),
         if_accepted=decide(undecided, replace(context, cluster=accepted, operator_accepts=True)),
+        accepted=context.cluster is not None and context.cluster.accepted,
     )
 
 
@@ -198,22 +208,32 @@ def _pending(facts: RequestFacts, *, name: str, now: datetime) -> Link:
         return broken(
             name,
             f"{found}: nothing stands against it ({facts.as_is.message}){said}",
-            fix="a hub at work approves it within a second; check that one runs and has its rights",
+            fix="the hub goes by settings or checks that are not to be seen here: its words count"
+            if facts.note
+            else "a hub at work approves it within a second: check that one runs, with its rights",
             command="towline doctor",
         )
     reason = f"{facts.as_is.reason}: {facts.as_is.message}"
-    if isinstance(facts.if_accepted, Approve) and request.addon is None:
+    if not isinstance(facts.if_accepted, Approve):
         return broken(
             name,
             f"{found}: {reason}{said}",
-            fix="an operator who knows this requester has to accept the cluster and the request",
-            command=f"towline accept {request.cluster} --request {request.name}",
+            fix="put right what the reason names; the hub looks again when cluster or add-on "
+            "change",
+            command=f"kubectl get csr {request.name} -o yaml",
+        )
+    if request.addon is not None or facts.accepted:
+        return broken(
+            name,
+            f"{found}: {reason}{said}",
+            fix="an operator who knows this requester has to approve the request",
+            command=f"towline approve {request.name}",
         )
     return broken(
         name,
         f"{found}: {reason}{said}",
-        fix="put right what the reason names; the hub looks again when cluster or add-on change",
-        command=f"kubectl get csr {request.name} -o yaml",
+        fix="an operator who knows this requester has to accept the cluster and the request",
+        command=f"towline accept {request.cluster} --request {request.name}",
     )
 
 

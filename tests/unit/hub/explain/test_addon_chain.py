@@ -111,6 +111,7 @@ def request(
         others=[csr],
         may_renew=None,
         rules=ApprovalRules(),
+        declarations={},
         codec=V1Alpha1Codec(),
         now=NOW,
     )

@@ -135,6 +135,7 @@ def request(
         others=[obj],
         may_renew=None,
         rules=rules or ApprovalRules(),
+        declarations={},
         codec=V1Alpha1Codec(),
         now=NOW,
     )
@@ -373,14 +374,23 @@ def test_what_follows_from_the_first_break_is_not_told_as_another() -> None:
     assert all(link.fix is None and link.command is None for link in later)
 
 
-def test_a_request_that_needs_a_person_comes_with_the_command_to_type() -> None:
+@pytest.mark.parametrize(
+    ("of", "command"),
+    [
+        pytest.param(new_cluster(), "towline accept c1 --request request", id="not-accepted"),
+        pytest.param(new_cluster(accepted=True), "towline approve request", id="accepted"),
+    ],
+)
+def test_a_request_that_needs_a_person_comes_with_the_command_to_type(
+    of: KubeObject, command: str
+) -> None:
     """Whoever reads the explanation is the person."""
     found = explained(
         cluster=cluster(without=("ManagedClusterJoined", "ClusterCertificateRotated")),
-        requests=(request(of=cluster()),),
+        requests=(request(of=of),),
     ).broken
     assert found is not None
-    assert found.command == "towline accept c1 --request request"
+    assert found.command == command
     assert "WaitingForOperator" in found.found
 
 

@@ -52,6 +52,7 @@ def explained(
         others=[obj],
         may_renew=None,
         rules=ApprovalRules(),
+        declarations={},
         codec=V1Alpha1Codec(),
         now=NOW,
     )
