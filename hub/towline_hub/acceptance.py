@@ -8,6 +8,7 @@ import asyncio
 import logging
 from collections.abc import Iterable
 from datetime import datetime, timedelta
+from itertools import islice
 
 from towline_api import names
 from towline_api.condition_types import (
@@ -98,7 +99,7 @@ class Acceptor:
             for item in self._caches.clusters.list()
             if standing_of(item) is Standing.ACCEPTED
         )
-        return tuple(accepted)[:1]
+        return tuple(islice(accepted, 1))
 
     def clusters_of_addon(self, addon: KubeObject) -> Iterable[str]:
         """Return the cluster of an add-on if it is being deleted, and may wait for the add-on."""

@@ -53,7 +53,7 @@ class Approver:
         client: Whom to ask.
         caches: What exists.
         views: The same, with our own latest writes.
-        namespaces: The clusters' namespaces; None where clusters' own requests are not looked at.
+        namespaces: All namespaces; None where clusters' own requests are not looked at.
         events: Tells people.
         codec: Reads add-ons.
         rules: What the operator allows.
@@ -86,7 +86,9 @@ class Approver:
         self._checks = checks
         self._wake = wake
         self._clock = clock
-        self._acceptance = AutomaticAcceptance(client, clusters=views.clusters, clock=clock)
+        self._acceptance = AutomaticAcceptance(
+            client, clusters=views.clusters, namespaces=namespaces, clock=clock
+        )
         self._around = RequestSurroundings(
             caches=caches,
             views=views,

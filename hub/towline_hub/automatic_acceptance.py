@@ -8,7 +8,7 @@ from typing import Any
 
 from towline_api import names
 from towline_api.metadata import finalizers_of, labels_of, resource_version_of, uid_of
-from towline_api.resources import MANAGED_CLUSTERS, NAMESPACES, KubeObject
+from towline_api.resources import MANAGED_CLUSTERS, KubeObject
 from towline_api.timestamps import format_time
 from towline_certs.approval import Approve, Ignore, Reason
 from towline_hub.own_writes import FreshView
@@ -26,12 +26,17 @@ class AutomaticAcceptance:
     Args:
         client: Whom to ask.
         clusters: The ManagedClusters.
+        namespaces: All namespaces; None for a program that looks after add-ons only, and so
+            accepts no cluster.
         clock: Where time comes from.
     """
 
-    def __init__(self, client: Client, *, clusters: FreshView, clock: Clock) -> None:
+    def __init__(
+        self, client: Client, *, clusters: FreshView, namespaces: FreshView | None, clock: Clock
+    ) -> None:
         self._client = client
         self._clusters = clusters
+        self._namespaces = namespaces
         self._clock = clock
 
     async def admit(self, name: str, decision: Approve) -> Approve | Ignore:
@@ -55,7 +60,9 @@ class AutomaticAcceptance:
             return _wait_for_person(
                 name, f"cluster {name!r} was accepted automatically once and is denied now"
             )
-        namespace = await self._client.find(NAMESPACES, name)
+        if self._namespaces is None:
+            return _wait_for_person(name, "this program looks after add-ons only")
+        namespace = self._namespaces.find(name)
         if namespace is not None and labels_of(namespace).get(names.CLUSTER_NAME_LABEL) != name:
             return _wait_for_person(
                 name,

@@ -162,7 +162,8 @@ def hub_caches(client: Client, *, codec: AddonCodec, clock: Clock) -> HubCaches:
             clock=clock,
         ),
         deployment_configs=Cache(client, codec.addon_deployment_configs, clock=clock),
-        namespaces=Cache(client, NAMESPACES, label_selector=ours, clock=clock),
+        # All of them: a cluster's name may be taken by a namespace that is none of ours.
+        namespaces=Cache(client, NAMESPACES, clock=clock),
         leases=Cache(
             client,
             LEASES,

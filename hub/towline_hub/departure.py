@@ -38,7 +38,14 @@ from towline_api.condition_types import (
 )
 from towline_api.conditions import conditions_of, find_condition, with_condition
 from towline_api.errors import TransientError
-from towline_api.metadata import finalizers_of, is_being_deleted, name_of, namespace_of, uid_of
+from towline_api.metadata import (
+    finalizers_of,
+    is_being_deleted,
+    labels_of,
+    name_of,
+    namespace_of,
+    uid_of,
+)
 from towline_api.resources import (
     CLUSTER_ROLE_BINDINGS,
     CLUSTER_ROLES,
@@ -334,8 +341,8 @@ class Departure:
         """Mark the namespace with the time until when a certificate of this cluster may live."""
         name = name_of(cluster)
         namespace = self._views.namespaces.find(name)
-        if namespace is None:
-            return  # never accepted, or deleted: there is nothing to write on
+        if namespace is None or labels_of(namespace).get(names.CLUSTER_NAME_LABEL) != name:
+            return  # never accepted, or deleted: there is nothing of ours to write on
         now = self._clock.now()
         end = last_certificate_end(
             cluster,

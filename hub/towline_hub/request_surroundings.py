@@ -29,7 +29,7 @@ class RequestSurroundings:
     Args:
         caches: What exists.
         views: The same, with our own latest writes.
-        namespaces: The clusters' namespaces; None where clusters' own requests are not looked at.
+        namespaces: All namespaces; None where clusters' own requests are not looked at.
         codec: Reads add-ons.
         rules: What the operator allows.
         declarations: What add-ons are declared to be, by name.

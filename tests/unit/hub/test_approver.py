@@ -11,7 +11,7 @@ import pytest
 from support.approvers import ApproverAtWork
 from support.csrs import NOW, cluster_request, csr_object, key_of
 from support.mutants.good_requests import AGENT, BOOTSTRAPPER, CLUSTER, FLEET
-from towline_api.names import FORMER_CERTIFICATE_ANNOTATION
+from towline_api.names import CLUSTER_NAME_LABEL, FORMER_CERTIFICATE_ANNOTATION
 from towline_api.resources import KubeObject
 from towline_certs import (
     BootstrapPolicy,
@@ -131,6 +131,7 @@ class TestNames:
         namespace = {
             "metadata": {
                 "name": CLUSTER,
+                "labels": {CLUSTER_NAME_LABEL: CLUSTER},
                 "annotations": {FORMER_CERTIFICATE_ANNOTATION: "2026-06-01T13:00:00Z"},
             }
         }
