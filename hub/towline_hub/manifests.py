@@ -143,6 +143,7 @@ def shipped_permissions(subject: KubeObject, settings: HubSettings) -> list[Kube
         installs_crds=settings.install_crds,
         namespace=settings.namespace,
         signers=settings.signers,
+        approve_signers=settings.approve_signers,
         declarations=settings.addon_declarations,
         # In pods replicas share the webhook's certificates, and elsewhere if they are behind a URL.
         shares_webhook_certificates=settings.webhook

@@ -75,6 +75,7 @@ def hub_permissions(
     installs_crds: bool = False,
     namespace: str = names.HUB_NAMESPACE,
     signers: Sequence[SignerSettings] = (),
+    approve_signers: Sequence[str] = (),
     declarations: Sequence[AddonDeclaration] = (),
     shares_webhook_certificates: bool = False,
 ) -> list[KubeObject]:
@@ -88,6 +89,7 @@ def hub_permissions(
             names, so this lets it create any CRD.
         namespace: The hub's own.
         signers: The custom signers it plays.
+        approve_signers: Custom signers that somebody else plays, for which it approves.
         declarations: The add-ons it declares. What it grants their agents in one shared namespace
             it holds there alone, so that namespace has to exist before this is applied.
         shares_webhook_certificates: Whether its replicas share those of the webhook in a Secret, as
@@ -97,8 +99,10 @@ def hub_permissions(
     inside: list[KubeObject] = []
     if declarations:
         roles.append(cluster_role(ADDONS_ROLE, declared_rules(declarations), labels=_labels()))
+    if signers or approve_signers:
+        rules = signing_rules(signers, approve_signers=approve_signers)
+        roles.append(cluster_role(SIGNERS_ROLE, rules, labels=_labels()))
     if signers:
-        roles.append(cluster_role(SIGNERS_ROLE, signing_rules(signers), labels=_labels()))
         inside += authority_role(signers, namespace=namespace, subject=subject, labels=_labels())
     if installs_crds:
         roles.append(cluster_role(CRD_INSTALLER_ROLE, crd_installer_rules(), labels=_labels()))

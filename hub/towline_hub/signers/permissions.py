@@ -20,14 +20,26 @@ _LOOK = ("get", "list", "watch")
 _APPLY = ("create", "patch")
 
 
-def signing_rules(signers: Sequence[SignerSettings]) -> list[Rule]:
-    """Return what signing takes on the whole cluster."""
+def signing_rules(
+    signers: Sequence[SignerSettings], *, approve_signers: Sequence[str] = ()
+) -> list[Rule]:
+    """Return what signing, and approving for custom signers, takes on the whole cluster.
+
+    Args:
+        signers: What the operator chose.
+        approve_signers: Names of the signers for which it only approves.
+    """
     group = CERTIFICATE_SIGNING_REQUESTS.group
     names = [settings.signer_name for settings in signers]
-    return [
-        rule(group, [f"{CERTIFICATE_SIGNING_REQUESTS.plural}/status"], ["update"]),
-        rule(group, ["signers"], ["approve", "sign"], only=names),
-    ]
+    rules = []
+    if names:
+        rules += [
+            rule(group, [f"{CERTIFICATE_SIGNING_REQUESTS.plural}/status"], ["update"]),
+            rule(group, ["signers"], ["approve", "sign"], only=names),
+        ]
+    if others := [name for name in approve_signers if name not in names]:
+        rules.append(rule(group, ["signers"], ["approve"], only=others))
+    return rules
 
 
 def authority_rules(signers: Sequence[SignerSettings]) -> list[Rule]:

@@ -36,6 +36,24 @@ def test_every_right_to_a_secret_names_it() -> None:
     assert len(authority_rules([OWN])) == 2
 
 
+def test_who_only_approves_for_a_signer_may_not_sign_for_it() -> None:
+    """Somebody else plays that one."""
+    rules = signing_rules([OWN], approve_signers=["example.com/other", "example.com/own"])
+    assert rules[2:] == [
+        {
+            "apiGroups": ["certificates.k8s.io"],
+            "resources": ["signers"],
+            "verbs": ["approve"],
+            "resourceNames": ["example.com/other"],
+        }
+    ]
+    granted = hub_permissions(user_subject("hub"), approve_signers=["example.com/other"])
+    assert [obj["kind"] for obj in granted if obj["metadata"]["name"] == SIGNERS_ROLE] == [
+        "ClusterRole",
+        "ClusterRoleBinding",
+    ]
+
+
 def test_secrets_are_granted_in_the_hubs_own_namespace_alone() -> None:
     """No right to Secrets of the whole cluster."""
     subject = user_subject("hub")
