@@ -287,6 +287,65 @@ async def test_an_identity_may_do_this_and_nothing_else(
     assert found == {(g, r, _of(scene.cluster, n), v) for g, r, n, v in expected}
 
 
+# What OCM's operator asks about a kubeconfig before it takes it for a usable one.
+USABLE_FOR_BOOTSTRAP: list[tuple[str, str, str, JSON]] = [
+    *((verb, CLUSTERS, "managedclusters", {}) for verb in ("create", "get")),
+    *(
+        (verb, CERTIFICATES, "certificatesigningrequests", {})
+        for verb in ("create", "get", "list", "watch")
+    ),
+]
+USABLE_FOR_THE_AGENT: list[tuple[str, str, str, JSON]] = [
+    *((verb, CERTIFICATES, "certificatesigningrequests", {}) for verb in ("get", "list", "watch")),
+    *(
+        (verb, CLUSTERS, "managedclusters", {"name": "~"})
+        for verb in ("get", "list", "update", "watch")
+    ),
+    *(
+        (verb, CLUSTERS, "managedclusters", {"name": "~", "subresource": "status"})
+        for verb in ("patch", "update")
+    ),
+    ("renew", REGISTER, "managedclusters", {"subresource": "clientcertificates"}),
+    *(
+        (verb, LEASES, "leases", {"namespace": "~", "name": "managed-cluster-lease"})
+        for verb in ("get", "update")
+    ),
+    *(
+        (verb, group, "events", {"namespace": "~"})
+        for group in ("", EVENTS)
+        for verb in ("create", "patch", "update")
+    ),
+    *(
+        (verb, WORKS, "manifestworks", {"namespace": "~"})
+        for verb in ("get", "list", "watch", "update")
+    ),
+    *(
+        (verb, WORKS, "manifestworks", {"namespace": "~", "subresource": "status"})
+        for verb in ("patch", "update")
+    ),
+]
+
+
+@pytest.mark.parametrize(
+    ("who", "rights"),
+    [
+        pytest.param("bootstrap", USABLE_FOR_BOOTSTRAP, id="bootstrap"),
+        pytest.param("agent", USABLE_FOR_THE_AGENT, id="agent"),
+    ],
+)
+async def test_a_kubeconfig_passes_for_usable(
+    scene: Scene, who: str, rights: list[tuple[str, str, str, JSON]]
+) -> None:
+    """An operator that finds one right missing reports the whole agent as degraded."""
+    speaker = scene.own if who == "agent" else scene.agent.bootstrap
+    missing = [
+        (verb, group, resource, attributes)
+        for verb, group, resource, attributes in rights
+        if not await speaker.may(verb, group, resource, **_of(scene.cluster, attributes))
+    ]
+    assert missing == []
+
+
 MAY_NOT = [
     ("create", LEASES, "leases", {"namespace": "~"}),
     ("delete", LEASES, "leases", {"namespace": "~", "name": "managed-cluster-lease"}),
