@@ -23,6 +23,7 @@ from towline_hub.check_runner import CheckRunner
 from towline_hub.metrics import HubMetrics
 from towline_hub.object_writer import ObjectWriter
 from towline_hub.settings import HubSettings
+from towline_hub.signers.signing_service import SigningService
 from towline_kube.client import Client
 from towline_kube.clock import Clock
 from towline_kube.controller import Controller
@@ -96,7 +97,23 @@ class AddonHub:
             served_by=REPORTER,
             clock=clock,
         )
-        self._controllers: tuple[Controller[Any], ...] = (self._approve, *self._addons.controllers)
+        self._signing = SigningService(
+            client,
+            settings,
+            caches=caches,
+            views=views,
+            codec=codec,
+            declarations=scope.declarations,
+            served=scope.served,
+            events=self._events,
+            metrics=metrics,
+            clock=clock,
+        )
+        self._controllers: tuple[Controller[Any], ...] = (
+            *self._signing.controllers,
+            self._approve,
+            *self._addons.controllers,
+        )
         metrics.watch_controllers(self._controllers)
         self._approve.feed_from(caches.requests, _own_name)
         self._approve.feed_from(caches.clusters, self._approver.requests_of_cluster)
@@ -111,6 +128,8 @@ class AddonHub:
         try:
             async with asyncio.TaskGroup() as group:
                 await self._caches.wait_synced(limit=self._settings.startup_limit)
+                for cache in self._signing.caches:
+                    group.create_task(cache.run(), name=f"watch-{cache.selection}")
                 group.create_task(self._addons.run(), name="watch-configs")
                 for controller in self._controllers:
                     group.create_task(controller.run(), name=f"run-{controller.name}")

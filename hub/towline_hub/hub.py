@@ -26,7 +26,6 @@ from towline_hub.metrics import HubMetrics
 from towline_hub.object_writer import ObjectWriter
 from towline_hub.request_denials import RequestDenials
 from towline_hub.settings import HubSettings
-from towline_hub.signers.facts import signing_context
 from towline_hub.signers.signing_service import SigningService
 from towline_hub.token_expiry import TokenExpiry, bound_rights, leaving_cluster
 from towline_kube.client import Client
@@ -161,20 +160,13 @@ class Hub:
         )
         self._signing = SigningService(
             client,
-            signers=settings.signers,
-            namespace=settings.namespace,
+            settings,
             caches=self.caches,
-            context=lambda request: signing_context(
-                request,
-                views=views,
-                codec=codec,
-                rules=rules,
-                declarations=declarations,
-                now=clock.now(),
-            ),
+            views=views,
+            codec=codec,
+            declarations=declarations,
             events=self._events,
             metrics=metrics,
-            concurrency=_CONCURRENCY,
             clock=clock,
         )
         self._controllers: tuple[Controller[Any], ...] = (

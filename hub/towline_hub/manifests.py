@@ -137,6 +137,8 @@ def shipped_permissions(subject: KubeObject, settings: HubSettings) -> list[Kube
             addons=settings.addons,
             declarations=settings.addon_declarations,
             namespace=settings.namespace,
+            signers=settings.signers,
+            approve_signers=settings.approve_signers,
         )
     return hub_permissions(
         subject,

@@ -118,6 +118,8 @@ def addons_only_permissions(
     addons: Collection[str] = (),
     declarations: Sequence[AddonDeclaration] = (),
     namespace: str | None = None,
+    signers: Sequence[SignerSettings] = (),
+    approve_signers: Sequence[str] = (),
 ) -> list[KubeObject]:
     """Return the roles a program runs under that looks after some add-ons only.
 
@@ -129,17 +131,24 @@ def addons_only_permissions(
         addons: Names of the add-ons it looks after without declaring them.
         declarations: The add-ons it declares. What it grants their agents in one shared namespace
             it holds there alone, so that namespace has to exist before this is applied.
-        namespace: Its own, where its replicas elect their leader; None if there is only one.
+        namespace: Its own, where its replicas elect their leader, and where the Secrets of its
+            signers are; None if there is only one replica, and no signer.
+        signers: The custom signers it plays.
+        approve_signers: Custom signers that somebody else plays, for which it approves.
     """
     served = sorted({*addons, *(item.name for item in declarations)})
     name = ":".join((ADDONS_ONLY_ROLE, *served))
-    held = cluster_role(name, addons_only_rules(addons, declarations), labels=_labels())
+    rules = [
+        *addons_only_rules(addons, declarations),
+        *signing_rules(signers, approve_signers=approve_signers),
+    ]
+    held = cluster_role(name, rules, labels=_labels())
     inside = shared_grants(declarations, name=name, subject=subject, labels=_labels())
     if namespace is not None:
         elect = f"{name}:election"
-        rules = election_rules(addons_lease(served))
+        election = election_rules(addons_lease(served))
         inside += [
-            role(elect, rules, namespace=namespace, labels=_labels()),
+            role(elect, election, namespace=namespace, labels=_labels()),
             role_binding(
                 elect,
                 namespace=namespace,
@@ -149,6 +158,14 @@ def addons_only_permissions(
                 labels=_labels(),
             ),
         ]
+        if signers:
+            inside += authority_role(
+                signers,
+                namespace=namespace,
+                subject=subject,
+                labels=_labels(),
+                name=f"{name}:signers",
+            )
     return _bound([held], subject=subject) + inside
 
 

@@ -10,14 +10,14 @@ from towline_certs.flood import NO_TRAFFIC
 from towline_certs.signing_requests import SigningRequest
 from towline_hub.approval_facts import addon_facts, cluster_facts
 from towline_hub.approval_rules import ApprovalRules
-from towline_hub.caches import HubViews
+from towline_hub.caches import AddonViews
 from towline_hub.declarations import AddonDeclaration
 
 
 def signing_context(
     request: SigningRequest,
     *,
-    views: HubViews,
+    views: AddonViews,
     codec: AddonCodec,
     rules: ApprovalRules,
     declarations: Mapping[str, AddonDeclaration],

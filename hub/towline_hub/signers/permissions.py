@@ -65,6 +65,7 @@ def authority_role(
     namespace: str,
     subject: KubeObject,
     labels: dict[str, str],
+    name: str = SIGNERS_ROLE,
 ) -> list[KubeObject]:
     """Return the Role for the Secrets and bundles, and its binding.
 
@@ -73,14 +74,15 @@ def authority_role(
         namespace: The hub's own.
         subject: Who runs the hub.
         labels: Of both objects.
+        name: Name of both.
     """
     return [
-        role(SIGNERS_ROLE, authority_rules(signers), namespace=namespace, labels=labels),
+        role(name, authority_rules(signers), namespace=namespace, labels=labels),
         role_binding(
-            SIGNERS_ROLE,
+            name,
             namespace=namespace,
             role_kind=ROLES.kind,
-            role_name=SIGNERS_ROLE,
+            role_name=name,
             subjects=[subject],
             labels=labels,
         ),

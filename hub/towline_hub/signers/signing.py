@@ -7,7 +7,7 @@ has a certificate is never touched again: however many hubs run, each request ge
 import base64
 import copy
 import logging
-from collections.abc import Callable
+from collections.abc import Callable, Collection
 from datetime import timedelta
 from enum import StrEnum
 
@@ -52,6 +52,7 @@ class RequestSigner:
         requests: All certificate requests.
         authorities: What to sign with.
         context: Returns what the approval policy is told about a request.
+        served: Names of the add-ons whose requests are signed; None for all.
         events: Tells what happened, on the request.
         metrics: Counts it.
         clock: Where time comes from.
@@ -67,11 +68,13 @@ class RequestSigner:
         events: EventRecorder,
         metrics: HubMetrics,
         clock: Clock,
+        served: Collection[str] | None = None,
     ) -> None:
         self._client = client
         self._requests = requests
         self._authorities = authorities
         self._context = context
+        self._served = served
         self._events = events
         self._metrics = metrics
         self._clock = clock
@@ -88,6 +91,8 @@ class RequestSigner:
         settings = self._authorities.settings_of(request.signer_name)
         if settings is None or not waits_for_signer(request):
             return DONE
+        if self._served is not None and request.addon not in self._served:
+            return DONE  # another program's, which may play the same signer
         match judge(request, self._context(request)):
             case Refuse() as refusal:
                 await self._give_up(obj, request, refusal)

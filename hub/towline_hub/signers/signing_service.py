@@ -1,15 +1,18 @@
 """All custom signers at work: their watches, their reconcilers, and what wakes which."""
 
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Collection, Iterable, Mapping
 
+from towline_api.addon_codec import AddonCodec
 from towline_api.metadata import name_of, namespace_of
 from towline_api.resources import KubeObject
 from towline_certs.approval import ApprovalContext
 from towline_certs.signing_requests import SigningRequest
-from towline_hub.caches import BY_CLUSTER, HubCaches
+from towline_hub.caches import BY_CLUSTER, AddonCaches, AddonViews
+from towline_hub.declarations import AddonDeclaration
 from towline_hub.metrics import HubMetrics
+from towline_hub.settings import HubSettings
 from towline_hub.signers.authorities import SignerAuthorities
-from towline_hub.signers.settings import SignerSettings
+from towline_hub.signers.facts import signing_context
 from towline_hub.signers.signing import RequestSigner, waits_for_signer
 from towline_kube.cache import Cache
 from towline_kube.client import Client
@@ -17,41 +20,57 @@ from towline_kube.clock import Clock
 from towline_kube.controller import Controller
 from towline_kube.events import EventRecorder
 
+_CONCURRENCY = 10
+
 
 class SigningService:
     """Everything the custom signers need, to be run by the hub.
 
     Args:
         client: Whom to ask.
-        signers: What the operator chose.
-        namespace: The hub's own.
+        settings: What the operator chose.
         caches: What exists.
-        context: Returns what the approval policy is told about a request.
+        views: The same, with our own latest writes.
+        codec: How the API version in use writes add-ons.
+        declarations: What add-ons are declared to be, by name.
+        served: Names of the add-ons whose requests are signed; None for all.
         events: Tells what happened.
         metrics: Counts it.
-        concurrency: How many requests are signed at a time.
         clock: Where time comes from.
     """
 
     def __init__(
         self,
         client: Client,
+        settings: HubSettings,
         *,
-        signers: Sequence[SignerSettings],
-        namespace: str,
-        caches: HubCaches,
-        context: Callable[[SigningRequest], ApprovalContext],
+        caches: AddonCaches,
+        views: AddonViews,
+        codec: AddonCodec,
+        declarations: Mapping[str, AddonDeclaration],
         events: EventRecorder,
         metrics: HubMetrics,
         clock: Clock,
-        concurrency: int = 10,
+        served: Collection[str] | None = None,
     ) -> None:
-        self._names = [settings.signer_name for settings in signers]
+        signers, rules = settings.signers, settings.approval_rules
+
+        def context(request: SigningRequest) -> ApprovalContext:
+            return signing_context(
+                request,
+                views=views,
+                codec=codec,
+                rules=rules,
+                declarations=declarations,
+                now=clock.now(),
+            )
+
+        self._names = [signer.signer_name for signer in signers]
         self._requests = caches.requests
         authorities = SignerAuthorities(
             client,
             signers=signers,
-            namespace=namespace,
+            namespace=settings.namespace,
             events=events,
             on_ready=self._sign_all_of,
             clock=clock,
@@ -68,12 +87,13 @@ class SigningService:
             requests=caches.requests,
             authorities=authorities,
             context=context,
+            served=served,
             events=events,
             metrics=metrics,
             clock=clock,
         )
         self._sign: Controller[str] = Controller(
-            "sign-requests", signer.reconcile, concurrency=concurrency, clock=clock
+            "sign-requests", signer.reconcile, concurrency=_CONCURRENCY, clock=clock
         )
         self.caches: tuple[Cache, ...] = tuple(authorities.caches)
         """Watches to run beside the hub's. Nothing waits for them: a Secret that cannot be read is

@@ -1,7 +1,7 @@
 """What the hub is granted as a signer: names, and nothing beside them."""
 
 from towline_api.rbac_subjects import user_subject
-from towline_hub.permissions import hub_permissions
+from towline_hub.permissions import addons_only_permissions, hub_permissions
 from towline_hub.signers.permissions import SIGNERS_ROLE, authority_rules, signing_rules
 from towline_hub.signers.settings import SignerSettings
 
@@ -64,6 +64,17 @@ def test_secrets_are_granted_in_the_hubs_own_namespace_alone() -> None:
     assert (role["kind"], role["metadata"]["namespace"]) == ("Role", "here")
     assert binding["roleRef"]["name"] == role["metadata"]["name"] == SIGNERS_ROLE
     assert binding["subjects"] == [subject]
+
+
+def test_a_program_with_some_addons_only_may_play_their_signers() -> None:
+    """Beside a hub that belongs to somebody else, who plays others."""
+    subject = user_subject("program")
+    granted = addons_only_permissions(subject, addons=["a1"], namespace="here", signers=[OWN])
+    held = [rule for obj in granted for rule in obj.get("rules", ())]
+    assert all(rule in held for rule in signing_rules([OWN]))
+    (role,) = [obj for obj in granted if obj.get("rules") == authority_rules([OWN])]
+    assert (role["kind"], role["metadata"]["namespace"]) == ("Role", "here")
+    assert "a1" in role["metadata"]["name"]
 
 
 def test_a_hub_without_signers_gets_none_of_it() -> None:
