@@ -44,6 +44,7 @@ from towline_hub.standing import (
     standing_of,
     was_accepted_automatically,
 )
+from towline_hub.taint_writes import patch_tainted
 from towline_kube.client import Client
 from towline_kube.clock import Clock
 from towline_kube.controller import DONE, Result
@@ -251,7 +252,7 @@ class Acceptor:
         if taints != taints_of(cluster):
             # It would come a moment later by a write of its own.
             patch["spec"] = {"taints": taints}
-        held = await self._client.patch(MANAGED_CLUSTERS, name_of(cluster), patch)
+        held = await patch_tainted(self._client, cluster, patch)
         self._views.clusters.remember(held)
         return held
 

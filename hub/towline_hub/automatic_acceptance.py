@@ -8,12 +8,13 @@ from typing import Any
 
 from towline_api import names
 from towline_api.metadata import finalizers_of, labels_of, resource_version_of, uid_of
-from towline_api.resources import MANAGED_CLUSTERS, KubeObject
+from towline_api.resources import KubeObject
 from towline_api.timestamps import format_time
 from towline_certs.approval import Approve, Ignore, Reason
 from towline_hub.own_writes import FreshView
 from towline_hub.selection_marks import due_taints
 from towline_hub.standing import accepts_client, name_problem, was_accepted_automatically
+from towline_hub.taint_writes import patch_tainted
 from towline_kube.client import Client
 from towline_kube.clock import Clock
 
@@ -69,7 +70,7 @@ class AutomaticAcceptance:
                 f"namespace {name!r} exists and is not a cluster's; accepting the cluster would "
                 "give its agents rights there",
             )
-        accepted = await self._client.patch(MANAGED_CLUSTERS, name, self._patch(cluster))
+        accepted = await patch_tainted(self._client, cluster, self._patch(cluster))
         self._clusters.remember(accepted)
         log.info(
             "cluster accepted automatically", extra={"cluster": name, "reason": decision.message}

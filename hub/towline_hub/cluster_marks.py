@@ -9,10 +9,10 @@ from typing import Any
 
 from towline_api import names
 from towline_api.metadata import finalizers_of, resource_version_of, uid_of
-from towline_api.resources import MANAGED_CLUSTERS
 from towline_hub.caches import BY_CLUSTER, HubCaches, HubViews
 from towline_hub.selection_marks import planned_marks
 from towline_hub.standing import Standing, standing_of
+from towline_hub.taint_writes import patch_tainted
 from towline_kube.client import Client
 from towline_kube.clock import Clock
 from towline_kube.controller import DONE, Result
@@ -60,7 +60,7 @@ class ClusterMarker:
                 patch["metadata"]["labels"] = dict(marks.labels)
             if marks.taints is not None:
                 patch["spec"] = {"taints": marks.taints}
-            marked = await self._client.patch(MANAGED_CLUSTERS, name, patch)
+            marked = await patch_tainted(self._client, cluster, patch)
             self._views.clusters.remember(marked)
             log.info(
                 "cluster marks changed",

@@ -13,7 +13,9 @@ from towline_api import names
 from towline_api.condition_types import AVAILABLE, CLUSTER_AVAILABLE, HUB_ACCEPTED
 from towline_api.conditions import with_condition
 from towline_api.resources import MANAGED_CLUSTER_ADDONS, MANAGED_CLUSTERS, KubeObject
+from towline_hub.acceptance_guard import POLICIES, POLICY_BINDINGS
 from towline_kube.client import Client
+from towline_kube.errors import ApiError
 
 OPERATORS = {"key": "example.com/maintenance", "effect": "PreferNoSelect", "value": "tonight"}
 
@@ -143,6 +145,88 @@ async def test_acceptance_by_a_person_costs_no_write_more_for_the_taint(
         await _until_rest(admin, spoke)
         assert len(states) == 3, "created, accepted by a person, held and tainted by the hub"
         assert _taints(states[-1]) == [names.UNREACHABLE_TAINT]
+
+
+async def test_where_ocms_webhook_dates_taints_the_hub_leaves_that_to_it(
+    spoke: Spoke, admin: Client, run_hub: RunHub
+) -> None:
+    """It refuses an update that brings a time along, and the taint comes with acceptance."""
+    name = f"dated-{spoke.cluster}"
+    await _forbid_dated_taints(admin, name, only_on=spoke.cluster)
+    try:
+        async with run_hub(), await join(spoke, admin) as agent:
+            cluster = await _until_marked(admin, spoke.cluster, names.UNREACHABLE_TAINT)
+            assert "timeAdded" not in cluster["spec"]["taints"][0]
+            await spoke.report(agent, CLUSTER_AVAILABLE, reason="ManagedClusterAvailable")
+            await _until_marked(admin, spoke.cluster)
+            await _set_available(admin, spoke.cluster, "False")
+            await _until_marked(admin, spoke.cluster, names.UNAVAILABLE_TAINT)
+    finally:
+        await admin.delete(POLICY_BINDINGS, name)
+        await admin.delete(POLICIES, name)
+
+
+async def _forbid_dated_taints(admin: Client, name: str, *, only_on: str) -> None:
+    """Refuse what OCM's webhook refuses, in its words; it would add the time, too."""
+    rule = {
+        "apiGroups": [MANAGED_CLUSTERS.group],
+        "apiVersions": ["*"],
+        "operations": ["UPDATE"],
+        "resources": [MANAGED_CLUSTERS.plural],
+    }
+    await admin.create(
+        POLICIES,
+        {
+            "metadata": {"name": name},
+            "spec": {
+                "failurePolicy": "Fail",
+                "matchConstraints": {"resourceRules": [rule]},
+                "matchConditions": [
+                    {"name": "this-one", "expression": f"object.metadata.name == '{only_on}'"}
+                ],
+                "validations": [
+                    {
+                        "expression": "!has(object.spec.taints) || "
+                        "object.spec.taints.all(taint, !has(taint.timeAdded))",
+                        "message": "It is not allowed to set TimeAdded of Taint",
+                    }
+                ],
+            },
+        },
+    )
+    await admin.create(
+        POLICY_BINDINGS,
+        {
+            "metadata": {"name": name},
+            "spec": {"policyName": name, "validationActions": ["Deny"]},
+        },
+    )
+
+    async def in_force() -> bool | None:
+        body: KubeObject = {"metadata": {"name": only_on}, "spec": {"hubAcceptsClient": False}}
+        await admin.apply(MANAGED_CLUSTERS, _versioned(body))
+        dated = {
+            "key": "example.com/try",
+            "effect": "NoSelect",
+            "timeAdded": "2026-01-01T00:00:00Z",
+        }
+        try:
+            await admin.patch(MANAGED_CLUSTERS, only_on, {"spec": {"taints": [dated]}})
+        except ApiError:
+            await admin.delete(MANAGED_CLUSTERS, only_on)
+            return True
+        await admin.delete(MANAGED_CLUSTERS, only_on)
+        return None
+
+    await eventually(in_force, what="the policy")
+
+
+def _versioned(body: KubeObject) -> KubeObject:
+    return {
+        "apiVersion": MANAGED_CLUSTERS.api_version,
+        "kind": MANAGED_CLUSTERS.kind,
+        **body,
+    }
 
 
 async def test_the_taint_follows_the_clusters_health_beside_the_operators_own(
