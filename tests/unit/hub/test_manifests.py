@@ -15,12 +15,12 @@ from towline_hub.deployment import METRICS_PORT, WEBHOOK_PORT, hub_arguments
 from towline_hub.manifest_commands import hub, released_image
 from towline_hub.manifest_files import kubectl_stream, kustomize_base
 from towline_hub.manifests import (
-    WEBHOOK_SERVICE,
     HubInstallation,
     hub_manifests,
     shipped_permissions,
 )
 from towline_hub.settings import HubSettings
+from towline_hub.webhook.address import SERVICE as WEBHOOK_SERVICE
 from towline_kube.settings import load
 from towline_sandbox.cli import find_command
 
