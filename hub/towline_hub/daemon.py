@@ -29,6 +29,7 @@ from towline_kube.backoff import Backoff
 from towline_kube.client import Call, Client, user_agent
 from towline_kube.clock import SYSTEM_CLOCK, Clock
 from towline_kube.discovery import discover_connection, pod_namespace
+from towline_kube.errors import Conflict
 from towline_kube.failures import one_failure
 from towline_kube.fence import Fence
 from towline_kube.health_checks import (
@@ -211,13 +212,13 @@ async def _served(
 async def _patiently(
     attempt: Callable[[], Awaitable[None]], settings: HubSettings, *, clock: Clock
 ) -> None:
-    """Try until it succeeds: the API server may be starting, too."""
+    """Try until it succeeds: the API server may be starting, another replica at the same thing."""
     deadline = clock.monotonic() + settings.startup_limit.total_seconds()
     failures = 0
     while True:
         try:
             await attempt()
-        except TransientError as error:
+        except (TransientError, Conflict) as error:
             if clock.monotonic() >= deadline:
                 raise
             failures += 1

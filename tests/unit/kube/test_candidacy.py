@@ -167,6 +167,16 @@ def test_a_leader_that_another_replaced_leads_no_more() -> None:
     assert me.release(now=NOW) is None
 
 
+def test_a_lead_that_was_taken_away_comes_back_by_a_claim_only() -> None:
+    """Whoever gave the Lease back by hand may have let another lead in between."""
+    me = candidate()
+    me.claimed(granted(claim_of(me, at=100), version=1), sent=100, at=100)
+    me.see(lease(2, holderIdentity="other"), at=101)
+    me.see(lease(3, holderIdentity="me"), at=102)
+    assert me.leads_until == float("-inf")
+    claim_of(me, at=102)
+
+
 def test_an_answer_that_another_write_has_overtaken_gives_no_lead() -> None:
     """The watch told of the other write before the answer to ours came."""
     me = candidate()

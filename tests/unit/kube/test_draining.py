@@ -79,6 +79,19 @@ async def test_a_delayed_key_waits_from_when_it_is_due(
         assert [p.waited for p in told] == [timedelta(0)]
 
 
+async def test_a_key_that_falls_due_while_all_workers_are_busy_waits_from_then(
+    controller: Controller[str], clock: FakeClock
+) -> None:
+    """Nobody looks at the schedule meanwhile, and it waits all the same."""
+    told: list[Pass] = []
+    controller.on_pass(told.append)
+    async with background(controller.run(), name="run"):
+        controller.enqueue("a")
+        controller.enqueue("b", after=SECOND / 4)
+        await clock.advance(2 * SECOND)
+        assert [p.waited for p in told] == [timedelta(0), 3 * SECOND / 4]
+
+
 async def test_a_key_that_changes_during_its_pass_waits_from_then(
     controller: Controller[str], clock: FakeClock
 ) -> None:
