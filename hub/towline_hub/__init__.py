@@ -5,7 +5,6 @@ may want: the rights a hub needs, accepting a cluster, and the state of the flee
 """
 
 from towline_api.rbac_subjects import service_account_subject, user_subject
-from towline_hub import permission
 from towline_hub.accept import AcceptError, AcceptReport, ConsideredRequest, accept_cluster
 from towline_hub.addon import Addon
 from towline_hub.addon_manager import AddonManager
@@ -45,7 +44,6 @@ __all__ = [
     "addons_only_permissions",
     "collect_status",
     "hub_permissions",
-    "permission",
     "service_account_subject",
     "user_subject",
 ]

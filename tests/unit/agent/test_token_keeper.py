@@ -81,6 +81,12 @@ class World:
         await asyncio.Event().wait()
         raise AssertionError("unreachable")
 
+    async def lose_secret(self) -> None:
+        """Have somebody delete it."""
+        self.stored = None
+        self.on_change()
+        await self.clock.settle()
+
     # Who uses it
 
     def use(self, token: ServiceAccountToken) -> None:
@@ -205,8 +211,6 @@ async def test_a_deleted_secret_is_written_anew() -> None:
     """Somebody tidied up too much; the add-on's pods wait for it."""
     world = World()
     async with world.keeper():
-        before, world.stored = world.stored, None
-        world.on_change()
-        await world.clock.settle()
-        assert world.stored not in (None, before)
+        await world.lose_secret()
+        assert world.stored is not None
         assert len(world.asked) == 2
