@@ -26,7 +26,6 @@ from towline_hub.webhook.address import (
 from towline_hub.webhook.certificate_stores import CertificateStore, InProcess, InSecret
 from towline_hub.webhook.definitions import CONVERTED, is_ours, port_in_use
 from towline_hub.webhook.pointing import lead_to_webhook
-from towline_hub.webhook.server import ConversionServer
 from towline_hub.webhook.serving_certificate import (
     Certificates,
     Lifetimes,
@@ -69,6 +68,9 @@ class ConversionWebhook:
         clock: Clock,
         look_again: timedelta = LOOK_AGAIN,
     ) -> None:
+        # Here, because commands that run no hub should not carry an HTTP server.
+        from towline_hub.webhook.server import ConversionServer
+
         self._client = client
         self._address = address
         self._store = store

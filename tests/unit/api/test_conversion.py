@@ -350,6 +350,16 @@ def test_an_annotation_somebody_made_up_changes_nothing(told: str) -> None:
     assert convert(plain, api_version=OLD) == there
 
 
+def test_a_driver_is_not_declared_by_an_annotation() -> None:
+    """Only where there was no registration to declare it for does it come from there."""
+    told = {CONVERSION_ANNOTATION: '{"driver": "token"}'}
+    status = {"registrations": [{"type": "kubeClient"}]}
+    shown = convert_unchanged(addon(NEW, status=status, annotations=told), OLD)
+    assert "kubeClientDriver" not in shown["status"]
+    shown = convert_unchanged(addon(NEW, status={}, annotations=told), OLD)
+    assert shown["status"] == {"kubeClientDriver": "token"}
+
+
 @pytest.mark.parametrize(
     ("old", "shown"),
     [
