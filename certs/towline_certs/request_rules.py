@@ -118,7 +118,7 @@ def possession_not_proven(case: Case) -> Deny | None:
 
 def subject_not_plain(case: Case) -> Deny | None:
     """A subject with more in it than a user and groups could mean more than was judged."""
-    if case.readable.subject is not None:
+    if case.opened.subject is not None:
         return None
     found = ", ".join(f"{each.oid}={each.value}" for each in case.readable.attributes)
     return Deny(

@@ -1,6 +1,5 @@
 """What the approver leaves behind: conditions, Events, counts, a log line for each outcome."""
 
-import copy
 import logging
 
 from towline_api import names
@@ -129,9 +128,8 @@ def decided(obj: KubeObject, *, condition: str, reason: str, message: str, now: 
         message: One line: who asked, and why this was decided.
         now: The present, as the API writes it.
     """
-    body = copy.deepcopy(obj)
-    status = body["status"] = body.get("status") or {}
-    status["conditions"] = [
+    status = obj.get("status") or {}
+    conditions = [
         *(status.get("conditions") or ()),
         {
             "type": condition,
@@ -142,7 +140,7 @@ def decided(obj: KubeObject, *, condition: str, reason: str, message: str, now: 
             "lastTransitionTime": now,
         },
     ]
-    return body
+    return {**obj, "status": {**status, "conditions": conditions}}
 
 
 def _facts(obj: KubeObject, request: SigningRequest) -> dict[str, object]:

@@ -51,6 +51,7 @@ class RequestLines:
     ) -> None:
         self._limits = limits
         self._wake = wake
+        self._entries: dict[str, _Entry] = {}
         self._lines: dict[FloodKey, _Line] = {}
         self._of_cluster: dict[str, dict[FloodKey, None]] = {}
         requests.on_change(self._take)
@@ -75,9 +76,17 @@ class RequestLines:
                 yield name
 
     def _take(self, change: Change) -> None:
-        old, new = (None if obj is None else _entry(obj) for obj in (change.old, change.new))
+        name = change.key.name
+        old = self._entries.get(name)
+        if old is not None and old.decided is not None and change.new is not None:
+            return  # the signer is done, or somebody wrote a label: its place stays what it was
+        new = None if change.new is None else _entry(change.new)
         if old == new:
             return
+        if new is None:
+            self._entries.pop(name, None)
+        else:
+            self._entries[name] = new
         moved_up: list[str] = []
         if old is not None:
             moved_up = self._remove(old, is_gone=new is None or new.key != old.key)

@@ -109,5 +109,6 @@ def test_any_history_leaves_the_lines_as_counted_from_scratch(seed: int) -> None
         assert set(lines.in_line(cluster)) == expected
     for name in list(objects):
         cache._take_event(FakeEvent("DELETED", objects.pop(name)))
+    assert not lines._entries
     assert not lines._lines
     assert not lines._of_cluster
