@@ -1,14 +1,14 @@
 """Asking what the hub may do: every right of its shipped roles, and those it must not have."""
 
 import asyncio
-from collections.abc import Iterable, Sequence
-from itertools import product
+from collections.abc import Sequence
 
-from towline_api.metadata import key_of, namespace_of
+from towline_api.metadata import key_of
 from towline_api.rbac_subjects import service_account_subject, user_subject
 from towline_api.resources import CLUSTER_ROLE_BINDINGS, ROLE_BINDINGS, KubeObject
 from towline_hub.doctor.hub_checks import DANGEROUS_RIGHTS, Rights
 from towline_hub.looking import Unseen, look
+from towline_hub.role_rights import rights_of
 from towline_kube.access import ResourceAttributes
 from towline_kube.client import Client
 from towline_kube.failures import one_failure
@@ -31,29 +31,6 @@ def groups_of(user: str) -> tuple[str, ...]:
             groups = ("system:serviceaccounts", f"system:serviceaccounts:{namespace}")
             return (*groups, "system:authenticated")
     return ("system:authenticated",)
-
-
-def needed_rights(roles: Iterable[KubeObject]) -> list[ResourceAttributes]:
-    """Return every single right of some ClusterRoles and Roles; other objects are passed over.
-
-    A Role counts in its own namespace, a ClusterRole everywhere.
-    """
-    found = {
-        ResourceAttributes(
-            verb,
-            group,
-            resource.partition("/")[0],
-            resource.partition("/")[2],
-            name,
-            namespace_of(role) or "",
-        )
-        for role in roles
-        for rule in role.get("rules") or ()
-        for group, resource, verb, name in product(
-            rule["apiGroups"], rule["resources"], rule["verbs"], rule.get("resourceNames") or ("",)
-        )
-    }
-    return sorted(found, key=lambda right: tuple(right.to_json().items()))
 
 
 async def look_at_rights(
@@ -79,7 +56,7 @@ async def look_at_rights(
         async with limit:
             return await look(_ask(client, right, user=None if user == me else user))
 
-    needed = needed_rights(shipped)
+    needed = rights_of(shipped)
     with one_failure():
         async with asyncio.TaskGroup() as group:
             tasks = {

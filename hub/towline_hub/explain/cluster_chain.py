@@ -27,7 +27,7 @@ from towline_hub.explain.links import Link, broken, holds, unseen
 from towline_hub.explain.requests import newest
 from towline_hub.explain.seen import ClusterFactsSeen
 from towline_hub.looking import Unseen
-from towline_hub.object_writer import holds as has_all_of
+from towline_hub.role_rights import rights_of
 from towline_hub.standing import accepts_client, is_denied, name_problem
 
 _SHOWN = 2
@@ -174,7 +174,7 @@ def _rights(facts: ClusterFactsSeen) -> Link:
             case live if is_being_deleted(live):
                 wrong.append(f"{what} is being deleted")
             case live if not _grants(grant.desired, live):
-                wrong.append(f"{what} differs from what the hub grants")
+                wrong.append(f"{what} grants less than the hub makes it grant")
             case _:
                 pass
     if wrong:
@@ -195,14 +195,14 @@ def _listed(items: Sequence[str]) -> str:
 
 
 def _grants(desired: KubeObject, live: KubeObject) -> bool:
-    """Return whether a role or binding is as the hub makes it.
+    """Return whether a role or binding gives at least what the hub makes it to give.
 
-    A binding may name the cluster's group, or agent by agent after a former one was removed.
+    Other hubs group the same rights into other rules. A binding may name the cluster's group, or
+    agent by agent after a former one was removed.
     """
-    if "subjects" not in desired:
-        return has_all_of(desired, live)
-    without = {key: value for key, value in desired.items() if key != "subjects"}
-    return bool(live.get("subjects")) and has_all_of(without, live)
+    if "roleRef" in desired:
+        return live.get("roleRef") == desired["roleRef"] and bool(live.get("subjects"))
+    return set(rights_of([desired])) <= set(rights_of([live]))
 
 
 def first_broken(links: Sequence[Link]) -> Link | None:

@@ -21,10 +21,11 @@ from towline_hub.doctor.hub_checks import (
     settings_check,
 )
 from towline_hub.doctor.report import print_diagnosis
-from towline_hub.doctor.rights import groups_of, needed_rights, subject_of
+from towline_hub.doctor.rights import groups_of, subject_of
 from towline_hub.installed_settings import read_settings
 from towline_hub.looking import Unseen
 from towline_hub.permissions import hub_permissions
+from towline_hub.role_rights import rights_of
 from towline_kube.access import ResourceAttributes
 
 NOW = datetime(2026, 6, 1, 14, 0, tzinfo=UTC)
@@ -113,7 +114,7 @@ def test_a_missing_right_is_told_as_kubectl_would() -> None:
 def test_every_single_right_of_the_shipped_roles_is_asked_about() -> None:
     """A role that somebody trimmed by one verb is found."""
     shipped = hub_permissions(service_account_subject("towline-hub", namespace="hub"))
-    rights = needed_rights(shipped)
+    rights = rights_of(shipped)
     assert RIGHT in rights
     assert len(rights) == len(set(rights))
     counted = sum(
@@ -131,10 +132,16 @@ def test_every_single_right_of_the_shipped_roles_is_asked_about() -> None:
     assert signer in rights
 
 
+def test_rules_about_urls_are_no_rights_to_objects() -> None:
+    """People put them into roles, and nothing here may stumble over that."""
+    urls = {"nonResourceURLs": ["/healthz"], "verbs": ["get"]}
+    assert rights_of([{"metadata": {"name": "r"}, "rules": [urls]}]) == []
+
+
 def test_no_shipped_right_counts_as_dangerous() -> None:
     """Otherwise every hub would be told to have too much."""
     shipped = hub_permissions(user_subject("u"), installs_crds=True)
-    for right in needed_rights(shipped):
+    for right in rights_of(shipped):
         assert right not in DANGEROUS_RIGHTS
 
 
