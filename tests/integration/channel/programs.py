@@ -95,6 +95,10 @@ class Program:
         """Ask it to end, and wait for nothing."""
         self._signal(signal.SIGTERM)
 
+    def finish(self) -> int:
+        """Return the exit status of one that was asked to end."""
+        return self._collect()
+
     def stop(self) -> int | None:
         """Ask it to end, as a service manager does; return its exit status."""
         if self._process is None:

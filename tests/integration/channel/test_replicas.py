@@ -100,7 +100,7 @@ async def test_another_leads_within_2_seconds_of_an_orderly_end(
             leader.terminate()
             await until_led(admin, [follower], within=timedelta(seconds=2))
             await until_served(admin, await accept_one(admin), within=timedelta(seconds=10))
-        assert leader.stop() == 0
+        assert leader.finish() == 0
         assert leader.has_logged("lease given up")
         assert leader.has_logged("hub stopped")
         assert not leader.has_logged("passes under way were cut short; the next hub takes them up")
