@@ -50,7 +50,7 @@ from towline_kube.errors import AlreadyExists, Conflict
 
 SECRET = "authority"
 LIFETIME = timedelta(hours=2)
-_RBAC = {each.kind: each for each in (CLUSTER_ROLES, CLUSTER_ROLE_BINDINGS, ROLES, ROLE_BINDINGS)}
+RBAC = {each.kind: each for each in (CLUSTER_ROLES, CLUSTER_ROLE_BINDINGS, ROLES, ROLE_BINDINGS)}
 
 
 @dataclass
@@ -92,7 +92,7 @@ class SigningScene:
             signers=parsed.signers,
             declarations=parsed.addon_declarations,
         ):
-            await self.admin.apply(_RBAC[thing["kind"]], thing)
+            await self.admin.apply(RBAC[thing["kind"]], thing)
         return chosen
 
     @asynccontextmanager

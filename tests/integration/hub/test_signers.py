@@ -2,9 +2,11 @@
 
 import asyncio
 import logging
+import secrets
 from collections.abc import Callable
 from contextlib import aclosing
 from datetime import UTC, datetime, timedelta
+from pathlib import Path
 from typing import NoReturn
 
 import pytest
@@ -15,6 +17,7 @@ from cryptography.x509.oid import ExtendedKeyUsageOID
 from integration.hub.conftest import HUB_USER, RunHub
 from integration.hub.signing import (
     LIFETIME,
+    RBAC,
     SECRET,
     SigningScene,
     make_authority,
@@ -25,6 +28,7 @@ from integration.hub.spoke import Spoke, eventually, issued, until_condition
 from support.csrs import key_of
 from support.tasks import background
 from towline_api import names
+from towline_api.rbac_subjects import user_subject
 from towline_api.resources import (
     CERTIFICATE_SIGNING_REQUESTS,
     CONFIG_MAPS,
@@ -44,7 +48,10 @@ from towline_certs import (
     generate_key,
 )
 from towline_certs.certificates import find_subject, parse_chain
+from towline_hub import daemon
 from towline_hub.metrics import HubMetrics
+from towline_hub.permissions import addons_only_permissions
+from towline_hub.settings import HubSettings
 from towline_hub.signers.authority_secret import managed_secret, parse_authorities
 from towline_hub.signers.readiness import Ready
 from towline_hub.signers.settings import SignerSettings
@@ -54,6 +61,7 @@ from towline_kube.client import Client
 from towline_kube.clock import SYSTEM_CLOCK
 from towline_kube.errors import Conflict
 from towline_kube.events import EventRecorder
+from towline_sandbox.plane import ControlPlane
 
 CLIENT_AUTH, SERVER_AUTH = ExtendedKeyUsageOID.CLIENT_AUTH, ExtendedKeyUsageOID.SERVER_AUTH
 
@@ -144,6 +152,27 @@ async def test_whoever_trusts_the_root_alone_can_follow(
         await scene.verify(chain)
 
 
+async def test_a_program_with_one_addon_only_plays_its_signer(
+    scene: SigningScene, run_hub: RunHub, hub_plane: ControlPlane, tmp_path: Path
+) -> None:
+    """On a hub that belongs to another program, which knows nothing of the signer."""
+    chosen = HubSettings.model_validate(await scene.settings(HUB_USER) | {"addons_only": True})
+    user = f"part-{secrets.token_hex(4)}"
+    for thing in addons_only_permissions(
+        user_subject(user),
+        declarations=chosen.addon_declarations,
+        namespace=chosen.namespace,
+        signers=chosen.signers,
+    ):
+        await scene.admin.apply(RBAC[thing["kind"]], thing)
+    kubeconfig = tmp_path / "part.kubeconfig"
+    kubeconfig.write_text(await hub_plane.kubeconfig_for(user))
+    await scene.store(make_authority("ca"))
+    program = daemon.run(chosen.model_copy(update={"kubeconfig": kubeconfig}), asyncio.Event())
+    async with run_hub(addons=("another",)), background(program, name="run-part"), scene.joined():
+        await scene.verify(await issued(scene.admin, await scene.ask()))
+
+
 async def test_an_approval_in_a_hurry_is_no_reason_to_sign(
     scene: SigningScene, run_hub: RunHub
 ) -> None:
@@ -216,6 +245,7 @@ async def test_requests_wait_for_the_repair_of_an_authority(
     text: str,
 ) -> None:
     """One line says what is wrong and where; nobody has to restart or to ask again."""
+    caplog.set_level(logging.DEBUG)
     settings = await scene.settings(HUB_USER)
     authority = make_authority("ca")
     if broken is not None:
