@@ -7,6 +7,7 @@ from pathlib import Path
 
 import pytest
 import pytest_asyncio
+import yaml
 
 from integration.conftest import MakePlane
 from integration.hub.conftest import HUB_USER, hub_settings
@@ -19,6 +20,7 @@ from towline_api.rbac_subjects import user_subject
 from towline_api.resources import (
     CLUSTER_ROLE_BINDINGS,
     CLUSTER_ROLES,
+    CONFIG_MAPS,
     CUSTOM_RESOURCE_DEFINITIONS,
     MANAGED_CLUSTERS,
     NAMESPACES,
@@ -29,6 +31,13 @@ from towline_hub.acceptance_guard import GUARD_NAME, POLICY_BINDINGS
 from towline_hub.doctor.commands import doctor
 from towline_hub.doctor.findings import Diagnosis, Verdict
 from towline_hub.doctor.gathering import Doctor
+from towline_hub.installed_settings import DEPLOYMENTS
+from towline_hub.manifests import (
+    DEPLOYMENT_FILE,
+    HubInstallation,
+    hub_manifests,
+    settings_config_map,
+)
 from towline_hub.permissions import HUB_ROLE
 from towline_hub.rbac import cluster_role_binding
 from towline_kube.client import Client
@@ -141,6 +150,30 @@ async def test_a_token_for_any_cluster_that_lasts_a_year_is_told(admin: Client) 
     assert secret["metadata"]["name"] in finding.found
     assert secret["stringData"]["token-secret"] not in finding.found
     await admin.delete(SECRETS, secret["metadata"]["name"], namespace=TOKEN_NAMESPACE)
+
+
+async def install(client: Client, **settings: object) -> None:
+    """Put the Deployment and the settings of a hub in place; nothing runs them."""
+    installation = HubInstallation()
+    files = hub_manifests(installation)
+    text = yaml.safe_dump(settings)
+    await client.apply(NAMESPACES, files["namespace.yaml"][0])
+    await client.apply(CONFIG_MAPS, settings_config_map(installation, text=text))
+    await client.apply(DEPLOYMENTS, files[DEPLOYMENT_FILE][0])
+
+
+async def test_the_settings_of_the_installed_hub_decide_what_is_looked_at(admin: Client) -> None:
+    """A hub beside another's is not to guard what is the other's."""
+    await install(admin, **{"auto-aprove": ["x"]})
+    found = {item.check: item for item in (await diagnosed(admin)).findings}
+    assert found["settings"].verdict is Verdict.FAIL
+    assert "auto-aprove" in found["settings"].found
+    assert found["replicas"].verdict is Verdict.FAIL, "nothing runs pods here"
+    await install(admin, **{"addons-only": True, "addons": ["hello"]})
+    found = {item.check: item for item in (await diagnosed(admin)).findings}
+    assert found["settings"].verdict is Verdict.OK
+    assert "towline-addons" in found["leader"].found
+    assert not {"acceptance guard", "bootstrap role", "other hubs"} & found.keys()
 
 
 async def test_the_hub_may_examine_itself_and_a_stranger_learns_what_it_takes(

@@ -134,7 +134,12 @@ def test_a_guard_counts_only_if_it_is_in_force(
     guard = Guard(
         "guard", "anybody could", (POLICY, BINDING), policy=policy, binding=binding, webhook=webhook
     )
-    assert guard_check(guard).verdict is verdict
+    finding = guard_check(guard)
+    assert finding.verdict is verdict
+    if verdict is Verdict.FAIL:
+        assert (" is missing: anybody could" in finding.found) is (
+            policy is None or binding is None
+        )
 
 
 def approved(name: str, *, ago: timedelta, certificate: bool = False) -> KubeObject:
