@@ -12,7 +12,8 @@ NEW = {"key": "example.com/new", "effect": "NoSelect", "timeAdded": "2026-02-01T
 
 def test_only_new_taints_lose_their_time() -> None:
     """The webhook refuses an update that changes the time of one that is there."""
-    patch = {"metadata": {"uid": "u"}, "spec": {"hubAcceptsClient": True, "taints": [OLD, NEW]}}
+    spec = {"hubAcceptsClient": True, "taints": [OLD, NEW]}
+    patch = {"metadata": {"uid": "u"}, "spec": spec}
     undated = without_new_times(patch, before={"spec": {"taints": [OLD]}})
     assert undated == {
         "metadata": {"uid": "u"},
@@ -21,7 +22,7 @@ def test_only_new_taints_lose_their_time() -> None:
             "taints": [OLD, {"key": "example.com/new", "effect": "NoSelect"}],
         },
     }
-    assert patch["spec"]["taints"] == [OLD, NEW]
+    assert spec["taints"] == [OLD, NEW]
 
 
 @pytest.mark.parametrize(
