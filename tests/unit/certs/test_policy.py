@@ -40,6 +40,7 @@ from towline_certs import (
     ExpectedRegistration,
     Ignore,
     KeyKind,
+    ManualApproval,
     Reason,
     SigningRequest,
     Subject,
@@ -749,3 +750,55 @@ class TestAccessReview:
 def test_a_renewal_is_never_approved_without_a_review():
     """Forgetting to ask must not be a yes."""
     assert isinstance(decide(renewal(), dataclasses.replace(CONTEXT, may_renew=None)), Ignore)
+
+
+MANUAL = dataclasses.replace(CONTEXT, manual=ManualApproval(addons=frozenset({"c1/hello"})))
+LISTED = dataclasses.replace(CONTEXT, manual=ManualApproval(requesters=frozenset({"somebody"})))
+STALE = dataclasses.replace(
+    CONTEXT, addon=dataclasses.replace(REGISTERED, created=NOW + timedelta(seconds=1))
+)
+DENIED_LATER = dataclasses.replace(
+    CONTEXT,
+    cluster=ClusterFacts(denied=True, removed_at=NOW + timedelta(seconds=1)),
+)
+
+
+class TestWishesAndAge:
+    @pytest.mark.parametrize(
+        ("found", "context", "kind", "reason", "words"),
+        [
+            (addon(), MANUAL, Ignore, Reason.WAITING_FOR_OPERATOR, "towline approve request"),
+            (custom(), MANUAL, Ignore, Reason.WAITING_FOR_OPERATOR, "towline approve request"),
+            (addon(), LISTED, Ignore, Reason.WAITING_FOR_OPERATOR, "towline approve request"),
+            (renewal(), LISTED, Ignore, Reason.WAITING_FOR_OPERATOR, "towline approve request"),
+            (bootstrap(), LISTED, Ignore, Reason.WAITING_FOR_OPERATOR, "towline accept c1"),
+            (
+                addon(username="somebody"),
+                CONTEXT,
+                Ignore,
+                Reason.REQUESTER_UNKNOWN,
+                "towline approve request",
+            ),
+            (addon(), STALE, Deny, Reason.OLDER_THAN_REMOVAL, "2026-06-01T12:00:01Z"),
+            (renewal(), DENIED_LATER, Deny, Reason.OLDER_THAN_REMOVAL, "was denied"),
+            (addon(), DENIED_LATER, Deny, Reason.OLDER_THAN_REMOVAL, "was denied"),
+        ],
+    )
+    def test_it_says_what_it_waits_for_or_why_it_is_void(self, found, context, kind, reason, words):
+        """Who reads the Event needs nothing else to know what to do."""
+        decision = decide(found, context)
+        assert (type(decision), decision.reason) == (kind, reason)
+        assert words in decision.message
+
+    def test_a_person_answers_for_what_waits_for_one(self):
+        """And for nothing else: what is void stays void."""
+        vouched = {"operator_accepts": True}
+        for found, context in (
+            (addon(), MANUAL),
+            (addon(), LISTED),
+            (addon(username="somebody"), CONTEXT),
+            (renewal(), dataclasses.replace(LISTED, may_renew=None)),
+        ):
+            assert isinstance(decide(found, dataclasses.replace(context, **vouched)), Approve)
+        for found, context in ((addon(), STALE), (renewal(), DENIED_LATER)):
+            assert isinstance(decide(found, dataclasses.replace(context, **vouched)), Deny)
