@@ -22,7 +22,6 @@ from typing import Self
 
 from towline_api.errors import ConfigError, TowlineError
 from towline_api.resources import KubeObject
-from towline_hub import daemon
 from towline_hub.addon import Addon
 from towline_hub.addon_manager_settings import AddonManagerSettings
 from towline_hub.declarations import AddonDeclaration, by_name
@@ -109,6 +108,9 @@ class AddonManager:
                 hub cluster is not.
             TransientError: The API server did not answer in time at start.
         """
+        # Here, so that who only declares add-ons does not carry a whole hub.
+        from towline_hub import daemon
+
         settings = settings or self._settings or load(AddonManagerSettings, ())
         await daemon.run(settings.hub_settings(self.declarations), stop, on_call=self._on_call)
 

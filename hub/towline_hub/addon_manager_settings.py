@@ -3,8 +3,9 @@
 from collections.abc import Iterable
 from datetime import timedelta
 from pathlib import Path
+from typing import Self
 
-from pydantic import Field
+from pydantic import Field, model_validator
 
 from towline_api.duration_field import Duration
 from towline_certs.approval import LONGEST_LIFETIME, SHORTEST_LIFETIME
@@ -33,14 +34,17 @@ class AddonManagerSettings(RunningSettings):
     """Where replicas elect their leader; by default the namespace of this pod, outside a pod
     open-cluster-management-hub."""
 
+    @model_validator(mode="after")
+    def _bounds_are_in_order(self) -> Self:
+        if self.min_certificate_lifetime > self.max_certificate_lifetime:
+            raise ValueError("min_certificate_lifetime is longer than max_certificate_lifetime")
+        return self
+
     def hub_settings(self, declarations: Iterable[AddonDeclaration]) -> HubSettings:
         """Return the settings of the part of a hub that such a program runs.
 
         Args:
             declarations: The add-ons it looks after.
-
-        Raises:
-            ValueError: The settings do not go together.
         """
         return HubSettings(
             kubeconfig=self.kubeconfig,

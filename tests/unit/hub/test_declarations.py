@@ -216,6 +216,29 @@ def test_two_declarations_of_one_addon_are_refused() -> None:
         AddonManager()
 
 
+@pytest.mark.parametrize(
+    ("arguments", "reason"),
+    [
+        pytest.param(["--nonsense"], "--nonsense", id="unknown-flag"),
+        pytest.param(["--startup-limit", "5"], "--startup-limit", id="no-unit"),
+        pytest.param(
+            ["--min-certificate-lifetime", "2h", "--max-certificate-lifetime", "1h"],
+            "longer than",
+            id="bounds-the-wrong-way-round",
+        ),
+    ],
+)
+def test_a_wrong_flag_ends_an_addons_program_with_one_line(
+    arguments: list[str], reason: str
+) -> None:
+    """A person started it, and has to know what to type instead."""
+    with pytest.raises(SystemExit) as ended:
+        AddonManager(Addon("hello")).run(arguments)
+    assert str(ended.value).startswith("hello: ")
+    assert reason in str(ended.value)
+    assert "\n" not in str(ended.value)
+
+
 def test_an_addon_is_called_by_its_name_unless_it_has_a_better_one() -> None:
     """Something has to stand in lists that people read."""
     assert AddonDeclaration("hello").display.display_name == "hello"
