@@ -20,9 +20,6 @@ from towline_kube.controller import DONE, Result
 
 log = logging.getLogger(__name__)
 
-NO_DEFAULT = "__reserved_no_default__"
-"""In v1beta1, the name of a default configuration that there is none of; OCM's word."""
-
 
 class DefinitionReconciler:
     """Reconciles the ClusterManagementAddOn of one declared add-on at a time, by name.
@@ -122,7 +119,7 @@ def _encoded(supported: SupportedConfig, *, resource: Resource) -> dict[str, Any
         "resource": supported.kind.resource,
     }
     default = supported.default
-    place = {"name": default.name if default is not None else NO_DEFAULT}
+    place = {"name": default.name if default is not None else names.NO_DEFAULT_CONFIG}
     if default is not None and default.namespace is not None:
         place["namespace"] = default.namespace
     if _configs_field(resource) == "defaultConfigs":

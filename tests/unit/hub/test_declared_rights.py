@@ -4,6 +4,7 @@ import json
 from itertools import product
 from typing import Any
 
+from towline_api.addon_codec_v1beta1 import V1Beta1Codec
 from towline_api.addons import AddonConfig, ConfigKind, KubeClientDriver, SupportedConfig
 from towline_api.metadata import ObjectKey
 from towline_api.rbac_subjects import user_subject
@@ -238,3 +239,28 @@ def test_hashes_go_into_every_list_of_a_definitions_status() -> None:
     assert with_hashes(before, {config: "h"}) == status("h")
     assert before == status()
     assert with_hashes(before, {}) == before
+
+
+def test_a_hub_that_serves_only_the_newer_version_gets_its_words() -> None:
+    """There, a kind without a default carries a name that means none."""
+    declared = AddonDeclaration(
+        "hello",
+        supported_configs=(
+            SupportedConfig(ConfigKind("", "configmaps"), ObjectKey("words", "fleet")),
+            SupportedConfig(DEPLOYMENT_CONFIG),
+        ),
+    )
+    resource = V1Beta1Codec().cluster_management_addons
+    desired = definition_of(declared, resource=resource)
+    assert desired["apiVersion"] == "addon.open-cluster-management.io/v1beta1"
+    assert desired["spec"]["defaultConfigs"] == [
+        {"group": "", "resource": "configmaps", "name": "words", "namespace": "fleet"},
+        {
+            "group": DEPLOYMENT_CONFIG.group,
+            "resource": DEPLOYMENT_CONFIG.resource,
+            "name": "__reserved_no_default__",
+        },
+    ]
+    decoded = V1Beta1Codec().decode_cluster_management_addon(desired)
+    assert decoded.supported_configs == declared.supported_configs
+    assert is_as_declared(desired, desired)
