@@ -223,12 +223,21 @@ class Acceptor:
 
     def _approved_agents(self, cluster: KubeObject) -> tuple[str, ...]:
         name = name_of(cluster)
-        binding = self._writer.find(rbac.own_cluster_role_binding(name)) or {}
-        subjects = binding.get("subjects") or ()
+        bindings = (
+            rbac.own_cluster_role_binding(name),
+            rbac.registration_role_binding(name),
+            rbac.work_role_binding(name),
+        )
         return approved_agents(
             cluster,
             requests=self._caches.requests.by_index(BY_CLUSTER, name),
-            known=[item["name"] for item in subjects if item["kind"] == "User"],
+            known=[
+                item["name"]
+                for binding in bindings
+                # Whichever of them somebody deleted, the others still know.
+                for item in (self._writer.find(binding) or {}).get("subjects") or ()
+                if item["kind"] == "User"
+            ],
         )
 
     def _until(self, instant: datetime) -> timedelta | None:
