@@ -26,6 +26,7 @@ from towline_hub.addon import Addon
 from towline_hub.addon_manager_settings import AddonManagerSettings
 from towline_hub.declarations import AddonDeclaration, by_name
 from towline_hub.permissions import addons_only_permissions
+from towline_hub.signers.settings import SignerSettings
 from towline_kube.client import Call
 from towline_kube.logs import configure_logging
 from towline_kube.settings import load
@@ -67,14 +68,30 @@ class AddonManager:
         """What the add-ons are declared to be by now."""
         return tuple(addon.declaration for addon in self._addons)
 
-    def permissions(self, subject: KubeObject, *, namespace: str | None = None) -> list[KubeObject]:
+    def permissions(
+        self,
+        subject: KubeObject,
+        *,
+        namespace: str | None = None,
+        signers: Sequence[SignerSettings] = (),
+        approve_signers: Sequence[str] = (),
+    ) -> list[KubeObject]:
         """Return the rights it has to have on the hub, for an administrator to apply.
 
         Args:
             subject: Who runs it: `user_subject(...)` or `service_account_subject(...)`.
-            namespace: Its own, where its replicas elect their leader; None if there is only one.
+            namespace: Its own, where its replicas elect their leader, and where the Secrets of its
+                signers are; None if there is only one replica, and no signer.
+            signers: The custom signers it plays, as its settings have them.
+            approve_signers: Custom signers that somebody else plays, for which it approves.
         """
-        return addons_only_permissions(subject, declarations=self.declarations, namespace=namespace)
+        return addons_only_permissions(
+            subject,
+            declarations=self.declarations,
+            namespace=namespace,
+            signers=signers,
+            approve_signers=approve_signers,
+        )
 
     def run(self, arguments: Sequence[str] | None = None) -> None:
         """Run as a program until SIGTERM or SIGINT, with settings from flags, environment and file.

@@ -5,7 +5,7 @@ from datetime import timedelta
 from pathlib import Path
 from typing import Self
 
-from pydantic import Field, model_validator
+from pydantic import Field, field_validator, model_validator
 
 from towline_api.duration_field import Duration
 from towline_certs.approval import LONGEST_LIFETIME, SHORTEST_LIFETIME
@@ -14,6 +14,7 @@ from towline_hub.declaration_settings import DeclarationSettings
 from towline_hub.declarations import AddonDeclaration
 from towline_hub.running_settings import RunningSettings
 from towline_hub.settings import HubSettings, own_namespace
+from towline_hub.signers.settings import SignerSettings, check_signers
 
 
 class AddonManagerSettings(RunningSettings):
@@ -31,8 +32,20 @@ class AddonManagerSettings(RunningSettings):
     startup_limit: Duration = Field(default=timedelta(minutes=10), gt=timedelta(0))
     """How long to wait at start for CRDs and first lists before giving up."""
     namespace: str = Field(default_factory=own_namespace)
-    """Where replicas elect their leader; by default the namespace of this pod, outside a pod
-    open-cluster-management-hub."""
+    """Where replicas elect their leader, and where the Secrets of signers are; by default the
+    namespace of this pod, outside a pod open-cluster-management-hub."""
+    signers: tuple[SignerSettings, ...] = ()
+    """Custom signers this program plays, each with an authority in a Secret; in the settings file a
+    list of mappings, as flag or variable the same as JSON."""
+    approve_signers: tuple[str, ...] = ()
+    """Names of custom signers that somebody else plays, for which this program approves."""
+
+    @field_validator("signers")
+    @classmethod
+    def _signers_go_together(
+        cls, signers: tuple[SignerSettings, ...]
+    ) -> tuple[SignerSettings, ...]:
+        return check_signers(signers)
 
     @model_validator(mode="after")
     def _bounds_are_in_order(self) -> Self:
@@ -53,6 +66,8 @@ class AddonManagerSettings(RunningSettings):
             max_certificate_lifetime=self.max_certificate_lifetime,
             startup_limit=self.startup_limit,
             namespace=self.namespace,
+            signers=self.signers,
+            approve_signers=self.approve_signers,
             listen=self.listen,
             leader_election=self.leader_election,
             lease_duration=self.lease_duration,

@@ -17,7 +17,7 @@ from integration.hub.declared import (
     make_namespace,
     remove_rights,
 )
-from integration.hub.spoke import Spoke, decision, eventually, join
+from integration.hub.spoke import Spoke, csr_body, decision, eventually, issued, join
 from support.tasks import background
 from towline_api import names
 from towline_api.condition_types import REGISTRATION_APPLIED
@@ -40,11 +40,13 @@ from towline_api.resources import (
     KubeObject,
 )
 from towline_api.spec_hash import spec_hash
-from towline_certs import generate_key
+from towline_certs import Subject, build_request, generate_key
+from towline_certs.certificates import parse_chain
 from towline_hub import Addon, AddonManager, AddonManagerSettings, daemon, permission
 from towline_hub.addon_rbac import config_reader_role
 from towline_hub.permissions import ADDONS_ONLY_ROLE, addons_only_permissions
 from towline_hub.settings import HubSettings
+from towline_hub.signers.settings import SignerSettings
 from towline_kube.client import Call, Client
 from towline_kube.errors import Forbidden
 from towline_sandbox.plane import ControlPlane
@@ -437,3 +439,51 @@ async def test_a_denied_cluster_loses_what_the_program_granted(
                 return True if not any(left) else None
 
             await eventually(gone, what="the end of the grants")
+
+
+async def test_a_manager_plays_its_add_ons_own_signer(
+    hub_plane: ControlPlane, spoke: Spoke, admin: Client, run_hub: RunHub, name: str, tmp_path: Path
+) -> None:
+    """Declared subject, approval and certificate, under the rights of that one program."""
+    namespace = await make_namespace(admin, f"own-{name}")
+    signer = SignerSettings(
+        signer_name=f"example.com/{name}", secret=f"authority-{name}", managed=True
+    )
+    addon, user = Addon(name), f"signing-{name}"
+    addon.custom_signer(signer.signer_name, user="speaker-{cluster}", groups=["speakers"])
+    manager = AddonManager(
+        addon,
+        settings=AddonManagerSettings(
+            kubeconfig=tmp_path / "signer.kubeconfig", namespace=namespace, signers=(signer,)
+        ),
+    )
+    rights = manager.permissions(user_subject(user), namespace=namespace, signers=[signer])
+    await apply_rights(admin, rights)
+    (tmp_path / "signer.kubeconfig").write_text(await hub_plane.kubeconfig_for(user))
+    async with run_hub(), await join(spoke, admin) as agent, manager:
+        await _defined(admin, name)
+        here = await Installed(admin, spoke, agent, name).install()
+        await here.until(*GRANTED)
+        subjects = {
+            "declared": Subject(f"speaker-{spoke.cluster}", frozenset({"speakers"})),
+            "another": Subject("speaker-of-another", frozenset({"speakers"})),
+        }
+        requests = {}
+        for word, subject in subjects.items():
+            pem = build_request(
+                generate_key(), subject=subject, dns_names=[names.addon_dns_name(name)]
+            )
+            labels = {names.CLUSTER_NAME_LABEL: spoke.cluster, names.ADDON_NAME_LABEL: name}
+            body = csr_body(
+                f"addon-{spoke.cluster}-{name}-{word}",
+                pem,
+                labels=labels,
+                signer=signer.signer_name,
+            )
+            await agent.create(CERTIFICATE_SIGNING_REQUESTS, body)
+            requests[word] = body["metadata"]["name"]
+        (certificate, *_) = parse_chain(await issued(admin, requests["declared"]))
+        assert f"CN=speaker-{spoke.cluster}" in certificate.subject.rfc4514_string()
+        left = await admin.get(CERTIFICATE_SIGNING_REQUESTS, requests["another"])
+        assert not left.get("status", {}).get("certificate")
+    await remove_rights(admin, rights)
