@@ -68,6 +68,7 @@ class Replica:
         self._may_list = asyncio.Event()
         self._tasks: list[asyncio.Task[Any]] = []
         self._hub: Hub | AddonHub | None = None
+        self._preparing: asyncio.Task[None] | None = None
 
     @property
     def tasks(self) -> Sequence[asyncio.Task[Any]]:
@@ -137,10 +138,11 @@ class Replica:
                         group.create_task(self._webhook.keep(), name="keep-webhook")
                     if self._elector is not None:
                         # Beside the work: one that takes over finds all of it there already.
-                        group.create_task(self._prepare(), name="prepare-hub")
+                        preparing = group.create_task(self._prepare(), name="prepare-hub")
+                        self._preparing = preparing
                     await self._hub.run()
             finally:
-                self._hub = None
+                self._hub = self._preparing = None
                 self._metrics.leader(is_leader=False)
 
     def _make_hub(self) -> Hub | AddonHub:
@@ -163,12 +165,19 @@ class Replica:
         )
 
     async def _drain(self) -> bool:
-        """Let the passes under way end, for a while; return whether they have."""
+        """Let what is under way end, for a while; return whether it has."""
         if self._hub is None:
             return True
         try:
-            async with asyncio.timeout(self._settings.drain_limit.total_seconds()):
-                await self._hub.drain()
+            async with (
+                asyncio.timeout(self._settings.drain_limit.total_seconds()),
+                asyncio.TaskGroup() as group,
+            ):
+                group.create_task(self._hub.drain(), name="drain-hub")
+                if self._webhook is not None:
+                    group.create_task(self._webhook.drain(), name="drain-webhook")
+                if self._preparing is not None:
+                    await asyncio.wait({self._preparing})
         except TimeoutError:
             # The API server may still carry out what it was asked for. So the lease is left to run
             # out: by then it surely has.

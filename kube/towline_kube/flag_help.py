@@ -12,6 +12,7 @@ from pydantic import BaseModel
 from pydantic.fields import FieldInfo
 
 from towline_api.durations import format_duration
+from towline_kube.listen_address import ListenAddress
 
 
 def describe_flags(parser: argparse.ArgumentParser, settings_class: type[BaseModel]) -> None:
@@ -51,6 +52,15 @@ def _by_alias(settings_class: type[BaseModel], name: str) -> FieldInfo | None:
     return None
 
 
+_PLACEHOLDERS = (
+    (timedelta, "DURATION"),
+    (Path, "FILE"),
+    (int, "NUMBER"),
+    (str, "TEXT"),
+    (ListenAddress, "HOST:PORT"),
+)
+
+
 def _placeholder(annotation: Any) -> str:
     kinds = allowed_types(annotation) - {type(None)}
     if dict in kinds:
@@ -63,10 +73,7 @@ def _placeholder(annotation: Any) -> str:
         return "VALUE"
     if issubclass(kind, Enum):
         return "{" + ",".join(str(member.value) for member in kind) + "}"
-    for base, word in ((timedelta, "DURATION"), (Path, "FILE"), (int, "NUMBER"), (str, "TEXT")):
-        if issubclass(kind, base):
-            return word
-    return "VALUE"
+    return next((word for base, word in _PLACEHOLDERS if issubclass(kind, base)), "VALUE")
 
 
 def _shown(default: object) -> str:

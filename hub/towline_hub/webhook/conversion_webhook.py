@@ -133,6 +133,10 @@ class ConversionWebhook:
         """Replace certificates in time and keep the CRDs leading here, until cancelled."""
         await self._controller.run()
 
+    async def drain(self) -> None:
+        """Replace nothing any more; return when what is under way has ended. Still answers."""
+        await self._controller.drain()
+
     async def _reconcile(self, _: str) -> Result:
         held = await self._bring_up_to_date()
         if await self._point_crds(held):
