@@ -71,7 +71,7 @@ async def until_opened(client: Client, spoke: Spoke, expected: frozenset[str]) -
     async def just_that() -> bool | None:
         return True if await opened_by(client, spoke) == expected else None
 
-    await eventually(just_that, what=f"certificate to open {set(expected)} only", within=2)
+    await eventually(just_that, what=f"certificate to open {set(expected)} only", within=5)
 
 
 async def test_a_denied_clusters_certificate_opens_nothing_but_the_sight_of_itself(

@@ -230,7 +230,7 @@ async def test_an_agent_keeps_what_it_cleans_up_with_and_nothing_else(
         async def nothing() -> bool | None:
             return True if not await opened_by(agent, spoke) else None
 
-        await eventually(nothing, what="the end of all rights", within=2)
+        await eventually(nothing, what="the end of all rights", within=5)
 
 
 async def test_what_cannot_end_is_let_go_by_force(

@@ -66,7 +66,7 @@ async def _certificate_opens(client: Client, spoke: Spoke, *, something: bool) -
     async def as_said() -> bool | None:
         return True if bool(await opened_by(client, spoke)) is something else None
 
-    await eventually(as_said, what=f"certificate to open anything: {something}", within=3)
+    await eventually(as_said, what=f"certificate to open anything: {something}", within=5)
 
 
 async def test_a_new_agent_of_a_removed_clusters_name_needs_a_person_and_keeps_the_old_one_out(
