@@ -16,6 +16,7 @@ from towline_kube.cache import Cache
 from towline_kube.cancellation import heed_cancellation
 from towline_kube.clock import SYSTEM_CLOCK, Clock
 from towline_kube.errors import Conflict
+from towline_kube.fence import NotLeading
 from towline_kube.log_context import log_context
 from towline_kube.queue import RECONCILE_BACKOFF, KeyedQueue
 from towline_kube.store import Change
@@ -83,6 +84,7 @@ class Controller(Generic[K]):
     * `TransientError`: another try after a growing delay, or after the longer one the server named.
     * `ConfigError`, `WireError`: no try until something changes, for the same input fails again.
     * `Conflict`: what was read is out of date; tried again as others are, but is no news at first.
+    * `NotLeading`: another replica may lead; tried again as others are, and never news.
     * any other `Exception`: another try after a growing delay; if unforeseen, with its traceback.
     * an `ExceptionGroup` of foreseen errors: like its first transient one, or else its first.
 
@@ -272,7 +274,10 @@ class Controller(Generic[K]):
         delay = self._queue.add_failed(key, at_least=at_least or _NOTHING)
         attempt = self._queue.failures(key)
         facts |= {"attempt": attempt, "delay_s": round(delay.total_seconds(), 3)}
-        if isinstance(error, Conflict) and attempt <= _CONFLICTS_TO_EXPECT:
+        if isinstance(error, NotLeading):
+            # Told once, by the election; whoever leads now has a pass for the key.
+            log.debug("pass given up, for another replica may lead", extra=facts)
+        elif isinstance(error, Conflict) and attempt <= _CONFLICTS_TO_EXPECT:
             log.debug("pass met a newer state; will try again", extra=facts)
         elif not self._is_news(key, error):
             log.debug("pass failed again", extra=facts)

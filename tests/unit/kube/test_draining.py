@@ -12,6 +12,7 @@ from towline_api.errors import TransientError
 from towline_api.resources import MANAGED_CLUSTERS
 from towline_kube.cache import Cache
 from towline_kube.controller import DONE, Controller, Pass, Result
+from towline_kube.fence import NotLeading
 from towline_kube.queue import KeyedQueue
 from towline_kube.store import Change
 
@@ -139,6 +140,22 @@ async def test_an_idle_controller_is_drained_at_once(
     """Also one that never ran."""
     async with asyncio.timeout(1):
         await controller.drain()
+
+
+async def test_a_pass_that_the_fence_stopped_is_no_news(
+    clock: FakeClock, caplog: pytest.LogCaptureFixture
+) -> None:
+    """A leader that loses the lead says so once, not once for each of its passes."""
+
+    async def fenced(key: str) -> Result:
+        raise NotLeading("not now")
+
+    controller: Controller[str] = Controller("fenced", fenced, clock=clock, roll=lambda: 0.0)
+    async with background(controller.run(), name="run"):
+        controller.enqueue("a")
+        await clock.advance(SECOND)
+        assert controller.failures > 1
+    assert [record for record in caplog.records if record.levelname != "DEBUG"] == []
 
 
 async def test_handlers_of_a_term_go_with_it(clock: FakeClock) -> None:
