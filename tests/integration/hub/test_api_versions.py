@@ -11,10 +11,12 @@ from typing import Any
 import pytest
 import pytest_asyncio
 import yaml
+from hypothesis import HealthCheck, Phase, given, settings
 
 from integration.conftest import MakePlane
 from integration.hub.spoke import Spoke, eventually, issued, join, until_condition
 from integration.hub.version_hub import CONVERTED, GROUP, VersionHub, version_hub
+from support.drawn_addons import drawn
 from support.tasks import background
 from towline_api.condition_types import REGISTRATION_APPLIED
 from towline_api.crds import HUB_KINDS, crds, url_conversion
@@ -29,6 +31,7 @@ from towline_api.resources import (
     NAMESPACES,
     SECRETS,
     KubeObject,
+    Resource,
 )
 from towline_certs import generate_key
 from towline_hub.crd_installation import hub_crds, set_up_crds, wait_until_served
@@ -39,7 +42,7 @@ from towline_hub.webhook.conversion_webhook import ConversionWebhook
 from towline_hub.webhook.serving_certificate import Certificates, Lifetimes
 from towline_kube.client import Client
 from towline_kube.clock import SYSTEM_CLOCK
-from towline_kube.errors import ApiError, NotServed
+from towline_kube.errors import ApiError, Invalid, NotServed
 from towline_kube.kubeconfig import parse_kubeconfig
 from towline_sandbox.ports import reserve_port
 
@@ -472,3 +475,81 @@ async def test_replicas_share_their_certificates_in_a_secret(hub: VersionHub) ->
         writes = [resource for _, resource in again.writes()]
         assert CUSTOM_RESOURCE_DEFINITIONS.qualified not in writes
         assert SECRETS.qualified not in writes
+
+
+def some(kind: str, version: str, count: int) -> list[KubeObject]:
+    """Return objects that an API server accepts, drawn at random."""
+    found: list[KubeObject] = []
+
+    @settings(
+        max_examples=count,
+        database=None,
+        phases=[Phase.generate],
+        deadline=None,
+        suppress_health_check=list(HealthCheck),
+    )
+    @given(drawn(kind, version))
+    def collect(obj: KubeObject) -> None:
+        found.append(obj)
+
+    collect()
+    return found
+
+
+VERSIONS: dict[tuple[str, str], Resource] = {
+    (resource.kind, resource.version): resource
+    for resource in (
+        CLUSTER_MANAGEMENT_ADDONS,
+        CLUSTER_MANAGEMENT_ADDONS_V1BETA1,
+        MANAGED_CLUSTER_ADDONS,
+        MANAGED_CLUSTER_ADDONS_V1BETA1,
+    )
+}
+
+
+@pytest.mark.parametrize(
+    "written", VERSIONS.values(), ids=lambda resource: f"{resource.kind}-{resource.version}"
+)
+async def test_whatever_is_written_in_one_version_survives_being_written_in_the_other(
+    hub: VersionHub, written: Resource
+) -> None:
+    """Through an API server, with its defaults, its pruning and its own checks in between."""
+    other = VERSIONS[written.kind, "v1beta1" if written.version == "v1alpha1" else "v1alpha1"]
+    # The hub would write into the same objects.
+    webhook = ConversionWebhook(
+        hub.admin,
+        address=OnThisMachine(),
+        store=InProcess(),
+        lifetimes=Lifetimes.of_leaf(timedelta(hours=1)),
+        clock=SYSTEM_CLOCK,
+    )
+    namespace = "default" if written.namespaced else None
+    kept = 0
+    async with background(webhook.serve(), name="serve"):
+        await set_up_crds(hub.admin, install=True, webhook=webhook)
+        await wait_until_served(hub.admin, limit=timedelta(seconds=20), clock=SYSTEM_CLOCK)
+        for number, obj in enumerate(some(written.kind, written.version, 30)):
+            name = f"a{number}"
+            metadata = {key: value for key, value in obj["metadata"].items() if key != "uid"}
+            place = {"name": name} | ({"namespace": namespace} if namespace else {})
+            body = {**obj, "metadata": {**metadata, **place}}
+            try:
+                made = await hub.admin.create(written, body)
+                made = await hub.admin.replace(
+                    written, {**made, "status": obj.get("status", {})}, subresource="status"
+                )
+            except Invalid:
+                continue  # two entries of one key, which no schema says and every server checks
+            # Read again: what is stored gets the defaults of the stored version when it is read.
+            made = await hub.admin.get(written, name, namespace=namespace)
+            seen = await hub.admin.get(other, name, namespace=namespace)
+            back = await hub.admin.replace(other, {**seen, "spec": seen["spec"]})
+            touched = {**back, "status": back.get("status", {})}
+            await hub.admin.replace(other, touched, subresource="status")
+            after = await hub.admin.get(written, name, namespace=namespace)
+            for part in ("spec", "status"):
+                assert after.get(part, {}) == made.get(part, {}), (part, made, seen)
+            notes = [item["metadata"].get("annotations", {}) for item in (made, after)]
+            assert notes[0] == notes[1], seen
+            kept += 1
+    assert kept > 5

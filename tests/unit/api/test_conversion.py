@@ -8,9 +8,10 @@ import pytest
 from hypothesis import HealthCheck, example, given, settings
 from hypothesis import strategies as st
 
-from support.drawn_instances import instances, validator
+from support.drawn_addons import drawn, schema
+from support.drawn_instances import validator
 from towline_api.conversion import ConversionError, convert
-from towline_api.crds import CONVERTED_KINDS, crds, url_conversion
+from towline_api.crds import CONVERTED_KINDS
 from towline_api.names import CONVERSION_ANNOTATION
 from towline_api.resources import KubeObject
 
@@ -410,47 +411,6 @@ def test_the_version_it_has_is_the_object_itself() -> None:
     """API servers do not ask that, but may."""
     obj = addon()
     assert convert(obj, api_version=OLD) is obj
-
-
-def schema(kind: str, version: str) -> dict[str, Any]:
-    conversion = url_conversion("https://h/convert", ca_pem=b"ca")
-    (found,) = (
-        item["schema"]["openAPIV3Schema"]
-        for crd in crds(CONVERTED_KINDS, conversion=conversion)
-        for item in crd["spec"]["versions"]
-        if crd["spec"]["names"]["kind"] == kind and item["name"] == version
-    )
-    return dict(found)
-
-
-def drawn(kind: str, version: str) -> st.SearchStrategy[KubeObject]:
-    """Return objects that the API server accepts in a version."""
-    properties = schema(kind, version)["properties"]
-    annotations = st.dictionaries(
-        st.sampled_from(["other", NAMESPACE_ANNOTATION]),
-        st.sampled_from(["x", "helloworld", "Not One", ""]),
-        max_size=2,
-    )
-    metadata = annotations.map(
-        lambda found: {"name": "n", "uid": "u"} | ({"annotations": found} if found else {})
-    )
-    return st.fixed_dictionaries(
-        {
-            "apiVersion": st.just(f"{GROUP}/{version}"),
-            "kind": st.just(kind),
-            "metadata": metadata,
-            "spec": instances(properties["spec"]),
-        },
-        optional={"status": instances(properties["status"])},
-    ).filter(_names_its_signers)
-
-
-def _names_its_signers(obj: KubeObject) -> bool:
-    """Leave out what the schema allows and no version means: a custom signer that is not named."""
-    return all(
-        item.get("type") != "customSigner" or "customSigner" in item
-        for item in obj.get("status", {}).get("registrations", ())
-    )
 
 
 KINDS = [kind.kind for kind in CONVERTED_KINDS]
