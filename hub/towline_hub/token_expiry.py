@@ -38,6 +38,8 @@ class TokenExpiry:
         self._grants = tuple(grants)
         self._clusters = clusters
         self._clock = clock
+        # Until a watch tells that they are gone, by kind and name: uids of what we deleted.
+        self._deleted: dict[tuple[str, str], str] = {}
 
     async def reconcile(self, cluster: str) -> Result:
         """Remove what has expired; say when to look again at what has not."""
@@ -47,7 +49,12 @@ class TokenExpiry:
         waits = []
         for view in self._grants:
             live = view.find(name)
-            if live is None or bound_cluster_of(live) != cluster or is_being_deleted(live):
+            if live is None:
+                self._deleted.pop((view.resource.kind, name), None)
+                continue
+            if bound_cluster_of(live) != cluster or is_being_deleted(live):
+                continue
+            if self._deleted.get((view.resource.kind, name)) == uid_of(live):
                 continue
             left = timedelta() if leaves else self._time_left(live)
             if left is None:
@@ -84,6 +91,7 @@ class TokenExpiry:
         except Conflict:
             return
         view.forget(name_of(live))
+        self._deleted[resource.kind, name_of(live)] = uid_of(live)
         log.info(
             "rights of bound bootstrap tokens removed",
             extra={

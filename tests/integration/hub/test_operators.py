@@ -376,9 +376,11 @@ async def test_an_addons_request_by_a_stranger_is_approved_on_a_persons_word(
     ],
 )
 async def test_a_hostile_request_is_not_approved_by_anybody(
-    changes: dict[str, Any], spoke: Spoke, admin: Client
+    changes: dict[str, Any], spoke: Spoke, run_hub: RunHub, admin: Client
 ) -> None:
-    """No hub runs here, so nobody denies it first; the whole policy stands behind the command."""
+    """With no hub there to deny it first, the whole policy stands behind the command."""
+    async with run_hub(auto_approve_groups=()):
+        pass  # what it leaves in place is what this needs
     await spoke.register()
     name = await spoke.ask(**changes)
     await admin.patch(MANAGED_CLUSTERS, spoke.cluster, {"spec": {"hubAcceptsClient": True}})

@@ -70,6 +70,13 @@ async def _knows(client: Client) -> bool | None:
 
 
 @pytest_asyncio.fixture
+async def set_up(run_hub: RunHub) -> None:
+    """What a hub leaves in place when it stops: kinds, policies, grants."""
+    async with run_hub(auto_approve_groups=()):
+        pass
+
+
+@pytest_asyncio.fixture
 async def hub_without_rules(run_hub: RunHub) -> AsyncIterator[None]:
     """A hub whose settings let nobody in by themselves."""
     async with run_hub(auto_approve_groups=()):
@@ -192,7 +199,7 @@ async def test_a_bound_token_takes_its_name_again_unless_the_operator_denied_it(
 
 
 async def test_what_is_listed_never_holds_what_nobody_should_see(
-    admin: Client, cluster_name: str
+    admin: Client, set_up: None, cluster_name: str
 ) -> None:
     """Lists are pasted into tickets."""
     bound = await create_token(admin, ttl=HOUR, cluster=cluster_name)
@@ -211,7 +218,7 @@ async def test_what_is_listed_never_holds_what_nobody_should_see(
 
 
 async def test_the_secret_is_what_kubernetes_wants_and_no_more(
-    admin: Client, cluster_name: str
+    admin: Client, set_up: None, cluster_name: str
 ) -> None:
     """One usage: a token that may sign could change what the cluster tells newcomers."""
     new = await create_token(admin, ttl=HOUR, cluster=cluster_name)
@@ -259,7 +266,9 @@ async def test_revoking_ends_the_token_and_with_the_last_one_its_rights(
         assert (again.found, again.unbound) == (False, ())
 
 
-async def test_revoking_takes_what_a_killed_command_left(admin: Client, cluster_name: str) -> None:
+async def test_revoking_takes_what_a_killed_command_left(
+    admin: Client, set_up: None, cluster_name: str
+) -> None:
     """The rights come before the token, so a crash between the two leaves the rights alone."""
     new = await create_token(admin, ttl=HOUR, cluster=cluster_name)
     await admin.delete(SECRETS, token_secret_name(new.token.token_id), namespace=TOKEN_NAMESPACE)
@@ -292,7 +301,7 @@ async def test_somebody_elses_token_is_not_revoked(admin: Client) -> None:
 
 
 async def test_the_hub_ends_the_rights_of_tokens_that_have_ended(
-    admin: Client, run_hub: RunHub, cluster_name: str
+    admin: Client, set_up: None, run_hub: RunHub, cluster_name: str
 ) -> None:
     """Kubernetes deletes the token; nothing but the hub knows of the rights beside it."""
     lasting = f"{cluster_name}-lasting"
@@ -335,7 +344,7 @@ async def test_removing_a_cluster_takes_what_its_tokens_could_do(
 
 
 async def test_a_token_is_not_made_for_a_cluster_that_is_leaving(
-    admin: Client, cluster_name: str
+    admin: Client, set_up: None, cluster_name: str
 ) -> None:
     """Its rights would go with the cluster, and nobody would know why."""
     await admin.create(
@@ -356,7 +365,9 @@ async def test_a_token_is_not_made_for_a_name_no_cluster_may_have(admin: Client,
         await create_token(admin, ttl=HOUR, cluster=name)
 
 
-async def test_a_token_made_anew_renews_the_rights(admin: Client, cluster_name: str) -> None:
+async def test_a_token_made_anew_renews_the_rights(
+    admin: Client, set_up: None, cluster_name: str
+) -> None:
     """Rights last as long as the longest-lived token, whatever order tokens are made in."""
     long = await create_token(admin, ttl=3 * HOUR, cluster=cluster_name)
     await create_token(admin, ttl=HOUR, cluster=cluster_name)
