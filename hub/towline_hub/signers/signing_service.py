@@ -114,13 +114,11 @@ class SigningService:
 
     def _sign_all_of(self, signer: str) -> None:
         for obj in self._requests.list():
-            request = SigningRequest.from_csr(obj)
-            if request.signer_name == signer and waits_for_signer(request):
-                self._sign.enqueue(request.name)
+            if _signer_of(obj) == signer and waits_for_signer(SigningRequest.from_csr(obj)):
+                self._sign.enqueue(name_of(obj))
 
     def _own_name(self, obj: KubeObject) -> Iterable[str]:
-        signer = (obj.get("spec") or {}).get("signerName")
-        return (name_of(obj),) if signer in self._names else ()
+        return (name_of(obj),) if _signer_of(obj) in self._names else ()
 
     def _requests_of_cluster(self, cluster: KubeObject) -> Iterable[str]:
         return self._waiting(name_of(cluster))
@@ -129,9 +127,13 @@ class SigningService:
         return self._waiting(namespace_of(addon) or "")
 
     def _waiting(self, cluster: str) -> list[str]:
-        found = []
-        for obj in self._requests.by_index(BY_CLUSTER, cluster):
-            request = SigningRequest.from_csr(obj)
-            if request.signer_name in self._names and waits_for_signer(request):
-                found.append(request.name)
-        return found
+        return [
+            name_of(obj)
+            for obj in self._requests.by_index(BY_CLUSTER, cluster)
+            if _signer_of(obj) in self._names and waits_for_signer(SigningRequest.from_csr(obj))
+        ]
+
+
+def _signer_of(obj: KubeObject) -> object:
+    # Asked of every request there is, most of which are not for us: no more is read of those.
+    return (obj.get("spec") or {}).get("signerName")
