@@ -75,6 +75,29 @@ async def test_an_object_is_read_in_another_version(
     assert review["request"]["objects"][0]["spec"] == {"size": 1}
 
 
+async def test_what_is_written_in_another_version_gets_the_defaults_of_the_stored_one(
+    api: Api, name: str, tmp_path: Path
+) -> None:
+    """Readers see them in every version, as the webhook converts them."""
+    schema = sized("size")
+    schema["properties"]["spec"]["properties"]["size"]["default"] = 7
+    async with serve_conversions(tmp_path) as running:
+        crd = widget_crd(
+            name,
+            version("v1", schema=schema),
+            version("v2", schema=sized("width")),
+            conversion=running.conversion(),
+            scope="Cluster",
+        )
+        await install(api, crd)
+        old = widgets(name, namespaced=False).path()
+        new = widgets(name, version="v2", namespaced=False).path()
+        made = {**widget(name, "a"), "apiVersion": f"{name}.example.com/v2", "spec": {}}
+        (await api.post(new, made)).ok(201)
+        assert (await api.get(f"{old}/a")).ok()["spec"] == {"size": 7}
+        assert (await api.get(f"{new}/a")).ok()["spec"] == {"width": 7}
+
+
 async def test_an_object_is_written_in_another_version(
     api: Api, name: str, old: str, new: str
 ) -> None:

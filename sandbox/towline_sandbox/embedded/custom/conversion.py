@@ -4,7 +4,7 @@ from collections.abc import Awaitable, Callable, Mapping, Sequence
 from uuid import uuid4
 
 from towline_api.resources import KubeObject
-from towline_sandbox.embedded.custom.decoding import pruned
+from towline_sandbox.embedded.custom.decoding import defaulted, pruned
 from towline_sandbox.embedded.model.failures import internal_error
 from towline_sandbox.embedded.model.kinds import Convert
 from towline_sandbox.embedded.model.schema import Schema
@@ -65,6 +65,29 @@ def webhook_conversion(crd: KubeObject, *, caller: WebhookCaller) -> Convert:
             raise internal_error(f"conversion webhook for {about} {failure}") from None
 
     return convert
+
+
+def with_stored_defaults(convert: Convert, *, stored: str, schema: Schema) -> Convert:
+    """Return a conversion whose outcome has the defaults of the stored version.
+
+    The real server sets them whenever it reads what is stored, so that readers in any version see
+    them; here they are stored.
+
+    Args:
+        convert: The conversion itself.
+        stored: Group and version that is stored.
+        schema: Shape of the objects in it.
+    """
+
+    async def convert_and_default(
+        objects: Sequence[KubeObject], api_version: str
+    ) -> list[KubeObject]:
+        converted = await convert(objects, api_version)
+        if api_version != stored:
+            return converted
+        return [defaulted(obj, schema=schema) for obj in converted]
+
+    return convert_and_default
 
 
 class _UnexpectedAnswerError(Exception):

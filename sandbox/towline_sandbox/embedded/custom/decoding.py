@@ -65,6 +65,13 @@ def with_defaults(value: Any, *, schema: Schema) -> Any:
     return _Walk().value(value, schema, "")
 
 
+def defaulted(obj: KubeObject, *, schema: Schema) -> KubeObject:
+    """Return a copy of a whole object, pruned and with the defaults of its schema."""
+    rest = {key: part for key, part in obj.items() if key not in _OF_EVERY_OBJECT}
+    found: KubeObject = {key: obj[key] for key in obj if key in _OF_EVERY_OBJECT}
+    return {**found, **with_defaults(rest, schema=schema)}
+
+
 def pruned(obj: KubeObject, *, schema: Schema) -> KubeObject:
     """Return a copy of a stored object without the fields that a schema does not have."""
     rest = {key: part for key, part in obj.items() if key not in _OF_EVERY_OBJECT}

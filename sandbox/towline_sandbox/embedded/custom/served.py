@@ -8,6 +8,7 @@ from towline_sandbox.embedded.custom.conversion import (
     WebhookCaller,
     conversion_by_name,
     webhook_conversion,
+    with_stored_defaults,
 )
 from towline_sandbox.embedded.custom.embedded_objects import bad_types
 from towline_sandbox.embedded.custom.lists import duplicates
@@ -107,7 +108,12 @@ def _deprecation(version: KubeObject, spec: KubeObject) -> str:
 def _conversion(crd: KubeObject, *, caller: WebhookCaller) -> Convert | None:
     spec = crd["spec"]
     if spec.get("conversion", {}).get("strategy") == "Webhook":
-        return webhook_conversion(crd, caller=caller)
+        stored = next(version for version in spec["versions"] if version["storage"])
+        return with_stored_defaults(
+            webhook_conversion(crd, caller=caller),
+            stored=f"{spec['group']}/{stored['name']}",
+            schema=_schema_of(stored),
+        )
     versions = spec["versions"]
     if all(version.get("schema") == versions[0].get("schema") for version in versions):
         return None
