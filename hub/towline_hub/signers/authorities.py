@@ -11,7 +11,8 @@ from datetime import datetime, timedelta
 from towline_api.errors import ConfigError
 from towline_api.metadata import resource_version_of
 from towline_api.resources import CONFIG_MAPS, SECRETS, KubeObject
-from towline_certs.authority import Authority, create_authority, strictness_problem
+from towline_certs.authority import Authority, create_authority
+from towline_certs.authority_chain import strictness_problem
 from towline_hub.object_writer import holds
 from towline_hub.own_writes import FreshView
 from towline_hub.signers.authority_secret import Authorities, authority_name, managed_secret

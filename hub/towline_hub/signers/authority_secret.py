@@ -16,7 +16,8 @@ from towline_api import names
 from towline_api.errors import ConfigError
 from towline_api.metadata import labels_of, name_of, namespace_of
 from towline_api.resources import SECRETS, KubeObject
-from towline_certs.authority import Authority, check_may_issue, parse_authority_chain
+from towline_certs.authority import Authority
+from towline_certs.authority_chain import check_may_issue, parse_authority_chain
 from towline_certs.certificates import is_issued_by, parse_chain
 from towline_certs.keys import format_key, parse_authority_key
 from towline_hub.signers.settings import SignerSettings

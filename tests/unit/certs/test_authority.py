@@ -17,7 +17,7 @@ from towline_certs import (
     format_key,
     kind_of,
 )
-from towline_certs.authority import strictness_problem
+from towline_certs.authority_chain import strictness_problem
 from towline_certs.keys import signature_hash
 
 DAY = timedelta(days=1)

@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 from towline_certs import Authority
-from towline_certs.authority import strictness_problem
+from towline_certs.authority_chain import strictness_problem
 from towline_hub.settings import HubSettings
 from towline_hub.signers.settings import SignerSettings
 from towline_kube.settings import load
