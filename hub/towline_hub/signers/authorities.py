@@ -10,14 +10,14 @@ from datetime import datetime, timedelta
 
 from towline_api.errors import ConfigError
 from towline_api.metadata import resource_version_of
-from towline_api.resources import CONFIG_MAPS, SECRETS, KubeObject
+from towline_api.resources import CONFIG_MAPS, SECRETS
 from towline_certs.authority import Authority, create_authority
-from towline_certs.authority_chain import strictness_problem
 from towline_hub.object_writer import holds
 from towline_hub.own_writes import FreshView
 from towline_hub.signers.authority_secret import Authorities, authority_name, managed_secret
 from towline_hub.signers.bundle import Anchor, Entry, next_change, plan_bundle
 from towline_hub.signers.bundle_object import bundle_object
+from towline_hub.signers.news import SignerNews
 from towline_hub.signers.readiness import (
     NotReady,
     Obstacle,
@@ -34,7 +34,7 @@ from towline_kube.client import Client
 from towline_kube.clock import Clock
 from towline_kube.controller import Result
 from towline_kube.errors import Conflict
-from towline_kube.events import EventRecorder, EventType
+from towline_kube.events import EventRecorder
 from towline_kube.store import Change
 
 log = logging.getLogger(__name__)
@@ -70,15 +70,13 @@ class SignerAuthorities:
         clock: Clock,
     ) -> None:
         self._client = client
-        self._events = events
+        self._news = SignerNews(events)
         self._on_ready = on_ready
         self._clock = clock
         self._stations = {
             settings.signer_name: SignerStation(client, settings, namespace=namespace, clock=clock)
             for settings in signers
         }
-        # By signer, and by what it is about: its state, its end, or its form.
-        self._said: dict[tuple[str, str], str] = {}
 
     @property
     def caches(self) -> Iterator[Cache]:
@@ -149,8 +147,7 @@ class SignerAuthorities:
                     signing, entry=entry, settings=station.settings, where=station.where, now=now
                 ),
             )
-            await self._warn_of_end(station, signing, now=now)
-            await self._warn_of_laxness(station, signing)
+            await self._news.warn(station, signing, now=now)
         pauses = [moment - now for moment in moments if moment is not None and moment > now]
         return Result(look_again_in=min([*pauses, _LONGEST_PAUSE]))
 
@@ -265,73 +262,10 @@ class SignerAuthorities:
             raise Conflict(f"{described} was made by somebody else just now; looking again")
 
     async def _conclude(self, station: SignerStation, state: Readiness) -> None:
-        before = station.state
         station.conclude(state)
-        name = station.settings.signer_name
-        match state:
-            case Ready(authority=authority):
-                if before != state:
-                    text = (
-                        f"signer {name} signs with {authority.certificate.subject.rfc4514_string()}"
-                    )
-                    await self._say(station, "AuthorityReady", text, type=EventType.NORMAL)
-                self._on_ready(name)
-            case NotReady(reason=reason, message=message):
-                waits = reason is Obstacle.NOT_PUBLISHED_YET
-                await self._say(
-                    station,
-                    reason.value,
-                    f"signer {name} signs nothing: {message}",
-                    type=EventType.NORMAL if waits else EventType.WARNING,
-                )
-
-    async def _warn_of_end(
-        self, station: SignerStation, signing: Authority, *, now: datetime
-    ) -> None:
-        ends = signing.validity.not_after
-        if not station.settings.managed and now < ends < now + station.settings.lifetime:
-            text = (
-                f"the authority in {station.where} ends at {ends:%Y-%m-%dT%H:%M:%SZ}, and so does "
-                "every certificate it issues; replace it"
-            )
-            await self._say(station, "AuthorityEndsSoon", text, type=EventType.WARNING, about="end")
-
-    async def _warn_of_laxness(self, station: SignerStation, signing: Authority) -> None:
-        for certificate in (signing.certificate, *signing.issuers):
-            problem = strictness_problem(certificate)
-            if problem is not None:
-                text = (
-                    f"strict verifiers, Python's since 3.13 among them, will not accept "
-                    f"certificates by the authority in {station.where}, because of "
-                    f"{certificate.subject.rfc4514_string()}: {problem}; make it anew"
-                )
-                await self._say(
-                    station, "AuthorityNotStrict", text, type=EventType.WARNING, about="form"
-                )
-                return
-
-    async def _say(
-        self,
-        station: SignerStation,
-        reason: str,
-        text: str,
-        *,
-        type: EventType,  # noqa: A002 - the field's own word
-        about: str = "state",
-    ) -> None:
-        """Tell people, in the log and on the Secret, unless that was said last."""
-        topic = (station.settings.signer_name, about)
-        if self._said.get(topic) == text:
-            return
-        self._said[topic] = text
-        level = logging.WARNING if type is EventType.WARNING else logging.INFO
-        log.log(level, "signer looked at", extra={"object": station.where, "reason": text})
-        secret: KubeObject = {
-            "apiVersion": SECRETS.api_version,
-            "kind": SECRETS.kind,
-            "metadata": {"name": station.settings.secret, "namespace": station.namespace},
-        }
-        await self._events.record(secret, reason=reason, note=text, action="LookAt", type=type)
+        await self._news.tell(station, state)
+        if isinstance(state, Ready):
+            self._on_ready(station.settings.signer_name)
 
 
 def _enqueuing(enqueue: Callable[[str], None], name: str) -> Callable[[Change], None]:
