@@ -20,7 +20,7 @@ from towline_api.resources import (
     CUSTOM_RESOURCE_DEFINITIONS,
     Resource,
 )
-from towline_hub import commands, daemon, rbac
+from towline_hub import cluster_commands, commands, daemon, rbac
 from towline_hub.accept import AcceptError
 from towline_hub.crd_installation import hub_crds, install_crds, wait_until_served
 from towline_hub.object_writer import holds
