@@ -4,13 +4,11 @@ A command that fails half-way leaves half of its work behind; asked first, it na
 that is missing and changes nothing.
 """
 
-import asyncio
 from collections.abc import Iterable
 from dataclasses import dataclass
 
 from towline_api.errors import TowlineError
 from towline_kube.client import Client
-from towline_kube.failures import one_failure
 
 
 class MissingRightError(TowlineError):
@@ -55,25 +53,18 @@ async def check_rights(client: Client, rights: Iterable[Right], *, to: str) -> N
     Raises:
         MissingRightError: At least one is missing; nothing was changed.
     """
-    wanted = tuple(rights)
-    with one_failure():
-        async with asyncio.TaskGroup() as group:
-            answers = [
-                group.create_task(
-                    client.can_i(
-                        verb=right.verb,
-                        group=right.group,
-                        resource=right.resource,
-                        subresource=right.subresource,
-                        name=right.name,
-                        namespace=right.namespace,
-                    ),
-                    name=f"ask-for-right/{right.verb}-{right.resource}",
-                )
-                for right in wanted
-            ]
+    # One after the other: a hub that cannot be reached is then one failure and not ten.
     missing = [
-        str(right) for right, answer in zip(wanted, answers, strict=True) if not answer.result()
+        str(right)
+        for right in rights
+        if not await client.can_i(
+            verb=right.verb,
+            group=right.group,
+            resource=right.resource,
+            subresource=right.subresource,
+            name=right.name,
+            namespace=right.namespace,
+        )
     ]
     if missing:
         me = await client.whoami()

@@ -110,7 +110,11 @@ async def test_a_kubeconfig_that_cannot_be_used_is_one_line_that_names_the_file(
     assert names.lower() in said.lower()
 
 
-@pytest.mark.parametrize("words", [("status",), ("accept", "c1")], ids=" ".join)
+@pytest.mark.parametrize(
+    "words",
+    [("status",), ("accept", "c1"), ("token", "create", "--cluster", "c1"), ("join-command",)],
+    ids=" ".join,
+)
 async def test_a_hub_that_cannot_be_reached_is_one_line_that_names_it(
     words: tuple[str, ...], hub_plane: ControlPlane, tmp_path: Path
 ) -> None:
