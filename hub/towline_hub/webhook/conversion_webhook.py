@@ -84,11 +84,6 @@ class ConversionWebhook:
         self._known: dict[str, float] = {}
         self._controller: Controller[str] = Controller("keep-webhook", self._reconcile, clock=clock)
 
-    @property
-    def port(self) -> int | None:
-        """The port it listens on; None while it does not."""
-        return self._server.port
-
     async def prepare(self, live: Mapping[str, KubeObject | None]) -> KubeObject | None:
         """Begin to answer; return the `spec.conversion` that leads here.
 

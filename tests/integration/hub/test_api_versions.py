@@ -18,10 +18,12 @@ from integration.hub.spoke import Spoke, eventually, issued, join, until_conditi
 from integration.hub.version_hub import CONVERTED, GROUP, VersionHub, version_hub
 from support.drawn_addons import drawn
 from support.tasks import background
+from towline_agent.daemon import run as run_agent
 from towline_api.condition_types import REGISTRATION_APPLIED
 from towline_api.crds import HUB_KINDS, crds, url_conversion
 from towline_api.resources import (
     ADDON_DEPLOYMENT_CONFIGS,
+    ADDON_DEPLOYMENT_CONFIGS_V1BETA1,
     CLUSTER_MANAGEMENT_ADDONS,
     CLUSTER_MANAGEMENT_ADDONS_V1BETA1,
     CLUSTER_ROLE_BINDINGS,
@@ -34,6 +36,7 @@ from towline_api.resources import (
     Resource,
 )
 from towline_certs import generate_key
+from towline_hub import daemon
 from towline_hub.crd_installation import hub_crds, set_up_crds, wait_until_served
 from towline_hub.permissions import CRD_INSTALLER_ROLE
 from towline_hub.webhook.address import OnThisMachine
@@ -44,6 +47,8 @@ from towline_kube.client import Client
 from towline_kube.clock import SYSTEM_CLOCK
 from towline_kube.errors import ApiError, Invalid, NotServed
 from towline_kube.kubeconfig import parse_kubeconfig
+from towline_sandbox.in_process import admin_client, prepare_agent, prepare_hub, running
+from towline_sandbox.plane import ControlPlane
 from towline_sandbox.ports import reserve_port
 
 ANNOTATION = "addon.open-cluster-management.io/v1alpha1-install-namespace"
@@ -369,14 +374,76 @@ async def test_crds_of_ocm_and_their_webhook_stay_as_they_are(
         ]  # fmt: skip
 
 
-async def test_a_hub_where_only_the_newer_version_is_served(hub: VersionHub, spoke: Spoke) -> None:
-    """OCM may stop serving the older one some day; everything goes on in the newer."""
+async def serve_newer_alone(admin: Client) -> None:
+    """Define the kinds as they may be one day."""
     conversion = url_conversion("https://127.0.0.1:1/convert", ca_pem=b"ca")
     for crd in crds(HUB_KINDS, conversion=conversion):
         spec = crd["spec"]
         spec.pop("conversion", None)
         spec["versions"] = [{**spec["versions"][-1], "storage": True}]
-        await hub.admin.create(CUSTOM_RESOURCE_DEFINITIONS, crd)
+        await admin.create(CUSTOM_RESOURCE_DEFINITIONS, crd)
+
+
+@pytest.mark.timeout(180)
+async def test_our_agent_at_such_a_hub(
+    hub: VersionHub, spoke_plane: ControlPlane, cluster_name: str, tmp_path: Path
+) -> None:
+    """It joins, earns the add-on's credential, and applies and reports its configuration."""
+    await serve_newer_alone(hub.admin)
+    where = f"addons-{cluster_name}"
+    async with admin_client(spoke_plane) as spoke:
+        await spoke.create(NAMESPACES, {"metadata": {"name": where}})
+    hub_settings = await prepare_hub(hub.plane, folder=tmp_path, install_crds=False)
+    agent_settings = await prepare_agent(
+        hub.plane, spoke_plane, cluster=cluster_name, folder=tmp_path, addon_namespaces=(where,)
+    )
+    kind = {"group": GROUP, "resource": ADDON_DEPLOYMENT_CONFIGS.plural}
+    await hub.admin.create(NAMESPACES, {"metadata": {"name": "configs"}})
+    await hub.admin.create(
+        ADDON_DEPLOYMENT_CONFIGS_V1BETA1,
+        {
+            "metadata": {"name": "all", "namespace": "configs"},
+            "spec": {
+                "agentInstallNamespace": where,
+                "customizedVariables": [{"name": "A", "value": "b"}],
+            },
+        },
+    )
+    await hub.admin.create(
+        CLUSTER_MANAGEMENT_ADDONS_V1BETA1,
+        {
+            "metadata": {"name": "a"},
+            "spec": {"defaultConfigs": [{**kind, "namespace": "configs", "name": "all"}]},
+        },
+    )
+    async with (
+        running("hub", lambda stop: daemon.run(hub_settings, stop)),
+        running("agent", lambda stop: run_agent(agent_settings, stop)),
+    ):
+
+        async def accepted() -> bool | None:
+            return await hub.admin.find(NAMESPACES, cluster_name) is not None or None
+
+        await eventually(accepted, what="the cluster's namespace")
+        metadata = {"name": "a", "namespace": cluster_name, "annotations": {ANNOTATION: where}}
+        await hub.admin.create(MANAGED_CLUSTER_ADDONS_V1BETA1, {"metadata": metadata, "spec": {}})
+
+        async def applied() -> KubeObject | None:
+            found = await hub.admin.get(MANAGED_CLUSTER_ADDONS_V1BETA1, "a", namespace=cluster_name)
+            status = found.get("status", {})
+            (reference,) = status.get("configReferences") or [{}]
+            (registration,) = status.get("registrations") or [{}]
+            is_driven = registration.get("kubeClient", {}).get("driver") == "csr"
+            return found if "lastAppliedConfig" in reference and is_driven else None
+
+        found = await eventually(applied, what="the configuration", within=60)
+        (reference,) = found["status"]["configReferences"]
+        assert reference["lastAppliedConfig"] == reference["desiredConfig"]
+
+
+async def test_a_hub_where_only_the_newer_version_is_served(hub: VersionHub, spoke: Spoke) -> None:
+    """OCM may stop serving the older one some day; everything goes on in the newer."""
+    await serve_newer_alone(hub.admin)
     async with hub.running(install_crds=False) as running:
         async with await join(spoke, hub.admin) as agent:
             kind = {"group": GROUP, "resource": ADDON_DEPLOYMENT_CONFIGS.plural}
