@@ -204,7 +204,7 @@ def test_the_commands_print_what_they_did(
     assert commands.status(["--kubeconfig", str(path), "-o", "json"]) == 0
     assert set(json.loads(capsys.readouterr().out)) == {"at", "clusters", "addons", "pending"}
     with pytest.raises(AcceptError, match="nobody-knows"):
-        commands.accept(["nobody-knows", "--kubeconfig", str(path)])
+        cluster_commands.accept(["nobody-knows", "--kubeconfig", str(path)])
 
 
 def _install_crds(plane: ControlPlane) -> None:

@@ -151,7 +151,7 @@ def test_each_wrong_setting_is_one_line_that_says_where_it_came_from(tmp_path: P
         (["--period", "-5m"], "argument --period: expected one argument"),
         (
             ["--period=-5m"],
-            "--period: Input should be greater than or equal to 0 seconds; found '-5m'",
+            "--period: a duration is not negative; found '-5m'",
         ),
         (["--cluster-name", "forbidden"], "that cluster is not for you"),
         (["--config", "/nowhere"], "cannot read settings file /nowhere: No such file"),
