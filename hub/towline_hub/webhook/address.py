@@ -85,7 +85,7 @@ def find_address(
     """
     host, port = settings.webhook_host, settings.webhook_port
     if not settings.webhook:
-        return NoAddress("the settings say so: webhook is off")
+        return NoAddress("the settings say so: the webhook is off (--no-webhook)")
     if settings.webhook_url is not None:
         return AtUrl(settings.webhook_url, host, port or PORT)
     if is_pod:
