@@ -1,6 +1,5 @@
 """Everything that runs for one add-on: its credentials, its channel, and the work it is for."""
 
-import asyncio
 import logging
 from collections.abc import Callable
 from dataclasses import dataclass, replace
@@ -16,12 +15,14 @@ from towline_agent.credential_status import RotationReport
 from towline_agent.ownership import Owner
 from towline_agent.service_account_tokens import RefreshReport, ServiceAccountToken
 from towline_agent.task_set import TaskSet
+from towline_agent.user_code import UserCode
 from towline_api.addon_codec import AddonCodec
 from towline_api.addons import KubeClientDriver, ManagedClusterAddon
 from towline_certs.credentials import Credential
 from towline_kube.client import Client
 from towline_kube.clock import Clock
 from towline_kube.connection import Connection
+from towline_kube.task_groups import TaskGroup
 
 log = logging.getLogger(__name__)
 
@@ -99,6 +100,8 @@ class AddonRunner:
         self._old_objects = process is not None
         self.view = AddonView(find)
         """The add-on, for whatever works for it."""
+        self.code = UserCode(name, on_change=on_change)
+        """How its developer's functions fare, as far as they run in this process."""
         self.outcome: ConfigurationOutcome | None = None
         """How the configuration stands; None while this process has nothing to do with it."""
 
@@ -110,7 +113,7 @@ class AddonRunner:
             self._work.start(
                 "process", lambda: process.work(station), name=f"work-for-addon/{name}"
             )
-        async with asyncio.TaskGroup() as group:
+        async with TaskGroup() as group:
             group.create_task(self._credentials.run(), name=f"keep-credentials/{name}")
             group.create_task(self._channel.run(), name=f"keep-channel/{name}")
             group.create_task(self._work.run(), name=f"keep-working/{name}")
@@ -171,6 +174,7 @@ class AddonRunner:
             spoke=self._around.spoke,
             view=self.view,
             report=self._take,
+            code=self.code,
             clock=self._around.clock,
         )
 

@@ -8,6 +8,7 @@ from typing import NoReturn, Protocol
 from towline_agent.channel import HubChannel
 from towline_agent.configuration_report import ConfigurationOutcome
 from towline_agent.ownership import Owner
+from towline_agent.user_code import UserCode
 from towline_api.addon_codec import AddonCodec
 from towline_api.addons import ManagedClusterAddon
 from towline_kube.client import Client
@@ -53,6 +54,7 @@ class Station:
         spoke: The managed cluster.
         view: The add-on as the hub describes it.
         report: Takes how its configuration stands, for the hub to know.
+        code: Takes how its developer's functions fare, for the hub to know.
         clock: Time.
     """
 
@@ -62,6 +64,7 @@ class Station:
     spoke: Client
     view: AddonView
     report: Callable[[ConfigurationOutcome], None]
+    code: UserCode
     clock: Clock
 
 

@@ -14,6 +14,7 @@ from towline_agent.addon_registrations import service_account_user
 from towline_agent.configuration_report import ConfigurationOutcome, with_outcome
 from towline_agent.credential_status import RotationReport
 from towline_agent.service_account_tokens import RefreshReport
+from towline_agent.user_code import OUR_REASONS, CodeReport
 from towline_api.addon_codec import AddonCodec
 from towline_api.addons import (
     HealthMode,
@@ -27,6 +28,7 @@ from towline_api.condition_types import (
     AVAILABLE,
     CERTIFICATE_ROTATED,
     CLUSTER_AVAILABLE,
+    DEGRADED,
     TOKEN_REFRESHED,
 )
 from towline_api.conditions import ConditionStatus, find_condition, with_condition
@@ -42,12 +44,14 @@ class AddonFacts:
         availability: Whether it is alive, told from its Lease.
         outcome: How its configuration stands.
         refresh: How its token fares.
+        code: How the functions fare that its developer registered.
     """
 
     rotation: RotationReport | None = None
     availability: Availability | None = None
     outcome: ConfigurationOutcome | None = None
     refresh: RefreshReport | None = None
+    code: CodeReport | None = None
 
 
 def worst_rotation(reports: Sequence[RotationReport | None]) -> RotationReport | None:
@@ -91,6 +95,8 @@ def agent_status(
     by_lease = addon.effective_health_mode is HealthMode.LEASE
     if facts.availability is not None and by_lease and not _is_unknown_with(obj, cluster):
         status = _with(status, AVAILABLE, facts.availability, now=now)
+    if facts.code is not None and (facts.code.status == "True" or _is_degraded_by_us(obj)):
+        status = _with(status, DEGRADED, facts.code, now=now)
     if facts.outcome is not None:
         status = with_outcome(status, facts.outcome, obj=obj, addon=addon, codec=codec, now=now)
     return status
@@ -121,7 +127,7 @@ def _with_driver(
 def _with(
     status: Mapping[str, Any],
     condition_type: str,
-    says: RotationReport | RefreshReport | Availability,
+    says: RotationReport | RefreshReport | Availability | CodeReport,
     *,
     now: datetime,
 ) -> dict[str, Any]:
@@ -134,6 +140,12 @@ def _with(
         now=now,
     )
     return {**status, "conditions": conditions}
+
+
+def _is_degraded_by_us(obj: KubeObject) -> bool:
+    """Return whether there is something to take back: an add-on may set the condition itself."""
+    current = find_condition(obj, DEGRADED)
+    return current is not None and current.reason in OUR_REASONS
 
 
 def _is_unknown_with(obj: KubeObject, cluster: KubeObject | None) -> bool:

@@ -1,6 +1,5 @@
 """All add-ons of one managed cluster: which there are, what each needs, what the hub is told."""
 
-import asyncio
 import logging
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
@@ -32,6 +31,7 @@ from towline_kube.cache import Cache
 from towline_kube.client import Client
 from towline_kube.clock import SYSTEM_CLOCK, Clock
 from towline_kube.controller import DONE, Controller, Result
+from towline_kube.task_groups import TaskGroup
 
 log = logging.getLogger(__name__)
 
@@ -146,7 +146,7 @@ class Addons:
 
     async def run(self) -> NoReturn:
         """Serve the add-ons until cancelled."""
-        async with asyncio.TaskGroup() as group:
+        async with TaskGroup() as group:
             for work, name in (
                 (self._addons.run(), "watch-addons"),
                 (self._namespaces.run(), "watch-install-namespaces"),
@@ -193,6 +193,7 @@ class Addons:
             availability=says,
             outcome=runner.outcome if runner else None,
             refresh=runner.refresh() if runner else None,
+            code=runner.code.report() if runner and name in self._options.processes else None,
         )
         tokens = self._options.tokens is not None
         status = agent_status(

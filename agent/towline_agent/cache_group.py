@@ -1,12 +1,12 @@
 """Caches that come and go with what there is to look at."""
 
-import asyncio
 from collections.abc import Callable, Collection, Hashable, Iterator
 from typing import Generic, NoReturn, TypeVar
 
 from towline_agent.task_set import TaskSet
 from towline_kube.cache import Cache
 from towline_kube.clock import SYSTEM_CLOCK, Clock
+from towline_kube.task_groups import TaskGroup
 
 K = TypeVar("K", bound=Hashable)
 
@@ -62,7 +62,7 @@ class CacheGroup(Generic[K]):
         cache.on_change(lambda _: self._on_change(key))
 
         async def fill() -> None:
-            async with asyncio.TaskGroup() as group:
+            async with TaskGroup() as group:
                 # A first list without objects is news too, and changes nothing.
                 group.create_task(self._announce(key, cache), name=f"await-list/{cache.selection}")
                 await cache.run()

@@ -21,6 +21,7 @@ from towline_kube.cache import Cache
 from towline_kube.client import Client
 from towline_kube.clock import SYSTEM_CLOCK, Clock
 from towline_kube.errors import AlreadyExists, Conflict, Forbidden, NotFound, Unauthorized
+from towline_kube.task_groups import TaskGroup
 
 log = logging.getLogger(__name__)
 
@@ -202,7 +203,7 @@ class ClusterFollower:
             clock=self._clock,
         )
         cache.on_change(lambda _: changed.set())
-        async with asyncio.TaskGroup() as group:
+        async with TaskGroup() as group:
             watching = group.create_task(cache.run(), name=f"watch-cluster/{self._name}")
             try:
                 return await self._look(cache, changed, until=until, show=show)

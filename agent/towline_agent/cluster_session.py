@@ -1,6 +1,5 @@
 """One cluster's stay at one hub: every part that speaks with that hub, in one task group."""
 
-import asyncio
 import dataclasses
 import logging
 from collections.abc import Awaitable, Callable, Mapping, Sequence
@@ -27,6 +26,7 @@ from towline_kube.client import Call, Client
 from towline_kube.clock import SYSTEM_CLOCK, Clock
 from towline_kube.connection import Connection
 from towline_kube.kubeconfig_writing import format_kubeconfig
+from towline_kube.task_groups import TaskGroup
 
 log = logging.getLogger(__name__)
 
@@ -152,7 +152,7 @@ class ClusterSession:
     async def run(self) -> NoReturn:
         """Stay at the hub until cancelled."""
         cluster = self.identity.cluster
-        async with asyncio.TaskGroup() as group:
+        async with TaskGroup() as group:
             group.create_task(self.channel.run(), name=f"keep-channel/{cluster}")
             group.create_task(self.keeper.run(), name=f"keep-credential/{cluster}")
             group.create_task(self._follower.run(), name=f"follow-cluster/{cluster}")

@@ -4,7 +4,6 @@ Level-triggered: each pass reads the hub and the managed cluster as they are and
 toward the other. A pass may end between any two writes; the next one goes on from there.
 """
 
-import asyncio
 import logging
 from collections.abc import Callable
 from datetime import timedelta
@@ -26,6 +25,7 @@ from towline_kube.clock import SYSTEM_CLOCK, Clock
 from towline_kube.controller import DONE, Controller, Result
 from towline_kube.errors import NotFound
 from towline_kube.merge_patch import is_applied
+from towline_kube.task_groups import TaskGroup
 
 log = logging.getLogger(__name__)
 
@@ -78,7 +78,7 @@ class AddonConfiguration:
 
     async def run(self) -> NoReturn:
         """Keep the configuration in force until cancelled; what is applied then stays."""
-        async with asyncio.TaskGroup() as group:
+        async with TaskGroup() as group:
             group.create_task(self._sources.run(), name=f"watch-configuration/{self._owner.addon}")
             group.create_task(self._controller.run(), name=f"configure-addon/{self._owner.addon}")
         raise AssertionError("unreachable: both tasks are endless")

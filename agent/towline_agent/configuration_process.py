@@ -14,6 +14,7 @@ from towline_agent.configuration import AddonConfiguration
 from towline_agent.configuration_report import ConfigurationOutcome
 from towline_agent.install_namespaces import InstallNamespaces
 from towline_api.addons import HealthMode
+from towline_kube.task_groups import TaskGroup
 
 _LOOK_AGAIN = timedelta(minutes=1)
 
@@ -51,7 +52,7 @@ class ConfigurationProcess:
             clock=station.clock,
         )
         name = station.owner.addon
-        async with asyncio.TaskGroup() as group:
+        async with TaskGroup() as group:
             group.create_task(configuration.run(), name=f"configure-addon/{name}")
             group.create_task(_relay(station, configuration), name=f"follow-addon/{name}")
             group.create_task(_renew(station, is_serving), name=f"renew-addon-lease/{name}")

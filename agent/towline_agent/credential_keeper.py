@@ -47,6 +47,7 @@ from towline_kube.clock import SYSTEM_CLOCK, Clock
 from towline_kube.errors import AlreadyExists, Unauthorized
 from towline_kube.failures import one_failure
 from towline_kube.log_context import log_context
+from towline_kube.task_groups import TaskGroup
 
 log = logging.getLogger(__name__)
 
@@ -164,7 +165,7 @@ class CredentialKeeper:
     async def run(self) -> NoReturn:
         """Keep the credential until cancelled. Cancel it at any point: nothing is lost."""
         where = self._custody.where
-        async with asyncio.TaskGroup() as group:
+        async with TaskGroup() as group:
             group.create_task(self._custody.watch(), name=f"watch-store/{where}")
             group.create_task(self._step_forever(), name=f"keep-credential/{where}")
         raise AssertionError("a keeper's tasks never end by themselves")
@@ -299,7 +300,7 @@ class CredentialKeeper:
         )
         cache.on_change(lambda _: self._wake.set())
         with one_failure():  # what the group would wrap is nothing to end the agent for
-            async with asyncio.TaskGroup() as group:
+            async with TaskGroup() as group:
                 watching = group.create_task(cache.run(), name=f"watch-request/{name}")
                 try:
                     await self._watch_until(until, cache, pending)

@@ -27,6 +27,7 @@ from towline_kube.client import Call, Client, user_agent
 from towline_kube.clock import SYSTEM_CLOCK, Clock
 from towline_kube.connection import Connection
 from towline_kube.discovery import in_cluster_connection, load_kubeconfig
+from towline_kube.task_groups import TaskGroup
 
 log = logging.getLogger(__name__)
 
@@ -108,7 +109,7 @@ async def run(
             clock=clock,
         )
         try:
-            async with asyncio.TaskGroup() as group:
+            async with TaskGroup() as group:
                 tasks = [
                     group.create_task(agent.run(), name="run-agent"),
                     group.create_task(agent.watch_bootstrap(), name="watch-bootstrap-kubeconfig"),
@@ -214,7 +215,7 @@ class _Agent:
             )
             if self._observers.on_session is not None:
                 self._observers.on_session(session)
-            async with asyncio.TaskGroup() as group:
+            async with TaskGroup() as group:
                 staying = group.create_task(session.run(), name="stay-at-hub")
                 await self._moved.wait()
                 staying.cancel("the hub has moved")

@@ -5,7 +5,6 @@ remembers what it applied; an object that goes takes along what was made from it
 raises is logged with the object's name and tried again; it never harms another object.
 """
 
-import asyncio
 import logging
 from copy import deepcopy
 from dataclasses import dataclass
@@ -24,6 +23,7 @@ from towline_api.spec_hash import spec_hash
 from towline_kube.cancellation import heed_cancellation
 from towline_kube.client import Client
 from towline_kube.controller import DONE, Controller, Result
+from towline_kube.task_groups import TaskGroup
 
 log = logging.getLogger(__name__)
 
@@ -76,7 +76,7 @@ class EmbeddedConfiguration:
     async def run(self) -> NoReturn:
         """Call handlers until cancelled; what they applied then stays."""
         name = self._station.owner.addon
-        async with asyncio.TaskGroup() as group:
+        async with TaskGroup() as group:
             group.create_task(self._sources.run(), name=f"watch-configuration/{name}")
             group.create_task(self._controller.run(), name=f"configure/{name}")
             group.create_task(self._follow(), name=f"follow-addon/{name}")

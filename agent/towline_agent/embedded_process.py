@@ -15,6 +15,7 @@ from towline_agent.embedded_configuration import EmbeddedConfiguration
 from towline_agent.handled_sources import Subscription
 from towline_agent.task_set import TaskSet
 from towline_api.addons import HealthMode
+from towline_kube.task_groups import TaskGroup
 
 log = logging.getLogger(__name__)
 
@@ -60,7 +61,7 @@ class EmbeddedProcess:
             running.start(
                 f"task-{number}", partial(_run, task, station), name=f"run-{title}/{name}"
             )
-        async with asyncio.TaskGroup() as group:
+        async with TaskGroup() as group:
             group.create_task(running.run(), name=f"work-for-addon/{name}")
             group.create_task(self._renew(station), name=f"renew-addon-lease/{name}")
         raise AssertionError("unreachable: the tasks are endless")

@@ -37,6 +37,7 @@ from towline_api.resources import CONFIG_MAPS, Resource
 from towline_certs.identities import check_addon_name
 from towline_kube.logs import configure_logging
 from towline_kube.settings import load
+from towline_kube.task_groups import TaskGroup
 
 _KNOWN = {
     resource.qualified: resource
@@ -69,7 +70,7 @@ class AddonAgent:
         self._subscriptions: list[Subscription] = []
         self._checks: list[HealthCheck] = []
         self._tasks: list[AddonTask] = []
-        self._group: asyncio.TaskGroup | None = None
+        self._group: TaskGroup | None = None
         self._running: asyncio.Task[None] | None = None
 
     @property
@@ -165,7 +166,7 @@ class AddonAgent:
             await self._serve_whole_cluster(process, settings, stop)
             return
         try:
-            async with asyncio.TaskGroup() as group:
+            async with TaskGroup() as group:
                 work = group.create_task(
                     work_behind_agent(self.name, process, settings=settings),
                     name=f"serve-addon/{self.name}",
@@ -180,7 +181,7 @@ class AddonAgent:
 
     async def __aenter__(self) -> Self:
         """Begin to serve, beside whatever the body does; its failure cancels the body."""
-        group = asyncio.TaskGroup()
+        group = TaskGroup()
         await group.__aenter__()
         self._group = group
         self._running = group.create_task(

@@ -20,6 +20,7 @@ from towline_api.errors import ConfigError
 from towline_kube.clock import SYSTEM_CLOCK, Clock
 from towline_kube.connection import Connection
 from towline_kube.discovery import load_kubeconfig
+from towline_kube.task_groups import TaskGroup
 
 log = logging.getLogger(__name__)
 
@@ -69,7 +70,7 @@ class MountedCredential:
         """
         changed = asyncio.Event()
         changed.set()
-        async with asyncio.TaskGroup() as group:
+        async with TaskGroup() as group:
             group.create_task(self._listen(changed), name=f"watch-file/{self._path}")
             group.create_task(self._remind(changed), name=f"remind-of-file/{self._path}")
             await self._read_on(changed, use)

@@ -1,6 +1,5 @@
 """An add-on's station behind an agent that keeps its credential in a mounted Secret."""
 
-import asyncio
 import logging
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
@@ -13,6 +12,7 @@ from towline_agent.channel import FIELD_MANAGER, HubChannel
 from towline_agent.configuration_report import ConfigurationOutcome
 from towline_agent.mounted_credential import MountedCredential
 from towline_agent.ownership import Owner
+from towline_agent.user_code import UserCode
 from towline_api.addon_codec import AddonCodec
 from towline_api.addons import ManagedClusterAddon
 from towline_api.errors import ConfigError
@@ -27,6 +27,7 @@ from towline_kube.clock import SYSTEM_CLOCK, Clock
 from towline_kube.controller import DONE, Controller, Result
 from towline_kube.discovery import in_cluster_connection, load_kubeconfig
 from towline_kube.errors import Forbidden
+from towline_kube.task_groups import TaskGroup
 
 log = logging.getLogger(__name__)
 
@@ -49,7 +50,7 @@ async def work_behind_agent(
     Raises:
         ConfigError: The settings name something that cannot be used.
     """
-    async with _spoke_client(settings, clock) as spoke, asyncio.TaskGroup() as group:
+    async with _spoke_client(settings, clock) as spoke, TaskGroup() as group:
         channel = HubChannel(clock=clock)
         credential = MountedCredential(settings.hub_kubeconfig, clock=clock)
         group.create_task(credential.watch(channel.offer), name=f"watch-credential/{name}")
@@ -66,6 +67,7 @@ async def work_behind_agent(
             spoke=spoke,
             view=registration.view,
             report=registration.report,
+            code=registration.code,
             clock=clock,
         )
         await process.work(station)
@@ -94,12 +96,13 @@ class _Registration:
             "report-configuration", self._reconcile, clock=clock
         )
         self._controller.feed_from(self._cache, lambda obj: (name_of(obj),))
+        self.code = UserCode(owner.addon, on_change=self._look_again)
         self.view = AddonView(self._find)
         self._cache.on_change(lambda _: self.view.ring())
 
     async def run(self) -> NoReturn:
         """Follow the object until cancelled."""
-        async with asyncio.TaskGroup() as group:
+        async with TaskGroup() as group:
             group.create_task(self._cache.run(), name=f"watch-addon/{self.owner.addon}")
             group.create_task(self._controller.run(), name=f"report-addon/{self.owner.addon}")
         raise AssertionError("unreachable: the tasks are endless")
@@ -110,17 +113,20 @@ class _Registration:
             self._outcome = outcome
             self._controller.enqueue(self.owner.addon)
 
+    def _look_again(self) -> None:
+        self._controller.enqueue(self.owner.addon)
+
     def _find(self) -> ManagedClusterAddon | None:
         obj = self._cache.find(self.owner.addon, self.owner.cluster)
         return None if obj is None else self._codec.decode_addon(obj)
 
     async def _reconcile(self, _: str) -> Result:
         obj = self._cache.find(self.owner.addon, self.owner.cluster)
-        if obj is None or self._outcome is None:
+        if obj is None:
             return DONE
         status = agent_status(
             obj,
-            AddonFacts(outcome=self._outcome),
+            AddonFacts(outcome=self._outcome, code=self.code.report()),
             cluster=None,
             codec=self._codec,
             now=self._clock.now(),

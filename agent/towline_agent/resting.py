@@ -4,6 +4,7 @@ import asyncio
 from datetime import timedelta
 
 from towline_kube.clock import Clock
+from towline_kube.task_groups import TaskGroup
 
 
 async def rest(clock: Clock, delay: timedelta, *, unless: asyncio.Event) -> bool:
@@ -13,7 +14,7 @@ async def rest(clock: Clock, delay: timedelta, *, unless: asyncio.Event) -> bool
     """
     if unless.is_set():
         return True
-    async with asyncio.TaskGroup() as group:
+    async with TaskGroup() as group:
         sleeping = group.create_task(clock.sleep(delay), name="rest-sleep")
         waking = group.create_task(unless.wait(), name="rest-wake")
         await asyncio.wait({sleeping, waking}, return_when=asyncio.FIRST_COMPLETED)

@@ -13,6 +13,7 @@ from towline_kube.cache import Cache
 from towline_kube.client import Client
 from towline_kube.clock import SYSTEM_CLOCK, Clock
 from towline_kube.errors import NotServed
+from towline_kube.task_groups import TaskGroup
 
 log = logging.getLogger(__name__)
 
@@ -60,7 +61,7 @@ class SpokeObserver:
 
     async def run(self) -> NoReturn:
         """Observe the managed cluster until cancelled."""
-        async with asyncio.TaskGroup() as group:
+        async with TaskGroup() as group:
             group.create_task(self._nodes.run(), name="watch-nodes")
             group.create_task(self._watch_claims(), name="watch-claims")
             group.create_task(self._probe_forever(), name="probe-spoke")

@@ -10,6 +10,7 @@ from typing import Any, Generic, NoReturn, TypeVar
 from towline_kube.backoff import Backoff
 from towline_kube.cancellation import heed_cancellation
 from towline_kube.clock import SYSTEM_CLOCK, Clock
+from towline_kube.task_groups import TaskGroup
 
 log = logging.getLogger(__name__)
 
@@ -35,14 +36,14 @@ class TaskSet(Generic[K]):
         self._clock = clock
         self._work: dict[K, tuple[str, Callable[[], Coroutine[Any, Any, object]]]] = {}
         self._tasks: dict[K, asyncio.Task[None]] = {}
-        self._group: asyncio.TaskGroup | None = None
+        self._group: TaskGroup | None = None
 
     def __contains__(self, key: K) -> bool:
         return key in self._work
 
     async def run(self) -> NoReturn:
         """Run the tasks until cancelled; then all of them have ended."""
-        async with asyncio.TaskGroup() as group:
+        async with TaskGroup() as group:
             self._group = group
             try:
                 for key in self._work:

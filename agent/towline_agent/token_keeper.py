@@ -24,6 +24,7 @@ from towline_api.names import TOKEN_KEY
 from towline_api.resources import SERVICE_ACCOUNTS
 from towline_kube.backoff import Backoff
 from towline_kube.clock import SYSTEM_CLOCK, Clock
+from towline_kube.task_groups import TaskGroup
 
 log = logging.getLogger(__name__)
 
@@ -93,7 +94,7 @@ class TokenKeeper:
     async def run(self) -> NoReturn:
         """Keep the token until cancelled; it stays where it is."""
         where = self._store.description
-        async with asyncio.TaskGroup() as group:
+        async with TaskGroup() as group:
             group.create_task(self._store.watch(self._note_change), name=f"watch-store/{where}")
             group.create_task(self._step_forever(), name=f"keep-token/{where}")
         raise AssertionError("a keeper's tasks never end by themselves")

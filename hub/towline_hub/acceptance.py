@@ -4,7 +4,6 @@ One pass looks at one ManagedCluster and moves the hub to what its standing dema
 off between any two calls and run again.
 """
 
-import asyncio
 import logging
 from collections.abc import Iterable
 from datetime import datetime, timedelta
@@ -51,6 +50,7 @@ from towline_kube.controller import DONE, Result
 from towline_kube.errors import AlreadyExists, ApiError, NamespaceTerminating
 from towline_kube.events import EventRecorder, EventType
 from towline_kube.failures import one_failure
+from towline_kube.task_groups import TaskGroup
 
 log = logging.getLogger(__name__)
 
@@ -192,7 +192,7 @@ class Acceptor:
         await self._writer.ensure(rbac.accepted_cluster_role(name))
         # The API server thinks for a tenth of a second about each binding, so it gets them at once.
         with one_failure():
-            async with asyncio.TaskGroup() as group:
+            async with TaskGroup() as group:
                 bindings = [
                     group.create_task(self._writer.ensure(desired), name=f"bind/{name}")
                     for desired in (

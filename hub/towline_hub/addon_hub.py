@@ -28,6 +28,7 @@ from towline_kube.client import Client
 from towline_kube.clock import Clock
 from towline_kube.controller import Controller
 from towline_kube.events import EventRecorder
+from towline_kube.task_groups import TaskGroup
 
 log = logging.getLogger(__name__)
 
@@ -126,7 +127,7 @@ class AddonHub:
             TransientError: A first list did not arrive in time; says which and why.
         """
         try:
-            async with asyncio.TaskGroup() as group:
+            async with TaskGroup() as group:
                 await self._caches.wait_synced(limit=self._settings.startup_limit)
                 for cache in self._signing.caches:
                     group.create_task(cache.run(), name=f"watch-{cache.selection}")
@@ -141,7 +142,7 @@ class AddonHub:
 
     async def drain(self) -> None:
         """Begin nothing any more; return once what is under way has ended."""
-        async with asyncio.TaskGroup() as group:
+        async with TaskGroup() as group:
             for controller in self._controllers:
                 group.create_task(controller.drain(), name=f"drain-{controller.name}")
 

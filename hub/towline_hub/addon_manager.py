@@ -30,6 +30,7 @@ from towline_hub.signers.settings import SignerSettings
 from towline_kube.client import Call
 from towline_kube.logs import configure_logging
 from towline_kube.settings import load
+from towline_kube.task_groups import TaskGroup
 
 
 class AddonManager:
@@ -59,7 +60,7 @@ class AddonManager:
         by_name(self.declarations)
         self._settings = settings
         self._on_call = on_call
-        self._group: asyncio.TaskGroup | None = None
+        self._group: TaskGroup | None = None
         self._running: asyncio.Task[None] | None = None
         self._stop: asyncio.Event | None = None
 
@@ -133,7 +134,7 @@ class AddonManager:
 
     async def __aenter__(self) -> Self:
         """Begin to serve, beside whatever the body does; its failure cancels the body."""
-        group = asyncio.TaskGroup()
+        group = TaskGroup()
         await group.__aenter__()
         self._group, self._stop = group, asyncio.Event()
         self._running = group.create_task(

@@ -10,6 +10,7 @@ from towline_kube.cache import Cache
 from towline_kube.client import Client
 from towline_kube.errors import Forbidden, Unauthorized
 from towline_kube.failures import one_failure
+from towline_kube.task_groups import TaskGroup
 
 _LOOK = timedelta(seconds=1)
 """A list that finds nothing, and a watch that fails, wake nobody."""
@@ -39,7 +40,7 @@ async def wait_for_cluster(
     cache = Cache(client, MANAGED_CLUSTERS, field_selector=f"metadata.name={name}")
     cache.on_change(lambda _: changed.set())
     with one_failure(), suppress(TimeoutError):
-        async with asyncio.timeout(limit.total_seconds()), asyncio.TaskGroup() as group:
+        async with asyncio.timeout(limit.total_seconds()), TaskGroup() as group:
             watching = group.create_task(cache.run(), name=f"watch-cluster/{name}")
             try:
                 await _look(cache, name, changed, until=until, tell=tell)

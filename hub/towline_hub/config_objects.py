@@ -19,6 +19,7 @@ from towline_kube.cache import Cache
 from towline_kube.client import Client
 from towline_kube.clock import Clock
 from towline_kube.store import Change
+from towline_kube.task_groups import TaskGroup
 
 log = logging.getLogger(__name__)
 
@@ -50,14 +51,14 @@ class ConfigObjects:
         self._followed: dict[ObjectKey, frozenset[AddonConfig]] = {}
         self._followers: dict[AddonConfig, set[ObjectKey]] = {}
         self._watched: dict[AddonConfig, tuple[Cache, asyncio.Task[NoReturn]]] = {}
-        self._group: asyncio.TaskGroup | None = None
+        self._group: TaskGroup | None = None
         deployment_configs.on_change(
             lambda change: self._tell(AddonConfig(DEPLOYMENT_CONFIG, key_of(change.object)))
         )
 
     async def run(self) -> NoReturn:
         """Keep the watches of single objects going until cancelled."""
-        async with asyncio.TaskGroup() as group:
+        async with TaskGroup() as group:
             self._group = group
             try:
                 await asyncio.Event().wait()

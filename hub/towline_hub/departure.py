@@ -21,7 +21,6 @@ shows what it showed before.
 works are taken away, whoever put them there, then ours and OCM's on the cluster.
 """
 
-import asyncio
 import logging
 from collections.abc import Sequence
 from contextlib import suppress
@@ -70,6 +69,7 @@ from towline_kube.controller import DONE, Result
 from towline_kube.errors import ApiError, Conflict, NotFound, NotServed
 from towline_kube.events import EventRecorder, EventType
 from towline_kube.failures import one_failure
+from towline_kube.task_groups import TaskGroup
 
 log = logging.getLogger(__name__)
 
@@ -200,7 +200,7 @@ class Departure:
             namespaced: Whether its rights in namespaces go too.
         """
         with one_failure():
-            async with asyncio.TaskGroup() as group:
+            async with TaskGroup() as group:
                 if keeps is not None:
                     group.create_task(self._writer.ensure(keeps), name=f"shrink/{cluster}")
                 else:

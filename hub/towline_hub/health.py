@@ -43,6 +43,7 @@ from towline_kube.clock import Clock
 from towline_kube.controller import DONE, Controller, Result
 from towline_kube.events import EventRecorder, EventType
 from towline_kube.store import Change
+from towline_kube.task_groups import TaskGroup
 
 log = logging.getLogger(__name__)
 
@@ -92,7 +93,7 @@ class HealthWatch:
         self._caches.clusters.on_change(self._take_cluster)
         # Add-ons installed on a cluster that is silent are as unknown as the others.
         self._caches.addons.on_change(self._take_addon)
-        async with asyncio.TaskGroup() as group:
+        async with TaskGroup() as group:
             group.create_task(self.controller.run(), name="reconcile-health")
             group.create_task(self._watch_deadlines(), name="watch-deadlines")
         raise AssertionError("watching over health ended by itself")
@@ -180,7 +181,7 @@ class HealthWatch:
             if deadline is None:
                 await self._news.wait()
                 continue
-            async with asyncio.TaskGroup() as group:
+            async with TaskGroup() as group:
                 alarm = group.create_task(self._ring_at(deadline), name="await-lease-deadline")
                 await self._news.wait()
                 alarm.cancel("no longer needed")

@@ -33,6 +33,7 @@ from towline_kube.clock import Clock
 from towline_kube.controller import Controller
 from towline_kube.events import EventRecorder
 from towline_kube.store import Change
+from towline_kube.task_groups import TaskGroup
 
 log = logging.getLogger(__name__)
 
@@ -189,7 +190,7 @@ class Hub:
             TransientError: A first list did not arrive in time; says which and why.
         """
         try:
-            async with asyncio.TaskGroup() as group:
+            async with TaskGroup() as group:
                 # Conclusions from half the picture would be wrong, and so would the writes.
                 await self.caches.wait_synced(limit=self._settings.startup_limit)
                 for cache in self._signing.caches:
@@ -209,7 +210,7 @@ class Hub:
 
         Bound it with `asyncio.timeout`, and cancel `run` afterwards.
         """
-        async with asyncio.TaskGroup() as group:
+        async with TaskGroup() as group:
             for controller in (*self._controllers, self._health.controller):
                 group.create_task(controller.drain(), name=f"drain-{controller.name}")
 

@@ -16,6 +16,7 @@ from towline_kube.cache import Cache
 from towline_kube.client import Client
 from towline_kube.clock import Clock
 from towline_kube.leader_election import LeaderElector
+from towline_kube.task_groups import TaskGroup
 
 log = logging.getLogger(__name__)
 
@@ -82,7 +83,7 @@ class Replica:
             ConfigError: What has to be on the hub cluster is not.
             TransientError: The API server did not answer in time at start.
         """
-        async with asyncio.TaskGroup() as group:
+        async with TaskGroup() as group:
             serving = group.create_task(self._serve(), name="serve-replica")
             leading = group.create_task(self._campaign(), name="run-replica")
             self._tasks += (serving, leading)
@@ -97,7 +98,7 @@ class Replica:
 
     async def _serve(self) -> NoReturn:
         """Run what every replica runs, until cancelled."""
-        async with asyncio.TaskGroup() as group:
+        async with TaskGroup() as group:
             for cache in self.caches:
                 name = f"watch-{cache.resource.plural}"
                 self._tasks.append(group.create_task(self._keep(cache), name=name))
@@ -133,7 +134,7 @@ class Replica:
             self._hub = self._make_hub()
             self._metrics.leader(is_leader=True)
             try:
-                async with asyncio.TaskGroup() as group:
+                async with TaskGroup() as group:
                     if self._webhook is not None:
                         group.create_task(self._webhook.keep(), name="keep-webhook")
                     if self._elector is not None:
@@ -171,7 +172,7 @@ class Replica:
         try:
             async with (
                 asyncio.timeout(self._settings.drain_limit.total_seconds()),
-                asyncio.TaskGroup() as group,
+                TaskGroup() as group,
             ):
                 group.create_task(self._hub.drain(), name="drain-hub")
                 if self._webhook is not None:

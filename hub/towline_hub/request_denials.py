@@ -4,7 +4,6 @@ A request that is left undecided could be approved at any later time, by a perso
 old list, or once a cluster of the same name is accepted. Denied, it is dead.
 """
 
-import asyncio
 import logging
 from collections.abc import Iterable
 from datetime import datetime
@@ -22,6 +21,7 @@ from towline_kube.clock import Clock
 from towline_kube.errors import ApiError, Conflict, NotFound
 from towline_kube.events import EventRecorder, EventType
 from towline_kube.failures import one_failure
+from towline_kube.task_groups import TaskGroup
 
 log = logging.getLogger(__name__)
 
@@ -87,7 +87,7 @@ class RequestDenials:
         dismissed = dismissed_requests(requests, until=until)
         for start in range(0, len(dismissed), _AT_ONCE):
             with one_failure():
-                async with asyncio.TaskGroup() as group:
+                async with TaskGroup() as group:
                     for obj in dismissed[start : start + _AT_ONCE]:
                         group.create_task(
                             self._deny(obj, cluster=cluster, why=why),

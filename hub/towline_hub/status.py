@@ -1,6 +1,5 @@
 """`towline status`: collecting the state of a fleet from its hub."""
 
-import asyncio
 import logging
 
 from towline_api import names
@@ -26,6 +25,7 @@ from towline_kube.client import Client
 from towline_kube.clock import SYSTEM_CLOCK, Clock
 from towline_kube.errors import Forbidden
 from towline_kube.failures import one_failure
+from towline_kube.task_groups import TaskGroup
 
 __all__ = [
     "Acceptance",
@@ -53,7 +53,7 @@ async def collect_status(
     clusters = await client.list(MANAGED_CLUSTERS)
     codec = codec or await choose_codec(client)
     with one_failure():
-        async with asyncio.TaskGroup() as group:
+        async with TaskGroup() as group:
             addons = group.create_task(
                 client.list(codec.managed_cluster_addons), name="list-addons"
             )

@@ -20,6 +20,7 @@ from towline_kube.fence import NotLeading
 from towline_kube.log_context import log_context
 from towline_kube.queue import RECONCILE_BACKOFF, KeyedQueue
 from towline_kube.store import Change
+from towline_kube.task_groups import TaskGroup
 
 log = logging.getLogger(__name__)
 
@@ -189,7 +190,7 @@ class Controller(Generic[K]):
         """
         for cache in self._caches:
             await cache.wait_synced()
-        async with asyncio.TaskGroup() as group:
+        async with TaskGroup() as group:
             for number in range(self._concurrency):
                 group.create_task(self._work(), name=f"reconcile-{self.name}/{number}")
         raise AssertionError(f"the workers of controller {self.name!r} ended by themselves")

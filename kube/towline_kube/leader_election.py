@@ -18,6 +18,7 @@ from towline_kube.clock import SYSTEM_CLOCK, Clock
 from towline_kube.errors import AlreadyExists, Conflict, NotFound
 from towline_kube.fence import Fence
 from towline_kube.store import Change
+from towline_kube.task_groups import TaskGroup
 
 log = logging.getLogger(__name__)
 
@@ -101,7 +102,7 @@ class LeaderElector:
                 raises ends the campaign.
         """
         try:
-            async with asyncio.TaskGroup() as group:
+            async with TaskGroup() as group:
                 group.create_task(self._watched.run(), name="watch-leader-lease")
                 group.create_task(self._campaign(), name="campaign-to-lead")
                 while True:
@@ -139,7 +140,7 @@ class LeaderElector:
     async def _lead(self, lead: Callable[[], Awaitable[NoReturn]]) -> None:
         """Run what a leader runs until this process does not lead any more."""
         log.info("this replica leads", extra=self._facts() | {"reason": self._candidate.identity})
-        async with asyncio.TaskGroup() as group:
+        async with TaskGroup() as group:
             work = group.create_task(_awaited(lead), name="lead")
             await self._lost.wait()
             work.cancel("another may lead")
@@ -198,7 +199,7 @@ class LeaderElector:
     async def _rest(self, until: float) -> None:
         if self._fence.is_open:
             until = min(until, self._candidate.leads_until)
-        async with asyncio.TaskGroup() as group:
+        async with TaskGroup() as group:
             alarm = group.create_task(self._ring_at(until), name="await-lease-time")
             await self._news.wait()
             alarm.cancel("no longer needed")

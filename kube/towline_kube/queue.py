@@ -11,6 +11,7 @@ from typing import Generic, TypeVar
 
 from towline_kube.backoff import Backoff
 from towline_kube.clock import SYSTEM_CLOCK, Clock
+from towline_kube.task_groups import TaskGroup
 
 K = TypeVar("K", bound=Hashable)
 
@@ -195,7 +196,7 @@ class KeyedQueue(Generic[K]):
         self._getters.append(woken)
         try:
             if self._schedule and not self._stopped:
-                async with asyncio.TaskGroup() as group:
+                async with TaskGroup() as group:
                     time_left = self._time_left(self._schedule[0][0])
                     alarm = group.create_task(
                         self._set_after(woken, time_left), name="await-due-key"

@@ -12,6 +12,7 @@ from towline_hub.role_rights import rights_of
 from towline_kube.access import ResourceAttributes
 from towline_kube.client import Client
 from towline_kube.failures import one_failure
+from towline_kube.task_groups import TaskGroup
 
 _AT_A_TIME = 10
 
@@ -58,7 +59,7 @@ async def look_at_rights(
 
     needed = rights_of(shipped)
     with one_failure():
-        async with asyncio.TaskGroup() as group:
+        async with TaskGroup() as group:
             tasks = {
                 right: group.create_task(may(right), name="review-access")
                 for right in (*needed, *DANGEROUS_RIGHTS)

@@ -1,6 +1,5 @@
 """Collecting what an explanation needs from a hub. Reads only; what it may not read, it says."""
 
-import asyncio
 from collections.abc import Iterable, Mapping, Sequence
 
 from towline_api import names
@@ -36,6 +35,7 @@ from towline_hub.status import request_events
 from towline_kube.client import Client
 from towline_kube.clock import SYSTEM_CLOCK, Clock
 from towline_kube.failures import one_failure
+from towline_kube.task_groups import TaskGroup
 
 _RBAC: Mapping[str, Resource] = {
     kind.kind: kind for kind in (CLUSTER_ROLES, CLUSTER_ROLE_BINDINGS, ROLE_BINDINGS)
@@ -138,7 +138,7 @@ class Explainer:
         # First and alone: who may not read this gets one clear error.
         cluster = await self._client.find(MANAGED_CLUSTERS, name)
         with one_failure():
-            async with asyncio.TaskGroup() as group:
+            async with TaskGroup() as group:
                 namespace = group.create_task(
                     look(self._client.find(NAMESPACES, name)), name="find-namespace"
                 )

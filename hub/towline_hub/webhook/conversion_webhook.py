@@ -38,6 +38,7 @@ from towline_hub.webhook.settings import WebhookSettings
 from towline_kube.client import Client
 from towline_kube.clock import Clock
 from towline_kube.controller import Controller, Result
+from towline_kube.task_groups import TaskGroup
 
 log = logging.getLogger(__name__)
 
@@ -108,7 +109,7 @@ class ConversionWebhook:
     async def serve(self) -> NoReturn:
         """Answer until cancelled, with whatever certificates there are."""
         try:
-            async with asyncio.TaskGroup() as group:
+            async with TaskGroup() as group:
                 arrived = asyncio.Event()
 
                 def use(held: Certificates) -> None:
