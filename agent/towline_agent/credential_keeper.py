@@ -19,6 +19,7 @@ from towline_agent.enrollment import (
     Holding,
     LookUpRequest,
     MakeKey,
+    NothingStored,
     NotLookedUp,
     Pause,
     Paused,
@@ -31,10 +32,12 @@ from towline_agent.enrollment import (
     UseCredential,
     WaitForRequest,
     Waiting,
+    is_overdue,
     next_step,
 )
 from towline_agent.resting import rest
 from towline_agent.signing_requests import new_pending, observe_request, signing_request
+from towline_agent.state_tracking import CredentialFacts
 from towline_api.errors import TowlineError, TransientError
 from towline_api.metadata import uid_of
 from towline_api.resources import CERTIFICATE_SIGNING_REQUESTS, KubeObject
@@ -130,6 +133,11 @@ class CredentialKeeper:
         self._validity: Validity | None = None
         self._asking_with = ""
         self._csr_uid: str | None = None
+        self._holding: Holding = NothingStored()
+        self.renewals = 0
+        """How many certificates were earned and stored, the first among them."""
+        self.failures = 0
+        """How many attempts at a step failed, and how many requests came to nothing."""
         self.is_recorded = asyncio.Event()
         """Set once the store holds who we are: a credential, or the key of a request for one."""
 
@@ -151,6 +159,21 @@ class CredentialKeeper:
         story. It is not known before the request is posted or found.
         """
         return {"csr_uid": self._csr_uid} if self._csr_uid is not None else {}
+
+    @property
+    def facts(self) -> CredentialFacts:
+        """What is known of the credential and of the request for the next; without any key."""
+        progress, status = self._custody.progress, self.status
+        pending = progress if isinstance(progress, Pending) else None
+        return CredentialFacts(
+            reason=status.reason,
+            message=status.message,
+            validity=self._validity,
+            renew_at=self._holding.renew_at if isinstance(self._holding, Usable) else None,
+            request=pending.request_name if pending is not None else None,
+            requested_at=pending.created if pending is not None else None,
+            is_refused=isinstance(progress, Paused),
+        )
 
     def look_again(self) -> None:
         """Wake the keeper: what it asks `beside` for may have changed."""
@@ -181,6 +204,7 @@ class CredentialKeeper:
                     await self._take_step()
             except TowlineError as error:
                 failures += 1
+                self.failures += 1
                 delay = _delay_after(error, failures)
                 self._tell_failure(error, failures=failures, delay=delay)
                 await self._clock.sleep(delay)
@@ -193,6 +217,10 @@ class CredentialKeeper:
 
     async def _take_step(self) -> None:
         holding, credential = self._custody.assess()
+        self._holding = holding
+        if isinstance(holding, Unusable) and holding.ended is not None and self._validity is None:
+            # Also after a restart the hub is to hear when the certificate ended.
+            self._validity = holding.ended
         await self._put_into_use(credential, holding)
         if credential is not None or self._custody.progress is not None:
             self.is_recorded.set()
@@ -327,6 +355,7 @@ class CredentialKeeper:
         credential = parse_credential(key_pem=pending.key_pem, certificate_pem=certificate_pem)
         self._request = NotLookedUp()
         await self._custody.store_credential(credential, beside=self._beside())
+        self.renewals += 1
         log.info(
             "certificate stored",
             extra={
@@ -339,6 +368,7 @@ class CredentialKeeper:
     async def _discard(self, step: DiscardPending) -> None:
         progress: Paused | None = None
         if step.failures:
+            self.failures += 1
             now = self._clock.now()
             until = now + self._pauses.delay(step.failures, roll=random.random())  # noqa: S311 - spreads load
             progress = Paused(
@@ -366,7 +396,9 @@ class CredentialKeeper:
             reason, message = "WaitingForSigner", f"request {name} is approved; its signer is next"
         else:
             reason, message = "WaitingForApproval", f"request {name} waits for the hub's approval"
-        if self._tell(CredentialState.WAITING, reason, message):
+        # Once the credential has ended nobody can tell the hub what it hangs on.
+        failure = message if is_overdue(self._holding, now=self._clock.now()) else None
+        if self._tell(CredentialState.WAITING, reason, message, failure=failure):
             log.info(
                 "waiting for a certificate",
                 extra={"csr": name, "reason": message} | self.request_facts,

@@ -8,6 +8,7 @@ from typing import Literal
 
 from towline_api.certificate_report import rotated_message, rotation_failed_message
 from towline_api.condition_types import REASON_CERTIFICATE_UPDATE_FAILED, REASON_CERTIFICATE_UPDATED
+from towline_api.timestamps import format_time
 from towline_certs.validity import Validity
 
 
@@ -40,6 +41,7 @@ class CredentialStatus:
         validity: Validity of the newest credential that was put into use, be it over; None before
             the first.
         failure: What went wrong last, until a credential that is not due shows that it is over.
+        failing_since: When something first went wrong since then.
     """
 
     state: CredentialState
@@ -48,6 +50,7 @@ class CredentialStatus:
     since: datetime
     validity: Validity | None = None
     failure: str | None = None
+    failing_since: datetime | None = None
 
 
 class StatusBoard:
@@ -90,6 +93,7 @@ class StatusBoard:
             since=old.since if (old.state, old.reason) == (state, reason) else self._now(),
             validity=validity,
             failure=failure,
+            failing_since=None if failure is None else old.failing_since or self._now(),
         )
         if new == old:
             return False
@@ -115,8 +119,11 @@ def rotation_report(status: CredentialStatus) -> RotationReport | None:
     """
     validity = status.validity
     if status.failure is not None:
+        failure = status.failure
+        if status.failing_since is not None:
+            failure = f"failing since {format_time(status.failing_since)}: {failure}"
         message = rotation_failed_message(
-            status.failure, end=None if validity is None else validity.not_after
+            failure, end=None if validity is None else validity.not_after
         )
         return RotationReport("False", REASON_CERTIFICATE_UPDATE_FAILED, message)
     if validity is None:

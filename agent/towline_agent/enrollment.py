@@ -20,6 +20,7 @@ from datetime import datetime, timedelta
 from typing import assert_never
 
 from towline_certs.identities import Subject
+from towline_certs.validity import Validity
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -94,9 +95,15 @@ class Usable:
 
 @dataclass(frozen=True, slots=True)
 class Unusable:
-    """What is stored cannot be used; `reason` says why, in words for an operator."""
+    """What is stored cannot be used.
+
+    Args:
+        reason: Why, in words for an operator.
+        ended: When it was valid, if all that is wrong with it is that this is over.
+    """
 
     reason: str
+    ended: Validity | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -105,6 +112,13 @@ class NothingStored:
 
 
 Holding = Usable | Unusable | NothingStored
+
+
+def is_overdue(holding: Holding, *, now: datetime) -> bool:
+    """Return whether half of the time to renew a credential is over; then it is an operator's."""
+    if not isinstance(holding, Usable):
+        return False
+    return now >= holding.renew_at + (holding.expires_at - holding.renew_at) / 2
 
 
 # The request on the hub

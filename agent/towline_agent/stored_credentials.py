@@ -20,7 +20,7 @@ from towline_api.errors import ConfigError, WireError
 from towline_api.names import KUBECONFIG_KEY, TLS_KEY_KEY
 from towline_api.timestamps import format_micro_time, parse_time
 from towline_certs.credentials import Credential, check_credential, parse_credential_files
-from towline_certs.errors import CredentialError, KeyParseError
+from towline_certs.errors import CredentialError, CredentialProblem, KeyParseError
 from towline_certs.identities import Subject
 from towline_certs.keys import parse_key
 from towline_certs.requests import request_name
@@ -117,11 +117,14 @@ def assess(
     issuer = stored.hub or stored_hub(stored.files)
     if issuer is not None and issuer != hub:
         return Unusable(f"the stored credential is for the hub {issuer}, not for {hub}"), None
+    credential = None
     try:
         credential = parse_credential_files(stored.files)
         check_credential(credential, issued_for=order.subject, now=now)
     except CredentialError as error:
-        return Unusable(f"the stored credential cannot be used: {error}"), None
+        is_over = credential is not None and error.reason is CredentialProblem.EXPIRED
+        ended = credential.validity if credential is not None and is_over else None
+        return Unusable(f"the stored credential cannot be used: {error}", ended), None
     return usable(credential, issued_at=stored.issued_at), credential
 
 
