@@ -2,6 +2,7 @@
 
 import asyncio
 from collections.abc import Awaitable, Callable, Iterable
+from dataclasses import dataclass
 from datetime import timedelta
 from typing import Any
 
@@ -11,8 +12,16 @@ from towline_kube.caller import Call
 from towline_kube.client import Client
 from towline_kube.clock import Clock
 
-Check = Callable[[], Awaitable[str | None]]
-"""Returns what is wrong in a sentence; None if nothing is."""
+
+@dataclass(frozen=True, slots=True)
+class Well:
+    """Nothing is wrong, and there is something to say all the same."""
+
+    how: str
+
+
+Check = Callable[[], Awaitable[str | Well | None]]
+"""Returns what is wrong in a sentence; None or how it is if nothing is."""
 
 _LAG_LIMIT = timedelta(seconds=2)
 _PAUSE = timedelta(milliseconds=10)

@@ -4,7 +4,7 @@ Not imported with the rest of this package: programs that serve nothing do witho
 """
 
 import logging
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import AsyncExitStack
 from types import TracebackType
 from typing import Self
@@ -14,7 +14,7 @@ from prometheus_client import CollectorRegistry, Metric
 from prometheus_client.exposition import choose_encoder
 
 from towline_api.errors import ConfigError
-from towline_kube.health_checks import Check
+from towline_kube.health_checks import Check, Well
 from towline_kube.listen_address import ListenAddress
 
 log = logging.getLogger(__name__)
@@ -29,7 +29,8 @@ class HttpEndpoint:
         address: Where to listen.
         registry: What `/metrics` shows.
         healthy: What has to be well for `/healthz`, by name: if not, a restart may help.
-        ready: What has to be well for `/readyz`, by name.
+        ready: What has to be well for `/readyz`, by name; a function where it changes in time.
+        documents: What else is served, as JSON under `/NAME`: functions by that name.
     """
 
     def __init__(
@@ -38,12 +39,17 @@ class HttpEndpoint:
         *,
         registry: CollectorRegistry,
         healthy: Mapping[str, Check],
-        ready: Mapping[str, Check],
+        ready: Mapping[str, Check] | Callable[[], Mapping[str, Check]],
+        documents: Mapping[str, Callable[[], object]] | None = None,
     ) -> None:
         self.address = address
         """Where it listens; once it does, with the port that the kernel chose."""
         self._registry = registry
-        self._checks = {"healthz": dict(healthy), "readyz": dict(ready)}
+        self._checks: dict[str, Callable[[], Mapping[str, Check]]] = {
+            "healthz": lambda: healthy,
+            "readyz": ready if callable(ready) else lambda: ready,
+        }
+        self._documents = dict(documents or {})
         self._stack = AsyncExitStack()
 
     async def __aenter__(self) -> Self:
@@ -56,6 +62,8 @@ class HttpEndpoint:
         app.router.add_get("/metrics", self._metrics)
         for name in self._checks:
             app.router.add_get(f"/{name}", self._health)
+        for name in self._documents:
+            app.router.add_get(f"/{name}", self._document)
         runner = web.AppRunner(app, access_log=None, shutdown_timeout=_LONGEST_SHUTDOWN_SECONDS)
         await runner.setup()
         self._stack.push_async_callback(runner.cleanup)
@@ -85,14 +93,19 @@ class HttpEndpoint:
         shown = encode(_WithoutBirthdays(self._registry))
         return web.Response(body=shown, headers={"Content-Type": content_type})
 
+    async def _document(self, request: web.Request) -> web.Response:
+        return web.json_response(self._documents[request.path.removeprefix("/")]())
+
     async def _health(self, request: web.Request) -> web.Response:
         """Answer with a line for each check, as Kubernetes' own components do when asked to."""
         name = request.path.removeprefix("/")
         lines, status = [], 200
-        for check_name, check in self._checks[name].items():
+        for check_name, check in self._checks[name]().items():
             problem = await check()
             if problem is None:
                 lines.append(f"[+]{check_name} ok")
+            elif isinstance(problem, Well):
+                lines.append(f"[+]{check_name} ok: {problem.how}")
             else:
                 lines.append(f"[-]{check_name} failed: {problem}")
                 status = 503
