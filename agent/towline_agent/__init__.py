@@ -5,6 +5,7 @@ What is listed here is for programs that embed an add-on's agent; see `AddonAgen
 
 from towline_agent.addon_settings import AddonSettings
 from towline_agent.channel import HubChannel, HubNotReadyError
+from towline_agent.client_certificate import CertificateNotReadyError, ClientCertificate
 from towline_agent.embedding import AddonAgent
 from towline_agent.settings import AgentSettings
 from towline_agent.spoke_scope import NotOursError, SpokeScope, local_copy
@@ -13,6 +14,8 @@ __all__ = [
     "AddonAgent",
     "AddonSettings",
     "AgentSettings",
+    "CertificateNotReadyError",
+    "ClientCertificate",
     "HubChannel",
     "HubNotReadyError",
     "NotOursError",

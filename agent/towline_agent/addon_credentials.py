@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from datetime import timedelta
 from typing import NoReturn
 
+from towline_agent.addon_overview import CredentialOverview
 from towline_agent.addon_registrations import (
     UnusableRegistration,
     WantedCredential,
@@ -15,12 +16,14 @@ from towline_agent.addon_registrations import (
     wanted_credentials,
 )
 from towline_agent.addon_status import worst_rotation
+from towline_agent.agent_state import Standing
 from towline_agent.channel import HubChannel
 from towline_agent.credential_keeper import ChannelAsker, CredentialKeeper
 from towline_agent.credential_status import RotationReport, rotation_report
 from towline_agent.ownership import Owner
 from towline_agent.secret_store import SecretStore
 from towline_agent.service_account_tokens import RefreshReport, ServiceAccountToken
+from towline_agent.state_tracking import StateTracker
 from towline_agent.task_set import TaskSet
 from towline_agent.token_keeper import TokenKeeper
 from towline_api.addons import KubeClientDriver, ManagedClusterAddon
@@ -53,6 +56,7 @@ class _Kept:
 
     wanted: WantedCredential | WantedToken
     keeper: CredentialKeeper | TokenKeeper
+    state: StateTracker
 
     @property
     def is_earned(self) -> bool:
@@ -70,11 +74,13 @@ class AddonCredentials:
         channel: The hub under the cluster's own identity, which asks for every add-on.
         spoke: The managed cluster.
         on_hub_credential: Told each credential for the hub that is put into use.
+        on_certificate: Told each certificate of a signer of the add-on's own, with the signer.
         on_change: Called whenever a credential or its status has changed.
         lifetime: Lifetime to ask for; None leaves it to the signer.
         tokens: Lifetime of the tokens with which the add-on comes in; None for certificates.
         find_account_uid: Returns the UID of its service account on the hub; None until there is
             one.
+        standing: Returns what the hub says of the add-on.
         clock: Time.
     """
 
@@ -85,18 +91,22 @@ class AddonCredentials:
         channel: HubChannel,
         spoke: Client,
         on_hub_credential: Callable[[HubCredential], None],
+        on_certificate: Callable[[str, Credential], None] = lambda _signer, _credential: None,
         on_change: Callable[[], None],
         lifetime: timedelta | None,
         tokens: timedelta | None = None,
         find_account_uid: Callable[[], str | None] = lambda: None,
+        standing: Callable[[], Standing] = lambda: Standing.UNKNOWN,
         clock: Clock = SYSTEM_CLOCK,
     ) -> None:
         self._owner = owner
+        self._standing = standing
         self._token_lifetime = tokens
         self._find_account_uid = find_account_uid
         self._channel = channel
         self._spoke = spoke
         self._on_hub_credential = on_hub_credential
+        self._on_certificate = on_certificate
         self._on_change = on_change
         self._lifetime = lifetime
         self._clock = clock
@@ -170,6 +180,24 @@ class AddonCredentials:
         reports = [item.report() for item in keepers if isinstance(item, TokenKeeper)]
         return next((report for report in reports if report is not None), None)
 
+    def overview(self) -> tuple[CredentialOverview, ...]:
+        """Return how each credential is at this moment."""
+        return tuple(
+            CredentialOverview(
+                store=f"secret {place}",
+                report=kept.state.look(),
+                facts=kept.keeper.facts,
+                renewals=kept.keeper.renewals,
+                failures=kept.keeper.failures,
+            )
+            for place, kept in sorted(self._kept.items())
+        )
+
+    def _on_status(self) -> None:
+        for kept in self._kept.values():
+            kept.state.look()
+        self._on_change()
+
     def look_again(self) -> None:
         """Have what is stored beside the credentials brought up to date."""
         for kept in self._kept.values():
@@ -182,7 +210,15 @@ class AddonCredentials:
         else:
             keeper = self._certificate_keeper(wanted)
         place = wanted.secret
-        self._kept[place] = _Kept(wanted, keeper)
+        is_for_hub = isinstance(wanted, WantedToken) or wanted.is_for_hub
+        state = StateTracker(
+            f"add-on {self._owner.addon} ({place})",
+            facts=lambda: keeper.facts,
+            # What opens another endpoint nobody can prove here.
+            standing=self._standing if is_for_hub else lambda: Standing.ACCEPTED,
+            now=self._clock.now,
+        )
+        self._kept[place] = _Kept(wanted, keeper, state)
         self._tasks.start(place, keeper.run, name=f"keep-credential/{place}")
 
     def _token_keeper(self, wanted: WantedToken) -> TokenKeeper:
@@ -193,7 +229,7 @@ class AddonCredentials:
             find_uid=self._find_account_uid,
             beside=self._beside_token,
             on_token=self._on_hub_credential,
-            on_status=self._on_change,
+            on_status=self._on_status,
             clock=self._clock,
         )
 
@@ -205,7 +241,7 @@ class AddonCredentials:
             hub=self._channel.connection.server,
             beside=lambda: self._beside(wanted),
             on_credential=lambda credential: self._use(wanted, credential),
-            on_status=lambda _: self._on_change(),
+            on_status=lambda _: self._on_status(),
             clock=self._clock,
         )
 
@@ -236,4 +272,6 @@ class AddonCredentials:
     def _use(self, wanted: WantedCredential, credential: Credential) -> None:
         if wanted.is_for_hub:
             self._on_hub_credential(credential)
+        else:
+            self._on_certificate(wanted.order.signer, credential)
         self._on_change()

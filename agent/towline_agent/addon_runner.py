@@ -8,7 +8,9 @@ from typing import NoReturn
 
 from towline_agent.addon_credentials import AddonCredentials, HubCredential
 from towline_agent.addon_leftovers import AddonLeftovers
+from towline_agent.addon_overview import AddonOverview
 from towline_agent.addon_station import AddonProcess, AddonView, Station
+from towline_agent.agent_state import Standing
 from towline_agent.channel import HubChannel
 from towline_agent.configuration_report import ConfigurationOutcome
 from towline_agent.credential_status import RotationReport
@@ -18,8 +20,9 @@ from towline_agent.task_set import TaskSet
 from towline_agent.user_code import UserCode
 from towline_api.addon_codec import AddonCodec
 from towline_api.addons import KubeClientDriver, ManagedClusterAddon
+from towline_api.errors import WireError
 from towline_certs.credentials import Credential
-from towline_kube.client import Client
+from towline_kube.client import Call, Client
 from towline_kube.clock import Clock
 from towline_kube.connection import Connection
 from towline_kube.task_groups import TaskGroup
@@ -39,6 +42,7 @@ class Surroundings:
         leftovers: What we made, wherever it is.
         lifetime: Lifetime to ask for in certificates; None leaves it to the signer.
         tokens: Lifetime of the tokens with which add-ons come in; None for certificates.
+        on_hub_call: Told each call of an add-on's channel, for counting.
         clock: Time.
     """
 
@@ -49,6 +53,7 @@ class Surroundings:
     leftovers: AddonLeftovers
     lifetime: timedelta | None
     tokens: timedelta | None = None
+    on_hub_call: Callable[[Call], None] | None = None
     clock: Clock
 
 
@@ -79,7 +84,7 @@ class AddonRunner:
         self._around = around
         self._on_change = on_change
         self._process = process
-        self._channel = HubChannel(clock=around.clock)
+        self._channel = HubChannel(on_call=around.on_hub_call, clock=around.clock)
         self._credential: HubCredential | None = None
         self._offered: Connection | None = None
         self._credentials = AddonCredentials(
@@ -87,10 +92,12 @@ class AddonRunner:
             channel=around.channel,
             spoke=around.spoke,
             on_hub_credential=self._use,
+            on_certificate=self._channel.certificates.offer,
             on_change=on_change,
             lifetime=around.lifetime,
             tokens=around.tokens,
             find_account_uid=find_account_uid,
+            standing=self._standing,
             clock=around.clock,
         )
         self._work: TaskSet[str] = TaskSet(clock=around.clock)
@@ -104,6 +111,7 @@ class AddonRunner:
         """How its developer's functions fare, as far as they run in this process."""
         self.outcome: ConfigurationOutcome | None = None
         """How the configuration stands; None while this process has nothing to do with it."""
+        self._applied = self._failed = 0
 
     async def run(self) -> NoReturn:
         """Serve the add-on until cancelled; what is on the managed cluster stays there."""
@@ -155,6 +163,25 @@ class AddonRunner:
         if self._old_objects and self._is_serving(addon.install_namespace):
             await self._around.leftovers.remove(self._owner, outside=addon.install_namespace)
             self._old_objects = False
+
+    def overview(self) -> AddonOverview:
+        """Return how the add-on is at this moment."""
+        return AddonOverview(
+            name=self._owner.addon,
+            credentials=self._credentials.overview(),
+            outcome=self.outcome,
+            applied=self._applied,
+            failed=self._failed,
+        )
+
+    def _standing(self) -> Standing:
+        try:
+            addon = self.view.addon
+        except WireError:
+            addon = None  # whoever serves it says what is wrong with it
+        if addon is not None and addon.is_being_deleted:
+            return Standing.GONE
+        return Standing.ACCEPTED if self._channel.is_ready else Standing.UNKNOWN
 
     def _is_serving(self, namespace: str) -> bool:
         outcome = self.outcome
@@ -209,6 +236,8 @@ class AddonRunner:
         if outcome == self.outcome:
             return
         self.outcome = outcome
+        self._applied += not outcome.troubles and not outcome.awaited
+        self._failed += bool(outcome.troubles)
         facts: dict[str, str] = {"addon": self._owner.addon}
         if outcome.troubles:
             facts["reason"] = "; ".join(outcome.troubles)

@@ -2,6 +2,8 @@
 
 from pathlib import Path
 
+from pydantic import Field
+
 from towline_agent.settings import AgentSettings
 
 MOUNTED_KUBECONFIG = Path("/var/run/hub/kubeconfig")
@@ -19,6 +21,10 @@ class AddonSettings(AgentSettings):
     hub_kubeconfig: Path = MOUNTED_KUBECONFIG
     """Kubeconfig of the add-on's own credential, in the mounted Secret. Taken over live whenever it
     changes. Not looked at when there is a bootstrap kubeconfig."""
+    client_certificates: dict[str, Path] = Field(default_factory=dict)
+    """Folders with the add-on's certificates by signers of its own, by name of the signer, as their
+    Secrets are mounted; by default `ADDON-SIGNER-client-cert` beside the folder of
+    `hub-kubeconfig`. Taken over live. Not looked at when there is a bootstrap kubeconfig."""
     addon_namespace: str | None = None
     """Namespace of the add-on on the managed cluster, for its Lease; by default where the hub says
     that it is installed."""

@@ -9,7 +9,9 @@ from towline_agent.addon_settings import AddonSettings
 from towline_agent.addon_station import AddonProcess, AddonView, Station
 from towline_agent.addon_status import AddonFacts, agent_status
 from towline_agent.channel import FIELD_MANAGER, HubChannel
+from towline_agent.client_certificate import ClientCertificate, ClientCertificates
 from towline_agent.configuration_report import ConfigurationOutcome
+from towline_agent.mounted_certificate import MountedCertificate, mounted_certificate_folder
 from towline_agent.mounted_credential import MountedCredential
 from towline_agent.ownership import Owner
 from towline_agent.user_code import UserCode
@@ -51,7 +53,21 @@ async def work_behind_agent(
         ConfigError: The settings name something that cannot be used.
     """
     async with _spoke_client(settings, clock) as spoke, TaskGroup() as group:
-        channel = HubChannel(clock=clock)
+
+        def keep(certificate: ClientCertificate) -> None:
+            folder = mounted_certificate_folder(
+                certificate.signer,
+                addon=name,
+                said=settings.client_certificates,
+                hub_kubeconfig=settings.hub_kubeconfig,
+            )
+            group.create_task(
+                MountedCertificate(folder, clock=clock).watch(certificate.offer),
+                name=f"watch-certificate/{certificate.signer}",
+            )
+
+        certificates = ClientCertificates(on_wanted=keep, clock=clock)
+        channel = HubChannel(certificates=certificates, clock=clock)
         credential = MountedCredential(settings.hub_kubeconfig, clock=clock)
         group.create_task(credential.watch(channel.offer), name=f"watch-credential/{name}")
         group.create_task(channel.run(), name=f"keep-channel/{name}")

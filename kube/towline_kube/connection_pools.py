@@ -73,6 +73,16 @@ class ConnectionPools:
             self._open[fenced] = self._make(fence)
         return self._open[fenced][0]
 
+    @property
+    def official(self) -> Any:
+        """What the official client sends its requests with, over these connections.
+
+        Raises:
+            RuntimeError: The pools are closed.
+        """
+        self._rest.pool_manager = self.session(stores=False)
+        return self._rest
+
     async def close(self) -> None:
         """Close every connection; requests still in flight fail."""
         self._closed = True
