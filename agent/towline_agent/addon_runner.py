@@ -107,6 +107,8 @@ class AddonRunner:
         self._old_objects = process is not None
         self.view = AddonView(find)
         """The add-on, for whatever works for it."""
+        self.is_cleaned_up = False
+        """Whether the process has done what it has to do for an add-on that is gone."""
         self.code = UserCode(name, on_change=on_change)
         """How its developer's functions fare, as far as they run in this process."""
         self.outcome: ConfigurationOutcome | None = None
@@ -146,6 +148,7 @@ class AddonRunner:
         Raises:
             TowlineError: The managed cluster could not be asked about what is left over.
         """
+        self.is_cleaned_up = False
         if await self._credentials.follow(addon):
             self._old_secrets = True
         if addon.install_namespace != self._install_namespace:
@@ -183,6 +186,10 @@ class AddonRunner:
             return Standing.GONE
         return Standing.ACCEPTED if self._channel.is_ready else Standing.UNKNOWN
 
+    def _take_cleaned_up(self) -> None:
+        self.is_cleaned_up = True
+        self._on_change()
+
     def _is_serving(self, namespace: str) -> bool:
         outcome = self.outcome
         return outcome is not None and outcome.is_serving and outcome.namespace == namespace
@@ -202,6 +209,7 @@ class AddonRunner:
             view=self.view,
             report=self._take,
             code=self.code,
+            cleaned_up=self._take_cleaned_up,
             clock=self._around.clock,
         )
 

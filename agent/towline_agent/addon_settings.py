@@ -1,10 +1,14 @@
 """The settings of a program that embeds an add-on's agent."""
 
+from datetime import timedelta
 from pathlib import Path
 
 from pydantic import Field
 
+from towline_agent.addon_removal import REMOVAL_LIMIT
 from towline_agent.settings import AgentSettings
+from towline_api.duration_field import Duration
+from towline_kube.listen_address import ListenOrOff
 
 MOUNTED_KUBECONFIG = Path("/var/run/hub/kubeconfig")
 """Where OCM's examples mount the Secret with an add-on's credential."""
@@ -25,9 +29,16 @@ class AddonSettings(AgentSettings):
     """Folders with the add-on's certificates by signers of its own, by name of the signer, as their
     Secrets are mounted; by default `ADDON-SIGNER-client-cert` beside the folder of
     `hub-kubeconfig`. Taken over live. Not looked at when there is a bootstrap kubeconfig."""
+    listen: ListenOrOff = None
+    """Where to serve `/metrics`, `/healthz`, `/readyz` and `/status` by plain HTTP, as HOST:PORT;
+    `off`, the default, serves none: an add-on's own program may have an endpoint already."""
     addon_namespace: str | None = None
     """Namespace of the add-on on the managed cluster, for its Lease; by default where the hub says
     that it is installed."""
+
+    removal_limit: Duration = Field(default=REMOVAL_LIMIT, gt=timedelta(0))
+    """How long the add-on's own code may take, all tries together, for what it does when the add-on
+    is removed."""
 
     @property
     def is_standalone(self) -> bool:

@@ -1,13 +1,14 @@
 """All add-ons of one managed cluster: which there are, what each needs, what the hub is told."""
 
 import logging
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field
 from datetime import timedelta
 from typing import NoReturn
 
 from towline_agent.addon_availability import Availability, LeaseLooks
 from towline_agent.addon_leftovers import AddonLeftovers
+from towline_agent.addon_overview import AddonOverview
 from towline_agent.addon_runner import AddonRunner, Surroundings
 from towline_agent.addon_station import AddonProcess
 from towline_agent.addon_status import AddonFacts, agent_status
@@ -28,7 +29,7 @@ from towline_api.names import ADDON_NAMESPACE
 from towline_api.resources import LEASES, KubeObject
 from towline_kube.addon_api import wait_for_codec
 from towline_kube.cache import Cache
-from towline_kube.client import Client
+from towline_kube.client import Call, Client
 from towline_kube.clock import SYSTEM_CLOCK, Clock
 from towline_kube.controller import DONE, Controller, Result
 from towline_kube.task_groups import TaskGroup
@@ -87,8 +88,10 @@ async def run_addons(
         view=session.view,
         options=options,
         codec=await wait_for_codec(hub, clock=clock),
+        on_hub_call=session.on_hub_call,
         clock=clock,
     )
+    session.overlook_addons = addons.overview
     await addons.run()
 
 
@@ -105,6 +108,7 @@ class Addons:
         view: ClusterView,
         options: AddonOptions,
         codec: AddonCodec,
+        on_hub_call: Callable[[Call], None] | None = None,
         clock: Clock = SYSTEM_CLOCK,
     ) -> None:
         self._cluster = cluster
@@ -130,6 +134,7 @@ class Addons:
             leftovers=self._leftovers,
             lifetime=options.lifetime,
             tokens=options.tokens,
+            on_hub_call=on_hub_call,
             clock=clock,
         )
         self._standard = ConfigurationProcess(self._namespaces)
@@ -159,6 +164,10 @@ class Addons:
                 group.create_task(work, name=f"{name}/{self._cluster}")
         raise AssertionError("unreachable: the tasks are endless")
 
+    def overview(self) -> tuple[AddonOverview, ...]:
+        """Return how each add-on is at this moment."""
+        return tuple(runner.overview() for _, runner in sorted(self.runners.items()))
+
     async def _serve_one(self, name: str) -> Result:
         addon = self._find(name)
         await self._namespaces.want({a.install_namespace for a in self._all() if _is_ours(a)})
@@ -173,10 +182,12 @@ class Addons:
             await self._stop(name)
             return DONE
         self._former_namespaces.add(addon.install_namespace)
-        if addon.is_being_deleted:
-            # Whatever cleans up after it may need its credential, and what it was configured with.
-            return DONE
         runner = self.runners.get(name)
+        if addon.is_being_deleted and (runner is not None or not self._cleans_up(name)):
+            # Whatever cleans up after it may need its credential, and what it was configured with.
+            if runner is not None:
+                runner.view.ring()
+            return DONE
         if runner is None:
             runner = self._start(name)
         await runner.follow(addon)
@@ -185,7 +196,10 @@ class Addons:
     async def _report_one(self, name: str) -> Result:
         obj, addon = self._addons.find(name, self._cluster), self._find(name)
         runner = self.runners.get(name)
-        if obj is None or addon is None or not _is_ours(addon) or addon.is_being_deleted:
+        if obj is None or addon is None or not _is_ours(addon):
+            return DONE
+        if addon.is_being_deleted:
+            await self._report_removal(obj, runner)
             return DONE
         says, until = self._availability(addon)
         facts = AddonFacts(
@@ -206,6 +220,16 @@ class Addons:
         )
         await self._hub.patch_status(self._codec.managed_cluster_addons, obj, status)
         return Result(look_again_in=until)
+
+    async def _report_removal(self, obj: KubeObject, runner: AddonRunner | None) -> None:
+        """Say how the code fares that an add-on runs when it goes, and nothing else."""
+        if runner is not None and self._cleans_up(name_of(obj)):
+            facts = AddonFacts(code=runner.code.report())
+            now = self._clock.now()
+            status = agent_status(
+                obj, facts, cluster=None, codec=self._codec, now=now, driver=None
+            )
+            await self._hub.patch_status(self._codec.managed_cluster_addons, obj, status)
 
     def _availability(
         self, addon: ManagedClusterAddon
@@ -249,7 +273,16 @@ class Addons:
         self._lease_looks.pop(name, None)
         await self._tasks.stop(name)
 
+    def _cleans_up(self, name: str) -> bool:
+        process = self._process_of(name)
+        return process is not None and process.cleans_up
+
     async def _remove(self, name: str) -> None:
+        runner = self.runners.get(name)
+        if self._cleans_up(name) and not (runner is not None and runner.is_cleaned_up):
+            # It is removed once its own code has said that it is done; marks of it stay until then.
+            (runner or self._start(name)).view.ring()
+            return
         await self._stop(name)
         await self._leftovers.remove(Owner(self._cluster, name))
         log.info("add-on is gone; nothing of it is left", extra={"addon": name})

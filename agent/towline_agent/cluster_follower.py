@@ -8,10 +8,11 @@ from contextlib import suppress
 from datetime import timedelta
 from typing import Any, NoReturn
 
+from towline_agent.agent_state import Standing
 from towline_agent.bootstrap import Bootstrap
 from towline_agent.channel import HubChannel, HubNotReadyError
 from towline_agent.cluster_registration import new_cluster, updated_cluster
-from towline_agent.cluster_status import is_accepted
+from towline_agent.cluster_status import is_accepted, standing_of
 from towline_agent.cluster_view import ClusterView
 from towline_agent.resting import rest
 from towline_api.errors import ConfigError, TowlineError, TransientError
@@ -103,6 +104,7 @@ class ClusterFollower:
         if self._channel.is_ready and await self._may_look():
             await self._follow(self._channel.client, until=lambda cluster: cluster is None)
             if self._view.cluster is None:
+                self._view.judge(Standing.GONE)
                 self._tell(logging.WARNING, "the managed cluster was deleted on the hub")
             return True
         return await self._arrive()
@@ -143,6 +145,8 @@ class ClusterFollower:
             if not self._channel.is_ready:
                 raise
             # Bootstrap tokens are meant to end. We are known; acceptance is what is missing.
+            if self._view.standing is Standing.UNKNOWN:
+                self._view.judge(Standing.WAITING)
             self._tell(
                 logging.INFO,
                 "waiting for the hub to accept the cluster: our own identity may not see it yet "
@@ -153,6 +157,7 @@ class ClusterFollower:
             return False
         self._was_seen = True
         if not is_accepted(live):
+            self._view.judge(standing_of(live))
             self._tell(
                 logging.INFO,
                 f"waiting for the hub to accept cluster {self._name}: "
@@ -170,6 +175,7 @@ class ClusterFollower:
 
     async def _create(self, client: Client) -> KubeObject | None:
         if self._was_seen:
+            self._view.judge(Standing.GONE)
             self._tell(
                 logging.WARNING,
                 "the managed cluster was deleted on the hub; restart the agent to register anew",

@@ -67,6 +67,8 @@ class LeaseRenewer:
         self._lease: KubeObject | None = None
         self.renewals = 0
         """How often the lease was renewed."""
+        self.failures = 0
+        """How often it could not be."""
 
     async def run(self) -> NoReturn:
         """Renew until cancelled."""
@@ -83,6 +85,7 @@ class LeaseRenewer:
                 await self._renew(name_of(cluster))
             except TowlineError as error:
                 failures += 1
+                self.failures += 1
                 await self._after_failure(error, cluster, failures)
             else:
                 if failures:

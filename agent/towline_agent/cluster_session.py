@@ -1,5 +1,6 @@
 """One cluster's stay at one hub: every part that speaks with that hub, in one task group."""
 
+import asyncio
 import dataclasses
 import logging
 from collections.abc import Awaitable, Callable, Mapping, Sequence
@@ -7,6 +8,7 @@ from dataclasses import dataclass
 from datetime import timedelta
 from typing import Any, NoReturn
 
+from towline_agent.addon_overview import AddonOverview
 from towline_agent.bootstrap import Bootstrap
 from towline_agent.channel import HubChannel
 from towline_agent.cluster_follower import ClusterFollower
@@ -18,7 +20,9 @@ from towline_agent.cluster_view import ClusterView
 from towline_agent.credential_keeper import CredentialKeeper
 from towline_agent.credential_status import CredentialStatus
 from towline_agent.credential_stores import CredentialStore
+from towline_agent.hub_contact import HubContact, both
 from towline_agent.spoke_observer import SpokeObserver
+from towline_agent.state_tracking import StateTracker
 from towline_api.names import AGENT_NAME_KEY, CLUSTER_NAME_KEY, KUBECONFIG_KEY
 from towline_certs.credentials import Credential
 from towline_certs.identities import ClusterIdentity
@@ -56,7 +60,7 @@ class ClusterSession:
     """Registers a cluster at a hub, and keeps its credential, lease and status there.
 
     Other parts of the agent read `identity`, `channel`, `view` and `spoke`, and run beside this
-    one by being handed in as `also`.
+    one by being handed in as `also`. Those who look at the agent read `state` and `contact`.
 
     Args:
         identity: Which cluster and agent to be.
@@ -85,12 +89,17 @@ class ClusterSession:
     ) -> None:
         self.identity = identity
         self.spoke = spoke
-        self.view = ClusterView()
+        self.view = ClusterView(on_standing=self._look)
+        self.contact = HubContact(clock=clock)
+        self.on_hub_call = on_call
         self._hub = hub
         self._bootstrap = bootstrap
         self._also = dict(also or {})
         self.channel = HubChannel(
-            user=identity.user, on_refused=self._on_refused, on_call=on_call, clock=clock
+            user=identity.user,
+            on_refused=self._on_refused,
+            on_call=both(on_call, self.contact.note),
+            clock=clock,
         )
         self.keeper = CredentialKeeper(
             cluster_order(identity, lifetime=settings.certificate_lifetime),
@@ -102,6 +111,17 @@ class ClusterSession:
             on_status=self._on_status,
             clock=clock,
         )
+        self.state = StateTracker(
+            f"cluster {identity.cluster}",
+            facts=lambda: self.keeper.facts,
+            standing=lambda: self.view.standing,
+            now=clock.now,
+        )
+        self.store = store.description
+        self.overlook_addons: Callable[[], Sequence[AddonOverview]] = tuple
+        """Returns how the add-ons are; whoever serves them puts it here."""
+        self.tasks: Sequence[asyncio.Task[Any]] = ()
+        """What has to go on for as long as the session does."""
         self._bell = self.view.subscribe()
         self._observer = SpokeObserver(
             spoke, period=settings.health_period, changed=self._bell, clock=clock
@@ -115,7 +135,7 @@ class ClusterSession:
             changed=self._bell,
             clock=clock,
         )
-        self._lease = LeaseRenewer(self.channel, self.view, clock=clock)
+        self.lease = LeaseRenewer(self.channel, self.view, clock=clock)
         self._follower = ClusterFollower(
             identity.cluster,
             bootstrap=bootstrap,
@@ -153,12 +173,14 @@ class ClusterSession:
         """Stay at the hub until cancelled."""
         cluster = self.identity.cluster
         async with TaskGroup() as group:
-            group.create_task(self.channel.run(), name=f"keep-channel/{cluster}")
-            group.create_task(self.keeper.run(), name=f"keep-credential/{cluster}")
-            group.create_task(self._follower.run(), name=f"follow-cluster/{cluster}")
-            group.create_task(self._observer.run(), name=f"observe-spoke/{cluster}")
-            group.create_task(self._reporter.run(), name=f"report-status/{cluster}")
-            group.create_task(self._lease.run(), name=f"renew-lease/{cluster}")
+            self.tasks = [
+                group.create_task(self.channel.run(), name=f"keep-channel/{cluster}"),
+                group.create_task(self.keeper.run(), name=f"keep-credential/{cluster}"),
+                group.create_task(self._follower.run(), name=f"follow-cluster/{cluster}"),
+                group.create_task(self._observer.run(), name=f"observe-spoke/{cluster}"),
+                group.create_task(self._reporter.run(), name=f"report-status/{cluster}"),
+                group.create_task(self.lease.run(), name=f"renew-lease/{cluster}"),
+            ]
             for name, part in self._also.items():
                 group.create_task(_part(part(self)), name=f"{name}/{cluster}")
         raise AssertionError("a session's tasks never end by themselves")
@@ -185,7 +207,11 @@ class ClusterSession:
 
     def _on_status(self, status: CredentialStatus) -> None:
         log.debug("credential status", extra={"reason": status.reason, "task": status.state})
+        self._look()
         self._bell.set()
+
+    def _look(self) -> None:
+        self.state.look()
 
 
 class ClusterAsker:

@@ -10,6 +10,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Any, Literal, assert_never
 
+from towline_agent.agent_state import Standing
 from towline_agent.credential_status import RotationReport
 from towline_agent.quantities import sum_quantities
 from towline_api.condition_types import (
@@ -21,10 +22,11 @@ from towline_api.condition_types import (
     JOINED_MESSAGE,
     REASON_CLUSTER_API_SERVER_UNAVAILABLE,
     REASON_CLUSTER_AVAILABLE,
+    REASON_HUB_ERROR,
     REASON_JOINED,
 )
-from towline_api.conditions import is_true, with_condition
-from towline_api.metadata import labels_of, name_of
+from towline_api.conditions import ConditionStatus, find_condition, is_true, with_condition
+from towline_api.metadata import is_being_deleted, labels_of, name_of
 from towline_api.names import SPOKE_ONLY_CLAIM_LABEL
 from towline_api.resources import KubeObject
 
@@ -84,6 +86,20 @@ class ClaimLimits:
 def is_accepted(cluster: KubeObject) -> bool:
     """Return whether the hub has accepted a ManagedCluster and said so."""
     return is_true(cluster, HUB_ACCEPTED)
+
+
+def standing_of(cluster: KubeObject) -> Standing:
+    """Return what the hub says of a ManagedCluster that it shows."""
+    if is_being_deleted(cluster):
+        return Standing.GONE
+    if is_accepted(cluster):
+        return Standing.ACCEPTED
+    says = find_condition(cluster, HUB_ACCEPTED)
+    wanted = (cluster.get("spec") or {}).get("hubAcceptsClient")
+    # A hub that fails at what acceptance takes says False as well, with another reason.
+    if says is None or wanted or says.reason == REASON_HUB_ERROR:
+        return Standing.WAITING
+    return Standing.DENIED if says.status is ConditionStatus.FALSE else Standing.WAITING
 
 
 def desired_status(

@@ -7,9 +7,10 @@ import random
 from collections.abc import Awaitable, Callable, Mapping
 from contextlib import AsyncExitStack
 from datetime import timedelta
-from typing import NoReturn
+from typing import TYPE_CHECKING, NoReturn
 
 from towline_agent.addons import AddonOptions, run_addons
+from towline_agent.agent_overview import LookedSession
 from towline_agent.bootstrap import Bootstrap
 from towline_agent.channel import FIELD_MANAGER
 from towline_agent.cluster_identity import choose_identity
@@ -17,6 +18,7 @@ from towline_agent.cluster_registration import agent_annotations, client_configs
 from towline_agent.cluster_session import ClusterSession, ClusterSettings
 from towline_agent.cluster_status import ClaimLimits
 from towline_agent.credential_stores import CredentialStore, DirectoryCredentialStore
+from towline_agent.hub_contact import both
 from towline_agent.secret_store import SecretStore
 from towline_agent.settings import AgentSettings
 from towline_agent.stored_credentials import Stored, stored_connection
@@ -27,7 +29,11 @@ from towline_kube.client import Call, Client, user_agent
 from towline_kube.clock import SYSTEM_CLOCK, Clock
 from towline_kube.connection import Connection
 from towline_kube.discovery import in_cluster_connection, load_kubeconfig
+from towline_kube.listen_address import ListenAddress
 from towline_kube.task_groups import TaskGroup
+
+if TYPE_CHECKING:
+    from towline_agent.agent_endpoint import AgentEndpoint
 
 log = logging.getLogger(__name__)
 
@@ -83,6 +89,16 @@ async def run(
         else load_kubeconfig(settings.spoke_kubeconfig)
     )
     async with AsyncExitStack() as stack:
+        if settings.listen is not None:
+            endpoint = _endpoint(settings.listen, clock)
+            observers = Observers(
+                on_hub_call=both(observers.on_hub_call, endpoint.count_hub_call),
+                on_spoke_call=both(observers.on_spoke_call, endpoint.count_spoke_call),
+                on_session=both(
+                    observers.on_session, lambda session: endpoint.look_at(LookedSession(session))
+                ),
+            )
+            await stack.enter_async_context(endpoint)
         spoke = await stack.enter_async_context(
             Client(
                 spoke_connection,
@@ -123,6 +139,13 @@ async def run(
             if wrong_input is None:
                 raise
             raise wrong_input.exceptions[0] from None
+
+
+def _endpoint(address: ListenAddress, clock: Clock) -> "AgentEndpoint":
+    # Here, because an agent that serves nothing needs no HTTP server and no metrics.
+    from towline_agent.agent_endpoint import AgentEndpoint
+
+    return AgentEndpoint(address, clock=clock)
 
 
 def _default_parts(settings: AgentSettings, clock: Clock) -> dict[str, Part]:

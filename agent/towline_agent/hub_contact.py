@@ -1,13 +1,16 @@
-"""Whether the hub answers us: told from the calls that are made anyway, asked only when in doubt."""
+"""Whether the hub answers us: told from calls that are made anyway, asked only when in doubt."""
 
 import asyncio
 from collections.abc import Callable
 from datetime import datetime, timedelta
+from typing import TypeVar
 
 from towline_agent.channel import HubChannel
 from towline_api.errors import TowlineError
 from towline_kube.client import Call
 from towline_kube.clock import SYSTEM_CLOCK, Clock
+
+T = TypeVar("T")
 
 RECENT = timedelta(seconds=100)
 """For how long an answered call shows that the hub knows us: a beat of the cluster's lease takes
@@ -85,12 +88,12 @@ class HubContact:
         self.at = self._clock.now()
 
 
-def both(*listeners: Callable[[Call], None] | None) -> Callable[[Call], None]:
-    """Return one listener for calls that tells all of these, in order."""
+def both(*listeners: Callable[[T], None] | None) -> Callable[[T], None]:
+    """Return one listener that tells all of these, in order."""
     present = [listener for listener in listeners if listener is not None]
 
-    def tell(call: Call) -> None:
+    def tell(what: T) -> None:
         for listener in present:
-            listener(call)
+            listener(what)
 
     return tell

@@ -17,10 +17,17 @@ from towline_api.names import ADDON_NAMESPACE, AGENT_NAMESPACE, HUB_KUBECONFIG_S
 from towline_certs.errors import IdentityError
 from towline_certs.identities import check_cluster_name
 from towline_kube.connection import Connection
+from towline_kube.discovery import pod_namespace
+from towline_kube.listen_address import ListenAddress, ListenOrOff
 from towline_kube.settings import ProgramSettings
 
 _SHORTEST_CERTIFICATE = timedelta(minutes=10)
 """Kubernetes refuses requests for less."""
+
+
+def default_listen() -> ListenAddress | None:
+    """Return where an agent is looked at: in a pod, where a kubelet and a Prometheus ask."""
+    return None if pod_namespace() is None else ListenAddress("0.0.0.0", 8080)  # noqa: S104
 
 
 class AgentSettings(ProgramSettings):
@@ -64,6 +71,10 @@ class AgentSettings(ProgramSettings):
     """How many cluster claims beside the reserved ones are reported."""
     reserved_cluster_claim_suffixes: tuple[str, ...] = ()
     """Claims whose names end so count as reserved, whatever the limit."""
+
+    listen: ListenOrOff = Field(default_factory=default_listen)
+    """Where to serve `/metrics`, `/healthz`, `/readyz` and `/status` by plain HTTP, as HOST:PORT,
+    or `off`; by default 0.0.0.0:8080 in a pod, and `off` elsewhere."""
 
     # Add-ons
 

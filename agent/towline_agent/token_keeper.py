@@ -18,10 +18,12 @@ from towline_agent.service_account_tokens import (
     parse_token,
     refresh_report,
 )
+from towline_agent.state_tracking import CredentialFacts
 from towline_agent.stored_credentials import StoredCredential
 from towline_api.errors import TowlineError
 from towline_api.names import TOKEN_KEY
 from towline_api.resources import SERVICE_ACCOUNTS
+from towline_certs.validity import Validity
 from towline_kube.backoff import Backoff
 from towline_kube.clock import SYSTEM_CLOCK, Clock
 from towline_kube.task_groups import TaskGroup
@@ -77,11 +79,34 @@ class TokenKeeper:
         self._token: ServiceAccountToken | None = None
         self._failure: str | None = None
         self._waiting = False
+        self.renewals = 0
+        """How many tokens were had from the hub, the first among them."""
+        self.failures = 0
+        """How many attempts at a step failed."""
 
     @property
     def token(self) -> ServiceAccountToken | None:
         """The token in use; None until the first is there."""
         return self._token
+
+    @property
+    def facts(self) -> CredentialFacts:
+        """What is known of the token; not the token itself."""
+        token = self._token
+        if self._failure is not None:
+            reason, message = "TokenRefused", self._failure
+        elif token is not None:
+            reason, message = "Holding", f"renewal is due at {token.refresh_at:%FT%TZ}"
+        else:
+            reason = "WaitingForAccount"
+            message = "the hub has not made the add-on's service account yet"
+        return CredentialFacts(
+            reason=reason,
+            message=message,
+            validity=None if token is None else Validity(token.issued_at, token.expires_at),
+            renew_at=None if token is None else token.refresh_at,
+            is_refused=token is None and self._failure is not None,
+        )
 
     def report(self) -> RefreshReport | None:
         """Return what to tell the hub about the token."""
@@ -111,6 +136,7 @@ class TokenKeeper:
                 delay = await self._take_step()
             except TowlineError as error:
                 failures += 1
+                self.failures += 1
                 delay = _RETRIES.delay(failures, roll=random.random())  # noqa: S311 - spreads load
                 self._tell_failure(error, failures=failures)
                 await self._clock.sleep(delay)
@@ -144,6 +170,7 @@ class TokenKeeper:
             return _LONGEST_REST
         self._waiting = False
         token = await self._ask(fault)
+        self.renewals += 1
         await self._put_into_use(token)
         return self._until_refresh()
 
