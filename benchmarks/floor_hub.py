@@ -26,9 +26,9 @@ from towline_api.resources import (
     Resource,
 )
 from towline_api.timestamps import format_micro_time, format_time
-from towline_hub import rbac
-from towline_hub.acceptance import cluster_lease
-from towline_hub.decision_record import decided
+from towline_hub.approval.decision_record import decided
+from towline_hub.clusters import rbac
+from towline_hub.clusters.acceptance import cluster_lease
 from towline_kube.client import Client
 from towline_kube.connection import Connection
 from towline_kube.kubeconfig import parse_kubeconfig

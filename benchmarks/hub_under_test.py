@@ -11,9 +11,9 @@ from pathlib import Path
 
 from towline_api import names
 from towline_api.rbac_subjects import user_subject
+from towline_hub.clusters.rbac import bootstrap_rbac
 from towline_hub.crd_installation import install_crds, wait_until_served
 from towline_hub.permissions import hub_permissions
-from towline_hub.rbac import bootstrap_rbac
 from towline_kube.client import Client
 from towline_kube.clock import SYSTEM_CLOCK
 from towline_sandbox.demo.programs import Program

@@ -5,12 +5,17 @@ may want: the rights a hub needs, accepting a cluster, and the state of the flee
 """
 
 from towline_api.rbac_subjects import service_account_subject, user_subject
-from towline_hub.accept import AcceptError, AcceptReport, ConsideredRequest, accept_cluster
-from towline_hub.addon import Addon
-from towline_hub.addon_manager import AddonManager
-from towline_hub.addon_manager_settings import AddonManagerSettings
-from towline_hub.declarations import AddonDeclaration, CustomSigner
-from towline_hub.fleet import (
+from towline_hub.addons.addon import Addon
+from towline_hub.addons.declarations import AddonDeclaration, CustomSigner
+from towline_hub.addons.manager import AddonManager
+from towline_hub.addons.manager_settings import AddonManagerSettings
+from towline_hub.decisions.accept import (
+    AcceptError,
+    AcceptReport,
+    ConsideredRequest,
+    accept_cluster,
+)
+from towline_hub.fleet.state import (
     Acceptance,
     AddonStatus,
     ClusterStatus,
@@ -18,10 +23,10 @@ from towline_hub.fleet import (
     FleetStatus,
     PendingRequest,
 )
+from towline_hub.fleet.status import collect_status
 from towline_hub.permission import Permission
 from towline_hub.permissions import addons_only_permissions, hub_permissions
 from towline_hub.settings import HubSettings
-from towline_hub.status import collect_status
 
 __all__ = [
     "AcceptError",

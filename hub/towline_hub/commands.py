@@ -11,9 +11,9 @@ import sys
 from collections.abc import Sequence
 
 from towline_hub import daemon
-from towline_hub.fleet_selection import narrowed
+from towline_hub.fleet.selection import narrowed
+from towline_hub.fleet.status import FleetStatus, collect_status
 from towline_hub.settings import HubSettings, OutputKind, StatusSettings
-from towline_hub.status import FleetStatus, collect_status
 from towline_kube.client import Client
 from towline_kube.discovery import discover_connection
 from towline_kube.logs import configure_logging
@@ -50,7 +50,7 @@ def status(arguments: Sequence[str]) -> int:
     # Here, so that `towline hub run` does not carry what only terminals need.
     from rich.console import Console
 
-    from towline_hub.fleet_report import print_status, status_json
+    from towline_hub.fleet.report import print_status, status_json
 
     settings = load(StatusSettings, arguments, prog="towline status")
     fleet = narrowed(

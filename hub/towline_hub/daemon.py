@@ -13,14 +13,14 @@ from towline_api.addon_codec import AddonCodec
 from towline_api.errors import ConfigError, TransientError
 from towline_api.metadata import key_of
 from towline_api.resources import CLUSTER_ROLE_BINDINGS, CLUSTER_ROLES
-from towline_hub.acceptance_guard import ensure_acceptance_guard
-from towline_hub.addon_hub import lease_name
-from towline_hub.approval_checks import load_checks
-from towline_hub.bootstrap_guard import ensure_bootstrap_guards
+from towline_hub.addons.hub_half import lease_name
+from towline_hub.approval.checks import load_checks
+from towline_hub.clusters.acceptance_guard import ensure_acceptance_guard
+from towline_hub.clusters.rbac import bootstrap_rbac
 from towline_hub.crd_installation import OtherVersionServed, set_up_crds, wait_until_served
+from towline_hub.joining.bootstrap_guard import ensure_bootstrap_guards
 from towline_hub.metrics import HubMetrics
 from towline_hub.object_writer import holds
-from towline_hub.rbac import bootstrap_rbac
 from towline_hub.replica import Replica
 from towline_hub.settings import HubSettings
 from towline_hub.webhook.conversion_webhook import ConversionWebhook, make_webhook

@@ -10,24 +10,24 @@ from towline_api.addon_codec import AddonCodec
 from towline_api.metadata import ObjectKey, labels_of, name_of, namespace_of
 from towline_api.names import CLUSTER_NAME_LABEL
 from towline_api.resources import KubeObject
-from towline_hub.acceptance import Acceptor
-from towline_hub.addon_scope import AddonScope
-from towline_hub.addon_service import AddonService
-from towline_hub.approval import Approver
-from towline_hub.approval_checks import load_checks
+from towline_hub.addons.declarations import by_name
+from towline_hub.addons.scope import AddonScope
+from towline_hub.addons.service import AddonService
+from towline_hub.approval.approver import Approver
+from towline_hub.approval.check_runner import CheckRunner
+from towline_hub.approval.checks import load_checks
+from towline_hub.approval.denials import RequestDenials
 from towline_hub.caches import HubCaches, HubViews
-from towline_hub.check_runner import CheckRunner
-from towline_hub.cluster_marks import ClusterMarker
-from towline_hub.declarations import by_name
-from towline_hub.departure import Departure
-from towline_hub.health import HealthWatch
-from towline_hub.leftover_addons import LeftoverAddons
+from towline_hub.clusters.acceptance import Acceptor
+from towline_hub.clusters.departure import Departure
+from towline_hub.clusters.health import HealthWatch
+from towline_hub.clusters.leftover_addons import LeftoverAddons
+from towline_hub.clusters.marker import ClusterMarker
+from towline_hub.joining.token_expiry import TokenExpiry, bound_rights, leaving_cluster
 from towline_hub.metrics import HubMetrics
 from towline_hub.object_writer import ObjectWriter
-from towline_hub.request_denials import RequestDenials
 from towline_hub.settings import HubSettings
 from towline_hub.signers.signing_service import SigningService
-from towline_hub.token_expiry import TokenExpiry, bound_rights, leaving_cluster
 from towline_kube.client import Client
 from towline_kube.clock import Clock
 from towline_kube.controller import Controller

@@ -11,8 +11,8 @@ from typing import Any
 from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram, ProcessCollector
 
 from towline_hub.caches import HubCaches
-from towline_hub.fleet_metrics import FleetMetrics
-from towline_hub.heartbeats import Heartbeats
+from towline_hub.clusters.heartbeats import Heartbeats
+from towline_hub.fleet.numbers import FleetMetrics
 from towline_kube.api_metrics import ApiMetrics
 from towline_kube.client import Call
 from towline_kube.clock import SYSTEM_CLOCK, Clock

@@ -26,7 +26,7 @@ from towline_api.resources import (
     RBAC_GROUP,
     REGISTER_GROUP,
 )
-from towline_hub.rbac import Rule, rule
+from towline_hub.clusters.rbac import Rule, rule
 
 READ_VERBS = ("get", "list", "watch")
 VERBS = (*READ_VERBS, "create", "update", "patch", "delete", "deletecollection")

@@ -31,22 +31,21 @@ from towline_api.resources import (
     SUBJECT_ACCESS_REVIEWS,
     KubeObject,
 )
-from towline_hub.acceptance_guard import (
-    ADMISSION_GROUP,
-    GUARD_NAME,
-    POLICIES,
-    POLICY_BINDINGS,
-)
-from towline_hub.addon_scope import addons_lease
-from towline_hub.bootstrap_guard import CLUSTER_GUARD_NAME, REQUEST_GUARD_NAME
-from towline_hub.declarations import AddonDeclaration
-from towline_hub.declared_rights import (
+from towline_hub.addons.declarations import AddonDeclaration
+from towline_hub.addons.declared_rights import (
     addons_only_rules,
     declared_rules,
     election_rules,
     shared_grants,
 )
-from towline_hub.rbac import (
+from towline_hub.addons.scope import addons_lease
+from towline_hub.clusters.acceptance_guard import (
+    ADMISSION_GROUP,
+    GUARD_NAME,
+    POLICIES,
+    POLICY_BINDINGS,
+)
+from towline_hub.clusters.rbac import (
     WORK_GROUP,
     Rule,
     cluster_role,
@@ -55,6 +54,7 @@ from towline_hub.rbac import (
     role_binding,
     rule,
 )
+from towline_hub.joining.bootstrap_guard import CLUSTER_GUARD_NAME, REQUEST_GUARD_NAME
 from towline_hub.signers.permissions import SIGNERS_ROLE, authority_role, signing_rules
 from towline_hub.signers.settings import SignerSettings
 from towline_hub.webhook.permissions import certificate_role, pointing_rules

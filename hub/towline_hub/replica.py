@@ -6,7 +6,7 @@ from collections.abc import Awaitable, Callable, Coroutine, Sequence
 from typing import Any, NoReturn
 
 from towline_api.addon_codec import AddonCodec
-from towline_hub.addon_hub import AddonHub, addon_scope
+from towline_hub.addons.hub_half import AddonHub, addon_scope
 from towline_hub.caches import AddonCaches, HubCaches, addon_caches, hub_caches
 from towline_hub.hub import Hub
 from towline_hub.metrics import HubMetrics

@@ -11,13 +11,13 @@ from towline_api import names
 from towline_api.duration_field import Duration
 from towline_certs.errors import IdentityError
 from towline_certs.identities import check_addon_name
-from towline_hub.approval_settings import ApprovalSettings
-from towline_hub.declaration_settings import (
+from towline_hub.addons.declaration_settings import (
     DeclarationSettings,
     check_declarations,
     declarations_of,
 )
-from towline_hub.declarations import AddonDeclaration
+from towline_hub.addons.declarations import AddonDeclaration
+from towline_hub.approval.settings import ApprovalSettings
 from towline_hub.running_settings import RunningSettings
 from towline_hub.webhook.settings import WebhookSettings
 from towline_kube.discovery import pod_namespace

@@ -44,25 +44,33 @@ COMMANDS = (
     Command(("hub", "run"), "towline_hub.commands:run", "run the hub"),
     Command(("agent", "run"), "towline_agent.commands:run", "run the agent of a managed cluster"),
     Command(
-        ("accept",), "towline_hub.cluster_commands:accept", "let a managed cluster join the hub"
+        ("accept",),
+        "towline_hub.decisions.cluster_commands:accept",
+        "let a managed cluster join the hub",
     ),
     Command(
         ("token", "create"),
-        "towline_hub.token_commands:create",
+        "towline_hub.joining.token_commands:create",
         "make a token with which a cluster may join",
     ),
-    Command(("token", "list"), "towline_hub.token_commands:list_", "show those tokens"),
-    Command(("token", "revoke"), "towline_hub.token_commands:revoke", "revoke one by its id"),
+    Command(("token", "list"), "towline_hub.joining.token_commands:list_", "show those tokens"),
+    Command(
+        ("token", "revoke"), "towline_hub.joining.token_commands:revoke", "revoke one by its id"
+    ),
     Command(
         ("join-command",),
-        "towline_hub.join_command:join_command",
+        "towline_hub.joining.join_command:join_command",
         "print the line to run at the managed cluster",
     ),
     Command(
-        ("approve",), "towline_hub.approve_command:approve", "approve a request that waits for you"
+        ("approve",),
+        "towline_hub.decisions.approve_command:approve",
+        "approve a request that waits for you",
     ),
-    Command(("deny",), "towline_hub.cluster_commands:deny", "keep a managed cluster out"),
-    Command(("remove",), "towline_hub.cluster_commands:remove", "take a managed cluster off"),
+    Command(("deny",), "towline_hub.decisions.cluster_commands:deny", "keep a managed cluster out"),
+    Command(
+        ("remove",), "towline_hub.decisions.cluster_commands:remove", "take a managed cluster off"
+    ),
     Command(("status",), "towline_hub.commands:status", "show clusters, add-ons and requests"),
     Command(
         ("explain",),
@@ -75,7 +83,7 @@ COMMANDS = (
     Command(("crds",), "towline_hub.commands:crds", "print the CRDs the hub serves, for kubectl"),
     Command(
         ("manifests", "hub"),
-        "towline_hub.manifest_commands:hub",
+        "towline_hub.deploying.manifest_commands:hub",
         "print what running the hub on its cluster takes",
     ),
     Command(("sandbox", "up"), "towline_sandbox.sandbox_up:main", "run a control plane"),

@@ -7,7 +7,7 @@ from conformance.objects import rule, user_subject
 from conformance.rights import grant_everywhere
 from support.waiting import until
 from towline_api.resources import KubeObject
-from towline_hub.acceptance_guard import POLICIES, POLICY_BINDINGS, acceptance_guard
+from towline_hub.clusters.acceptance_guard import POLICIES, POLICY_BINDINGS, acceptance_guard
 
 
 async def test_the_hubs_own_guard(api: Api, callers: Callers, name: str) -> None:

@@ -10,7 +10,7 @@ from conformance.objects import CONFIG_MAPS, config_map, rule, user_subject
 from conformance.rights import grant_everywhere
 from support.waiting import until
 from towline_api.resources import NAMESPACES, KubeObject
-from towline_hub.acceptance_guard import POLICIES, POLICY_BINDINGS
+from towline_hub.clusters.acceptance_guard import POLICIES, POLICY_BINDINGS
 
 GROUP = "admissionregistration.k8s.io"
 CONFIG_MAP_RULE = {

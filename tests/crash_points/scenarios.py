@@ -24,8 +24,8 @@ from towline_api.resources import (
     KubeObject,
     Resource,
 )
-from towline_hub.accept import accept_cluster
-from towline_hub.departure import MANIFEST_WORKS
+from towline_hub.clusters.departure import MANIFEST_WORKS
+from towline_hub.decisions.accept import accept_cluster
 from towline_sandbox.embedded.faults import Moment
 from towline_sandbox.embedded.plane import EmbeddedPlane
 from towline_sandbox.waiting import until

@@ -15,12 +15,12 @@ from towline_api.resources import (
     KubeObject,
     Resource,
 )
-from towline_hub.approval import Approver
-from towline_hub.approval_checks import ApprovalCheck, CheckFunction
-from towline_hub.approval_rules import ApprovalRules
+from towline_hub.addons.declarations import AddonDeclaration
+from towline_hub.approval.approver import Approver
+from towline_hub.approval.check_runner import CHECK_LIMIT, CheckRunner
+from towline_hub.approval.checks import ApprovalCheck, CheckFunction
+from towline_hub.approval.rules import ApprovalRules
 from towline_hub.caches import HubViews, hub_caches
-from towline_hub.check_runner import CHECK_LIMIT, CheckRunner
-from towline_hub.declarations import AddonDeclaration
 from towline_hub.metrics import HubMetrics
 from towline_kube.cache import Cache
 from towline_kube.client import Client

@@ -35,7 +35,7 @@ from towline_api.resources import (
     KubeObject,
     Resource,
 )
-from towline_hub import rbac
+from towline_hub.clusters import rbac
 from towline_kube.client import Call, Client
 from towline_kube.errors import AlreadyExists, Conflict, NotFound
 from towline_sandbox.plane import ControlPlane

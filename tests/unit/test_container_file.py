@@ -92,7 +92,7 @@ def test_the_final_stage_runs_as_a_number_that_is_not_root() -> None:
 
 def test_the_deployment_runs_it_as_the_same_user() -> None:
     """Otherwise its files belong to somebody else."""
-    from towline_hub.deployment import deployment
+    from towline_hub.deploying.deployment import deployment
 
     pod = deployment(namespace="n", image="i", replicas=1)["spec"]["template"]["spec"]
     context = pod["securityContext"]

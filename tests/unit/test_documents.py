@@ -31,7 +31,9 @@ def test_the_testing_page_shows_the_test_that_is_run() -> None:
 def test_every_command_in_a_document_exists(document: Path) -> None:
     """Whoever copies a command from a page should not meet `no command is called ...`."""
     known = {" ".join(command.words) for command in COMMANDS}
-    shown = re.findall(r"^\$ towline ((?:[a-z]+(?:-[a-z]+)* ?)+)", document.read_text(), re.MULTILINE)
+    shown = re.findall(
+        r"^\$ towline ((?:[a-z]+(?:-[a-z]+)* ?)+)", document.read_text(), re.MULTILINE
+    )
     for words in shown:
         assert any(f"{words.strip()} ".startswith(f"{name} ") for name in known), words
 

@@ -15,10 +15,10 @@ from towline_api.metadata import name_of
 from towline_api.resources import KubeObject
 from towline_api.timestamps import parse_time
 from towline_certs.certificates import parse_chain
+from towline_hub.clusters.rbac import bootstrap_rbac
 from towline_hub.doctor.findings import Finding, fail, ok, unseen, warn
 from towline_hub.looking import Unseen
 from towline_hub.object_writer import holds
-from towline_hub.rbac import bootstrap_rbac
 from towline_hub.spans import rough
 
 _ENDS_SOON = timedelta(days=7)

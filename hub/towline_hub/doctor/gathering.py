@@ -18,14 +18,15 @@ from towline_api.resources import (
     KubeObject,
     Resource,
 )
-from towline_hub.acceptance_guard import (
+from towline_hub.clusters.acceptance_guard import (
     ADMISSION_GROUP,
     POLICIES,
     POLICY_BINDINGS,
     acceptance_guard,
 )
-from towline_hub.bootstrap_guard import bootstrap_guards
 from towline_hub.daemon import ADDONS_FIELD_MANAGER, FIELD_MANAGER
+from towline_hub.deploying.installed_settings import DEPLOYMENTS, find_deployment, look_at_settings
+from towline_hub.deploying.manifests import shipped_permissions
 from towline_hub.doctor.credential_checks import (
     authority_check,
     bootstrap_role_check,
@@ -50,9 +51,8 @@ from towline_hub.doctor.server_checks import (
     signer_check,
     version_check,
 )
-from towline_hub.installed_settings import DEPLOYMENTS, find_deployment, look_at_settings
+from towline_hub.joining.bootstrap_guard import bootstrap_guards
 from towline_hub.looking import Unseen, look
-from towline_hub.manifests import shipped_permissions
 from towline_hub.permissions import hub_permissions
 from towline_hub.settings import HubSettings
 from towline_kube.client import Client

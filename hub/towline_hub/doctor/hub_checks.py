@@ -11,9 +11,9 @@ from towline_api.errors import WireError
 from towline_api.metadata import key_of, name_of
 from towline_api.resources import KubeObject
 from towline_api.timestamps import parse_time
-from towline_hub.deployment import APP
+from towline_hub.deploying.deployment import APP
+from towline_hub.deploying.installed_settings import InstalledSettings
 from towline_hub.doctor.findings import Finding, fail, ok, unseen, warn
-from towline_hub.installed_settings import InstalledSettings
 from towline_hub.looking import Unseen
 from towline_hub.spans import rough
 from towline_kube.access import ResourceAttributes

@@ -5,7 +5,7 @@ from pathlib import Path
 from pydantic import AliasChoices, Field
 
 from towline_api import names
-from towline_hub.deployment import SERVICE_ACCOUNT
+from towline_hub.deploying.deployment import SERVICE_ACCOUNT
 from towline_hub.settings import OutputKind
 from towline_kube.settings import ProgramSettings
 

@@ -12,10 +12,10 @@ from towline_api.conditions import find_condition
 from towline_api.metadata import name_of
 from towline_api.resources import KubeObject
 from towline_certs.identities import addon_cluster_group
+from towline_hub.approval.live_identity import reported_expiry
 from towline_hub.explain.links import Link, broken, holds, unseen
 from towline_hub.explain.requests import RequestFacts, decision_link, newest, signing_link
 from towline_hub.explain.seen import AddonFactsSeen
-from towline_hub.live_identity import reported_expiry
 from towline_hub.looking import Unseen
 from towline_hub.spans import rough
 

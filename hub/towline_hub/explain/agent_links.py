@@ -18,11 +18,11 @@ from towline_api.errors import WireError
 from towline_api.metadata import labels_of
 from towline_api.resources import KubeObject
 from towline_api.timestamps import format_time, parse_time
+from towline_hub.approval.live_identity import reported_expiry
+from towline_hub.clusters.health import GRACE_FACTOR
 from towline_hub.explain.links import Link, LinkState, broken, holds, unseen
 from towline_hub.explain.requests import RequestFacts, decision_link, newest, signing_link
 from towline_hub.explain.seen import ClusterFactsSeen
-from towline_hub.health import GRACE_FACTOR
-from towline_hub.live_identity import reported_expiry
 from towline_hub.looking import Unseen
 from towline_hub.spans import rough
 

@@ -15,6 +15,7 @@ from towline_api.metadata import (
     key_of,
 )
 from towline_api.resources import KubeObject
+from towline_hub.clusters.standing import accepts_client, is_denied, name_problem
 from towline_hub.explain.agent_links import (
     available_link,
     certificate_link,
@@ -28,7 +29,6 @@ from towline_hub.explain.requests import newest
 from towline_hub.explain.seen import ClusterFactsSeen
 from towline_hub.looking import Unseen
 from towline_hub.role_rights import rights_of
-from towline_hub.standing import accepts_client, is_denied, name_problem
 
 _SHOWN = 2
 

@@ -7,12 +7,12 @@ from collections.abc import Sequence
 
 from rich.console import Console
 
+from towline_hub.deploying.installed_settings import find_deployment, look_at_settings
 from towline_hub.explain.gathering import Explainer
 from towline_hub.explain.links import Explanation, explanation_json
 from towline_hub.explain.report import print_explanation
 from towline_hub.explain.settings import ExplainSettings
 from towline_hub.explain.targets import Target, parse_target
-from towline_hub.installed_settings import find_deployment, look_at_settings
 from towline_hub.settings import OutputKind
 from towline_kube.addon_api import choose_codec
 from towline_kube.client import Client

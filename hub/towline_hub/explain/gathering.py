@@ -19,9 +19,9 @@ from towline_api.resources import (
 )
 from towline_certs.approval import Reason
 from towline_certs.signing_requests import SigningRequest
-from towline_hub import rbac
-from towline_hub.approval_rules import ApprovalRules
-from towline_hub.declarations import AddonDeclaration
+from towline_hub.addons.declarations import AddonDeclaration
+from towline_hub.approval.rules import ApprovalRules
+from towline_hub.clusters import rbac
 from towline_hub.explain.addon_chain import addon_chain
 from towline_hub.explain.cluster_chain import cluster_chain
 from towline_hub.explain.links import Explanation
@@ -29,9 +29,9 @@ from towline_hub.explain.request_chain import RequestFactsSeen, request_chain
 from towline_hub.explain.requests import RequestFacts, judge
 from towline_hub.explain.seen import AddonFactsSeen, ClusterFactsSeen, Grant
 from towline_hub.explain.targets import Target, TargetKind
-from towline_hub.fleet import latest_notes
+from towline_hub.fleet.state import latest_notes
+from towline_hub.fleet.status import request_events
 from towline_hub.looking import Unseen, look
-from towline_hub.status import request_events
 from towline_kube.client import Client
 from towline_kube.clock import SYSTEM_CLOCK, Clock
 from towline_kube.failures import one_failure

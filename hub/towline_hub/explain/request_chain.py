@@ -10,9 +10,9 @@ from datetime import datetime
 from towline_api import names
 from towline_api.metadata import is_being_deleted
 from towline_api.resources import KubeObject
+from towline_hub.clusters.standing import accepts_client
 from towline_hub.explain.links import Link, broken, holds
 from towline_hub.explain.requests import RequestFacts, decision_link, signing_link
-from towline_hub.standing import accepts_client
 
 
 @dataclass(frozen=True, slots=True)

@@ -15,11 +15,11 @@ from towline_certs.approval import Approve, ClusterFacts, Decision
 from towline_certs.flood import Traffic
 from towline_certs.policy import decide
 from towline_certs.signing_requests import SigningRequest
-from towline_hub.approval_facts import addon_facts, cluster_facts
-from towline_hub.approval_rules import ApprovalRules
-from towline_hub.declarations import AddonDeclaration
+from towline_hub.addons.declarations import AddonDeclaration
+from towline_hub.approval.facts import addon_facts, cluster_facts
+from towline_hub.approval.rules import ApprovalRules
+from towline_hub.clusters.former_certificates import former_expiry
 from towline_hub.explain.links import Link, broken, holds
-from towline_hub.former_certificates import former_expiry
 from towline_hub.spans import rough
 
 SIGNING_TAKES = timedelta(seconds=30)

@@ -8,10 +8,10 @@ from towline_api.metadata import creation_time_of
 from towline_certs.approval import ApprovalContext
 from towline_certs.flood import NO_TRAFFIC
 from towline_certs.signing_requests import SigningRequest
-from towline_hub.approval_facts import addon_facts, cluster_facts
-from towline_hub.approval_rules import ApprovalRules
+from towline_hub.addons.declarations import AddonDeclaration
+from towline_hub.approval.facts import addon_facts, cluster_facts
+from towline_hub.approval.rules import ApprovalRules
 from towline_hub.caches import AddonViews
-from towline_hub.declarations import AddonDeclaration
 
 
 def signing_context(

@@ -9,7 +9,7 @@ from towline_api.resources import (
     SECRETS,
     KubeObject,
 )
-from towline_hub.rbac import Rule, role, role_binding, rule
+from towline_hub.clusters.rbac import Rule, role, role_binding, rule
 from towline_hub.signers.settings import SignerSettings
 
 SIGNERS_ROLE = "open-cluster-management:towline-hub:signers"

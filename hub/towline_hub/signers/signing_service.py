@@ -7,8 +7,8 @@ from towline_api.metadata import name_of, namespace_of
 from towline_api.resources import KubeObject
 from towline_certs.approval import ApprovalContext
 from towline_certs.signing_requests import SigningRequest
+from towline_hub.addons.declarations import AddonDeclaration
 from towline_hub.caches import BY_CLUSTER, AddonCaches, AddonViews
-from towline_hub.declarations import AddonDeclaration
 from towline_hub.metrics import HubMetrics
 from towline_hub.settings import HubSettings
 from towline_hub.signers.authorities import SignerAuthorities

@@ -6,7 +6,7 @@ from urllib.parse import urlsplit
 
 from towline_api.crds import service_conversion, url_conversion
 from towline_api.resources import KubeObject
-from towline_hub.deployment import APP
+from towline_hub.deploying.deployment import APP
 from towline_hub.webhook.settings import PATH, PORT, WebhookSettings
 from towline_kube.server_urls import is_loopback
 

@@ -8,7 +8,7 @@ from towline_api.resources import (
     SECRETS,
     KubeObject,
 )
-from towline_hub.rbac import Rule, role, role_binding, rule
+from towline_hub.clusters.rbac import Rule, role, role_binding, rule
 from towline_hub.webhook.certificate_secret import SECRET
 from towline_hub.webhook.definitions import CONVERTED
 

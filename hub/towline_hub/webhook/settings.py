@@ -6,7 +6,7 @@ from urllib.parse import urlsplit
 from pydantic import Field, field_validator
 
 from towline_api.duration_field import Duration
-from towline_hub.deployment import WEBHOOK_PORT
+from towline_hub.deploying.deployment import WEBHOOK_PORT
 from towline_kube.settings import ProgramSettings
 
 PORT = WEBHOOK_PORT

@@ -13,8 +13,8 @@ from typing import cast
 from rich.console import Console
 
 from towline_api import names
-from towline_hub.fleet_report import print_status
-from towline_hub.status import collect_status
+from towline_hub.fleet.report import print_status
+from towline_hub.fleet.status import collect_status
 from towline_kube.settings import load
 from towline_sandbox.demo import configuring, joining, refusing, rotating
 from towline_sandbox.demo.programs import Program

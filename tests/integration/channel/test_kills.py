@@ -19,7 +19,7 @@ from towline_api.resources import (
     SECRETS,
     KubeObject,
 )
-from towline_hub.accept import accept_cluster
+from towline_hub.decisions.accept import accept_cluster
 from towline_sandbox.kube_plane import KubePlane
 from towline_sandbox.plane import ControlPlane
 

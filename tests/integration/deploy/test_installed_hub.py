@@ -33,8 +33,8 @@ from towline_api.resources import (
     KubeObject,
 )
 from towline_certs import generate_key
-from towline_hub.accept import accept_cluster
-from towline_hub.deployment import SETTINGS_FILE, hub_arguments
+from towline_hub.decisions.accept import accept_cluster
+from towline_hub.deploying.deployment import SETTINGS_FILE, hub_arguments
 from towline_hub.webhook.definitions import conversion_patch
 from towline_kube.client import Client
 from towline_kube.connection import Connection

@@ -20,8 +20,8 @@ from towline_api.resources import (
     KubeObject,
 )
 from towline_certs import generate_key
-from towline_hub.declaration_settings import DeclarationSettings
-from towline_hub.declarations import AddonDeclaration
+from towline_hub.addons.declaration_settings import DeclarationSettings
+from towline_hub.addons.declarations import AddonDeclaration
 from towline_kube.client import Client
 from towline_kube.kubeconfig import parse_kubeconfig
 

@@ -42,7 +42,7 @@ from towline_certs import (
     generate_key,
     request_name,
 )
-from towline_hub.decision_record import decided
+from towline_hub.approval.decision_record import decided
 from towline_hub.permissions import hub_permissions
 from towline_hub.settings import HubSettings
 from towline_kube.client import Client

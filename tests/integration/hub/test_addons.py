@@ -35,7 +35,7 @@ from towline_api.resources import (
 )
 from towline_api.spec_hash import spec_hash
 from towline_certs import AddonIdentity, Subject, generate_key
-from towline_hub.addon_rbac import config_reader_role
+from towline_hub.addons.addon_rbac import config_reader_role
 from towline_kube.client import Client
 from towline_kube.errors import Forbidden
 

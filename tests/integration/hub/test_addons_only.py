@@ -43,7 +43,7 @@ from towline_api.spec_hash import spec_hash
 from towline_certs import Subject, build_request, generate_key
 from towline_certs.certificates import parse_chain
 from towline_hub import Addon, AddonManager, AddonManagerSettings, daemon, permission
-from towline_hub.addon_rbac import config_reader_role
+from towline_hub.addons.addon_rbac import config_reader_role
 from towline_hub.permissions import ADDONS_ONLY_ROLE, addons_only_permissions
 from towline_hub.settings import HubSettings
 from towline_hub.signers.settings import SignerSettings

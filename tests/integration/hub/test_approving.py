@@ -11,12 +11,12 @@ from towline_api.errors import ConfigError
 from towline_api.resources import CERTIFICATE_SIGNING_REQUESTS, EVENTS
 from towline_certs import generate_key
 from towline_hub import daemon
-from towline_hub.approve_request import approve_request
+from towline_hub.decisions.approve_request import approve_request
 from towline_kube.client import Client
 from towline_sandbox.plane import ControlPlane
 
 CHECKS = """
-from towline_hub.approval_checks import deny
+from towline_hub.approval.checks import deny
 
 
 def no_strangers(request):

@@ -12,7 +12,8 @@ from towline_api import names
 from towline_api.condition_types import HUB_ACCEPTED
 from towline_api.metadata import annotations_of
 from towline_api.resources import LEASES, MANAGED_CLUSTERS, ROLE_BINDINGS
-from towline_hub import daemon, rbac
+from towline_hub import daemon
+from towline_hub.clusters import rbac
 from towline_hub.object_writer import holds
 from towline_kube.client import Call, Client
 from towline_sandbox.plane import ControlPlane

@@ -37,8 +37,8 @@ from towline_api.resources import (
 )
 from towline_certs import addon_group
 from towline_hub import permission
-from towline_hub.addon_rbac import config_reader_role
-from towline_hub.declarations import AddonDeclaration, CustomSigner
+from towline_hub.addons.addon_rbac import config_reader_role
+from towline_hub.addons.declarations import AddonDeclaration, CustomSigner
 from towline_hub.permissions import hub_permissions
 from towline_kube.client import Client
 from towline_kube.errors import Forbidden

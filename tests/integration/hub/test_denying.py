@@ -35,7 +35,7 @@ from towline_api.resources import (
     KubeObject,
 )
 from towline_certs import generate_key
-from towline_hub import rbac
+from towline_hub.clusters import rbac
 from towline_kube.client import Client
 from towline_kube.errors import Forbidden
 

@@ -35,8 +35,8 @@ from towline_api.resources import (
     KubeObject,
     Resource,
 )
-from towline_hub import rbac
-from towline_hub.departure import MANIFEST_WORKS
+from towline_hub.clusters import rbac
+from towline_hub.clusters.departure import MANIFEST_WORKS
 from towline_kube.client import Client
 from towline_sandbox.embedded.faults import Calls, Refuse
 from towline_sandbox.embedded.model.failures import ApiFailure

@@ -27,19 +27,19 @@ from towline_api.resources import (
     SECRETS,
 )
 from towline_hub import daemon
-from towline_hub.acceptance_guard import GUARD_NAME, POLICY_BINDINGS
-from towline_hub.doctor.commands import doctor
-from towline_hub.doctor.findings import Diagnosis, Verdict
-from towline_hub.doctor.gathering import Doctor
-from towline_hub.installed_settings import DEPLOYMENTS
-from towline_hub.manifests import (
+from towline_hub.clusters.acceptance_guard import GUARD_NAME, POLICY_BINDINGS
+from towline_hub.clusters.rbac import cluster_role_binding
+from towline_hub.deploying.installed_settings import DEPLOYMENTS
+from towline_hub.deploying.manifests import (
     DEPLOYMENT_FILE,
     HubInstallation,
     hub_manifests,
     settings_config_map,
 )
+from towline_hub.doctor.commands import doctor
+from towline_hub.doctor.findings import Diagnosis, Verdict
+from towline_hub.doctor.gathering import Doctor
 from towline_hub.permissions import HUB_ROLE
-from towline_hub.rbac import cluster_role_binding
 from towline_kube.client import Client
 from towline_kube.errors import ApiError
 from towline_sandbox.plane import ControlPlane

@@ -22,8 +22,8 @@ from towline_api.resources import (
     ROLE_BINDINGS,
 )
 from towline_certs import generate_key
-from towline_hub.accept import accept_cluster
-from towline_hub.approval_rules import ApprovalRules
+from towline_hub.approval.rules import ApprovalRules
+from towline_hub.decisions.accept import accept_cluster
 from towline_hub.explain.commands import explain
 from towline_hub.explain.gathering import Explainer
 from towline_hub.explain.links import Link, LinkState

@@ -34,10 +34,10 @@ from towline_api.resources import (
     KubeObject,
 )
 from towline_certs import Subject, generate_key
-from towline_hub import rbac
-from towline_hub.accept import AcceptError, accept_cluster
+from towline_hub.clusters import rbac
+from towline_hub.decisions.accept import AcceptError, accept_cluster
+from towline_hub.fleet.status import collect_status
 from towline_hub.object_writer import holds
-from towline_hub.status import collect_status
 from towline_kube.client import Client
 from towline_kube.errors import Conflict, Forbidden
 

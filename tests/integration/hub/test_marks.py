@@ -13,7 +13,7 @@ from towline_api import names
 from towline_api.condition_types import AVAILABLE, CLUSTER_AVAILABLE, HUB_ACCEPTED
 from towline_api.conditions import with_condition
 from towline_api.resources import MANAGED_CLUSTER_ADDONS, MANAGED_CLUSTERS, KubeObject
-from towline_hub.acceptance_guard import POLICIES, POLICY_BINDINGS
+from towline_hub.clusters.acceptance_guard import POLICIES, POLICY_BINDINGS
 from towline_kube.client import Client
 from towline_kube.errors import ApiError
 

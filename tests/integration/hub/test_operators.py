@@ -29,19 +29,23 @@ from towline_api.resources import (
     KubeObject,
 )
 from towline_certs import Subject, generate_key
-from towline_hub.accept import AcceptError, accept_cluster
-from towline_hub.approve_request import ApproveError, approve_request, rights_to_approve
-from towline_hub.bootstrap_tokens import create_token
-from towline_hub.bound_bootstrap import bound_rules
-from towline_hub.cluster_commands import rights_to_accept, rights_to_deny, rights_to_remove
-from towline_hub.cluster_waiting import wait_for_cluster
-from towline_hub.deny import DenyError, deny_cluster
-from towline_hub.listed_tokens import list_tokens
-from towline_hub.own_rights import MissingRightError, Right, check_rights
-from towline_hub.rbac import Rule, cluster_role, cluster_role_binding, rule
-from towline_hub.removal import RemoveError, remove_cluster
-from towline_hub.token_commands import rights_to_create, rights_to_list, rights_to_revoke
-from towline_hub.token_revocation import revoke_token
+from towline_hub.clusters.rbac import Rule, cluster_role, cluster_role_binding, rule
+from towline_hub.decisions.accept import AcceptError, accept_cluster
+from towline_hub.decisions.approve_request import ApproveError, approve_request, rights_to_approve
+from towline_hub.decisions.cluster_commands import (
+    rights_to_accept,
+    rights_to_deny,
+    rights_to_remove,
+)
+from towline_hub.decisions.cluster_waiting import wait_for_cluster
+from towline_hub.decisions.deny import DenyError, deny_cluster
+from towline_hub.decisions.own_rights import MissingRightError, Right, check_rights
+from towline_hub.decisions.removal import RemoveError, remove_cluster
+from towline_hub.joining.bootstrap_tokens import create_token
+from towline_hub.joining.bound_bootstrap import bound_rules
+from towline_hub.joining.listed_tokens import list_tokens
+from towline_hub.joining.token_commands import rights_to_create, rights_to_list, rights_to_revoke
+from towline_hub.joining.token_revocation import revoke_token
 from towline_kube.client import Client
 from towline_kube.errors import Forbidden
 from towline_sandbox.plane import ControlPlane

@@ -21,7 +21,7 @@ from towline_api.resources import (
 from towline_api.timestamps import format_time, parse_time
 from towline_certs.certificates import parse_chain
 from towline_certs.validity import validity_of
-from towline_hub.accept import accept_cluster
+from towline_hub.decisions.accept import accept_cluster
 from towline_kube.client import Client
 
 

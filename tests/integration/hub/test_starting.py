@@ -20,9 +20,11 @@ from towline_api.resources import (
     CUSTOM_RESOURCE_DEFINITIONS,
     Resource,
 )
-from towline_hub import cluster_commands, commands, daemon, rbac
-from towline_hub.accept import AcceptError
+from towline_hub import commands, daemon
+from towline_hub.clusters import rbac
 from towline_hub.crd_installation import hub_crds, install_crds, wait_until_served
+from towline_hub.decisions import cluster_commands
+from towline_hub.decisions.accept import AcceptError
 from towline_hub.object_writer import holds
 from towline_hub.permissions import HUB_ROLE, hub_permissions, hub_rules
 from towline_hub.settings import HubSettings

@@ -33,7 +33,7 @@ from towline_api.resources import (
     SERVICE_ACCOUNTS,
     KubeObject,
 )
-from towline_hub.declarations import AddonDeclaration
+from towline_hub.addons.declarations import AddonDeclaration
 from towline_hub.permissions import hub_permissions
 from towline_kube.client import Client
 from towline_kube.errors import Forbidden, Unauthorized

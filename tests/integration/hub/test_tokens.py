@@ -26,11 +26,11 @@ from towline_api.resources import (
     SECRETS,
     KubeObject,
 )
-from towline_hub.bootstrap_tokens import NewToken, create_token
-from towline_hub.bound_bootstrap import bound_rbac, rights_expire
-from towline_hub.listed_tokens import list_tokens
-from towline_hub.token_revocation import revoke_token
-from towline_hub.token_rights import TokenError
+from towline_hub.joining.bootstrap_tokens import NewToken, create_token
+from towline_hub.joining.bound_bootstrap import bound_rbac, rights_expire
+from towline_hub.joining.listed_tokens import list_tokens
+from towline_hub.joining.token_revocation import revoke_token
+from towline_hub.joining.token_rights import TokenError
 from towline_kube.client import Client
 from towline_kube.errors import Forbidden, Unauthorized
 from towline_kube.kubeconfig import parse_kubeconfig

@@ -1,6 +1,6 @@
 """The rule about acceptance that the API server is asked to enforce."""
 
-from towline_hub.acceptance_guard import acceptance_guard
+from towline_hub.clusters.acceptance_guard import acceptance_guard
 
 
 def test_the_guard_asks_for_the_right_ocms_webhook_asks_for() -> None:

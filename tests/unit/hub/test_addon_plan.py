@@ -6,8 +6,8 @@ from typing import Any
 from towline_api.addon_codec import V1Alpha1Codec
 from towline_api.addons import AddonConfig
 from towline_api.metadata import ObjectKey
-from towline_hub.addon_plan import failed_status, planned_status
-from towline_hub.config_references import DEPLOYMENT_CONFIG, ResolvedConfig
+from towline_hub.addons.config_references import DEPLOYMENT_CONFIG, ResolvedConfig
+from towline_hub.addons.plan import failed_status, planned_status
 
 NOW = datetime(2026, 7, 1, 12, 0, tzinfo=UTC)
 CODEC = V1Alpha1Codec()

@@ -3,7 +3,7 @@
 import re
 from pathlib import Path
 
-from towline_hub.addon import Addon
+from towline_hub.addons.addon import Addon
 from towline_hub.settings import HubSettings
 from towline_kube.settings import load
 

@@ -7,7 +7,7 @@ import pytest
 
 from towline_api.errors import ConfigError
 from towline_certs.approval import Deny, Ignore, Reason
-from towline_hub.approval_checks import GROUP, ApprovalCheck, deny, leave_alone, load_checks, named
+from towline_hub.approval.checks import GROUP, ApprovalCheck, deny, leave_alone, load_checks, named
 
 
 def point(name: str, value: str) -> EntryPoint:

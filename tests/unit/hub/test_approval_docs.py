@@ -10,8 +10,8 @@ from support.approvers import ApproverAtWork
 from support.csrs import cluster_request, csr_object, key_of
 from support.mutants.good_requests import AGENT, CLUSTER
 from towline_certs import KeyKind, Reason
-from towline_hub.approval_settings import ApprovalSettings
-from towline_hub.request_denials import Dismissal
+from towline_hub.approval.denials import Dismissal
+from towline_hub.approval.settings import ApprovalSettings
 from towline_kube.settings import ProgramSettings
 
 PAGE = (Path(__file__).parents[3] / "docs" / "approval.md").read_text()

@@ -17,8 +17,8 @@ from towline_certs.approval import ExpectedRegistration
 from towline_certs.authority import create_authority
 from towline_certs.identities import AddonIdentity, ClusterIdentity, Subject
 from towline_certs.keys import generate_key
-from towline_hub.approval_facts import addon_facts, cluster_facts
-from towline_hub.declarations import AddonDeclaration, CustomSigner
+from towline_hub.addons.declarations import AddonDeclaration, CustomSigner
+from towline_hub.approval.facts import addon_facts, cluster_facts
 
 NOW = datetime(2026, 7, 1, 12, 0, tzinfo=UTC)
 

@@ -6,8 +6,8 @@ import pytest
 
 from towline_api.errors import ConfigError
 from towline_certs import FloodLimits, KeyKind, ManualApproval
-from towline_hub.approval_settings import ApprovalSettings
-from towline_hub.check_runner import CHECK_LIMIT
+from towline_hub.approval.check_runner import CHECK_LIMIT
+from towline_hub.approval.settings import ApprovalSettings
 from towline_kube.settings import load
 
 

@@ -21,8 +21,8 @@ from towline_certs import (
     bound_group,
 )
 from towline_certs.pem import PemBlock, find_pem_blocks
-from towline_hub.approval_checks import CheckedRequest, deny, leave_alone
-from towline_hub.approval_rules import ApprovalRules
+from towline_hub.approval.checks import CheckedRequest, deny, leave_alone
+from towline_hub.approval.rules import ApprovalRules
 from towline_kube.errors import Conflict
 
 FLEET_WIDE = BootstrapPolicy(groups=frozenset({FLEET}))

@@ -6,8 +6,13 @@ from typing import Any
 import pytest
 
 from towline_certs.errors import IdentityError
-from towline_hub.bootstrap_guard import bootstrap_guards
-from towline_hub.bound_bootstrap import bound_cluster_of, bound_rbac, bound_rules, rights_expire
+from towline_hub.joining.bootstrap_guard import bootstrap_guards
+from towline_hub.joining.bound_bootstrap import (
+    bound_cluster_of,
+    bound_rbac,
+    bound_rules,
+    rights_expire,
+)
 
 EXPIRES = datetime(2026, 5, 1, 12, 0, tzinfo=UTC)
 

@@ -7,7 +7,7 @@ import pytest
 from towline_api.names import SKIP_CLOCK_SYNC_CHECK_ANNOTATION
 from towline_api.resources import KubeObject
 from towline_api.timestamps import format_micro_time
-from towline_hub.clock_skew import clocks_agree, with_clock_condition
+from towline_hub.clusters.clock_skew import clocks_agree, with_clock_condition
 
 NOW = datetime(2026, 7, 1, 12, 0, tzinfo=UTC)
 GRACE = timedelta(minutes=5)

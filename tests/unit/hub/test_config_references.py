@@ -14,7 +14,7 @@ from towline_api.addons import (
     SupportedConfig,
 )
 from towline_api.metadata import ObjectKey
-from towline_hub.config_references import (
+from towline_hub.addons.config_references import (
     CONFIG_MAP,
     DEPLOYMENT_CONFIG,
     ResolvedConfig,

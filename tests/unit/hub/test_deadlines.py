@@ -3,7 +3,7 @@
 from hypothesis import given
 from hypothesis import strategies as st
 
-from towline_hub.deadlines import Deadlines
+from towline_hub.clusters.deadlines import Deadlines
 
 
 def test_a_key_comes_up_once_at_its_deadline() -> None:

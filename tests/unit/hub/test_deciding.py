@@ -11,12 +11,12 @@ from towline_api.names import CLIENT_CERTIFICATE_USAGES, CLUSTER_NAME_LABEL, KUB
 from towline_certs import ClusterIdentity, Subject, build_request, generate_key
 from towline_certs.approval import Approve, ClusterFacts, Deny, Ignore, Reason
 from towline_certs.signing_requests import SigningRequest
-from towline_hub.accept import AcceptReport, ConsideredRequest
-from towline_hub.approve_request import ApproveError, judge
-from towline_hub.cluster_commands import accept_json, deny_json, deny_lines, has_joined
-from towline_hub.deny import DenyReport
-from towline_hub.own_rights import Right
-from towline_hub.removal import waiting_for
+from towline_hub.decisions.accept import AcceptReport, ConsideredRequest
+from towline_hub.decisions.approve_request import ApproveError, judge
+from towline_hub.decisions.cluster_commands import accept_json, deny_json, deny_lines, has_joined
+from towline_hub.decisions.deny import DenyReport
+from towline_hub.decisions.own_rights import Right
+from towline_hub.decisions.removal import waiting_for
 
 NOW = datetime(2026, 5, 1, 12, 0, tzinfo=UTC)
 KEY = generate_key()

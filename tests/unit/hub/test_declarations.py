@@ -7,8 +7,8 @@ import pytest
 from towline_api.addons import ConfigKind, CustomSignerRegistration, SubjectSpec
 from towline_api.errors import ConfigError
 from towline_hub import Addon, AddonManager, permission
-from towline_hub.declaration_settings import DeclarationSettings
-from towline_hub.declarations import AddonDeclaration, CustomSigner, by_name
+from towline_hub.addons.declaration_settings import DeclarationSettings
+from towline_hub.addons.declarations import AddonDeclaration, CustomSigner, by_name
 from towline_hub.settings import HubSettings
 from towline_kube.settings import load
 

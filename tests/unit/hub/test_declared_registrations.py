@@ -23,16 +23,16 @@ from towline_api.addons import (
 )
 from towline_api.metadata import ObjectKey
 from towline_certs.identities import AddonIdentity
-from towline_hub.addon_plan import hashed_status, registration_status
-from towline_hub.addon_registrations import (
+from towline_hub.addons.config_references import DEPLOYMENT_CONFIG, ResolvedConfig
+from towline_hub.addons.declarations import AddonDeclaration, CustomSigner
+from towline_hub.addons.plan import hashed_status, registration_status
+from towline_hub.addons.registrations import (
     RegistrationProblem,
     expected_registrations,
     find_problem,
 )
-from towline_hub.addon_scope import AddonScope, addons_lease
-from towline_hub.approval_facts import addon_facts
-from towline_hub.config_references import DEPLOYMENT_CONFIG, ResolvedConfig
-from towline_hub.declarations import AddonDeclaration, CustomSigner
+from towline_hub.addons.scope import AddonScope, addons_lease
+from towline_hub.approval.facts import addon_facts
 
 NOW = datetime(2026, 7, 1, 12, 0, tzinfo=UTC)
 CODEC = V1Alpha1Codec()

@@ -11,13 +11,13 @@ from towline_api.rbac_subjects import user_subject
 from towline_api.resources import CLUSTER_MANAGEMENT_ADDONS, KubeObject
 from towline_certs.identities import addon_group
 from towline_hub import permission
-from towline_hub.addon_rbac import addon_rbac, addon_subject, is_addon_grant
-from towline_hub.config_references import DEPLOYMENT_CONFIG
-from towline_hub.declarations import AddonDeclaration
-from towline_hub.definition_hashes import with_hashes
-from towline_hub.definitions import definition_of, is_as_declared
+from towline_hub.addons.addon_rbac import addon_rbac, addon_subject, is_addon_grant
+from towline_hub.addons.config_references import DEPLOYMENT_CONFIG
+from towline_hub.addons.declarations import AddonDeclaration
+from towline_hub.addons.definition_hashes import with_hashes
+from towline_hub.addons.definitions import definition_of, is_as_declared
+from towline_hub.addons.token_driver import token_infrastructure
 from towline_hub.permissions import addons_only_permissions, hub_permissions
-from towline_hub.token_driver import token_infrastructure
 
 ME = user_subject("me")
 DECLARED = AddonDeclaration(

@@ -5,7 +5,7 @@ from datetime import timedelta
 import pytest
 
 from towline_api.resources import MANAGED_CLUSTER_ADDONS, KubeObject
-from towline_hub.departure_plan import (
+from towline_hub.clusters.departure_plan import (
     Remains,
     after_force,
     cleanup_priority,

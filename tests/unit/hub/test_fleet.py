@@ -8,9 +8,9 @@ import pytest
 from rich.console import Console
 
 from towline_api.addon_codec import V1Alpha1Codec
-from towline_hub.fleet import NOT_SEEN, Acceptance, FleetStatus, fleet_status
-from towline_hub.fleet_report import print_status, status_json, status_table
-from towline_hub.fleet_selection import narrowed
+from towline_hub.fleet.report import print_status, status_json, status_table
+from towline_hub.fleet.selection import narrowed
+from towline_hub.fleet.state import NOT_SEEN, Acceptance, FleetStatus, fleet_status
 
 NOW = datetime(2026, 7, 1, 12, 0, tzinfo=UTC)
 

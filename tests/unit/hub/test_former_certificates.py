@@ -12,7 +12,11 @@ from towline_api.resources import KubeObject
 from towline_api.timestamps import format_time
 from towline_certs import AddonIdentity, ClusterIdentity, Subject, build_request
 from towline_certs.authority import create_authority
-from towline_hub.former_certificates import approved_agents, former_expiry, last_certificate_end
+from towline_hub.clusters.former_certificates import (
+    approved_agents,
+    former_expiry,
+    last_certificate_end,
+)
 
 NOW = datetime(2026, 7, 1, 12, 0, tzinfo=UTC)
 DELETED = NOW - timedelta(minutes=1)

@@ -30,7 +30,7 @@ from towline_api.resources import (
 )
 from towline_api.timestamps import format_micro_time, format_time
 from towline_hub.caches import HubViews, hub_caches
-from towline_hub.health import HealthWatch
+from towline_hub.clusters.health import HealthWatch
 from towline_hub.metrics import HubMetrics
 from towline_kube.cache import Cache
 from towline_kube.events import EventRecorder

@@ -1,6 +1,6 @@
 """Who is alive, judged by what the hub saw and when."""
 
-from towline_hub.heartbeats import Heartbeats, Sighting
+from towline_hub.clusters.heartbeats import Heartbeats, Sighting
 
 GRACE = 300.0
 

@@ -24,7 +24,7 @@ from support.mutants.good_requests import (
 from towline_api.errors import WireError
 from towline_api.resources import KubeObject
 from towline_certs import BootstrapPolicy, ClusterFacts
-from towline_hub.approval_rules import ApprovalRules
+from towline_hub.approval.rules import ApprovalRules
 
 RULES = ApprovalRules(
     bootstrap=BootstrapPolicy(users=frozenset({"boot"}), groups=frozenset({FLEET})),

@@ -7,8 +7,8 @@ import pytest
 
 from towline_api.bootstrap_tokens import BootstrapToken
 from towline_api.errors import ConfigError
-from towline_hub.hub_address import HubAddress
-from towline_hub.join_texts import join_kubeconfig, join_line, join_secret
+from towline_hub.joining.hub_address import HubAddress
+from towline_hub.joining.join_texts import join_kubeconfig, join_line, join_secret
 from towline_kube.yaml_text import parse_yaml
 
 TOKEN = BootstrapToken("abcdef", "0123456789abcdef")

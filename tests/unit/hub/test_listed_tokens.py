@@ -8,15 +8,15 @@ import pytest
 
 from towline_api.bootstrap_tokens import BootstrapToken
 from towline_api.resources import KubeObject
-from towline_hub.bootstrap_tokens import NewToken
-from towline_hub.listed_tokens import ListedToken, read_token
-from towline_hub.token_commands import (
+from towline_hub.joining.bootstrap_tokens import NewToken
+from towline_hub.joining.listed_tokens import ListedToken, read_token
+from towline_hub.joining.token_commands import (
     listed_token_json,
     new_token_json,
     new_token_line,
     revocation_lines,
 )
-from towline_hub.token_revocation import Revocation
+from towline_hub.joining.token_revocation import Revocation
 
 EXPIRES = datetime(2026, 5, 1, 12, 0, tzinfo=UTC)
 TOKEN = BootstrapToken("abcdef", "0123456789abcdef")

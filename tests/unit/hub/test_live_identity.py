@@ -5,7 +5,7 @@ from datetime import UTC, datetime, timedelta
 import pytest
 
 from towline_api.certificate_report import rotation_failed_message
-from towline_hub.live_identity import has_live_identity, reported_expiry
+from towline_hub.approval.live_identity import has_live_identity, reported_expiry
 
 NOW = datetime(2026, 7, 2, 12, 0, tzinfo=UTC)
 OCM_MESSAGE = (

@@ -11,10 +11,10 @@ import yaml
 from towline_api.errors import ConfigError
 from towline_api.rbac_subjects import service_account_subject
 from towline_api.resources import KubeObject
-from towline_hub.deployment import METRICS_PORT, WEBHOOK_PORT, hub_arguments
-from towline_hub.manifest_commands import hub, released_image
-from towline_hub.manifest_files import kubectl_stream, kustomize_base
-from towline_hub.manifests import (
+from towline_hub.deploying.deployment import METRICS_PORT, WEBHOOK_PORT, hub_arguments
+from towline_hub.deploying.manifest_commands import hub, released_image
+from towline_hub.deploying.manifest_files import kubectl_stream, kustomize_base
+from towline_hub.deploying.manifests import (
     HubInstallation,
     hub_manifests,
     shipped_permissions,

@@ -12,10 +12,10 @@ import pytest
 from support.clock import START, FakeClock
 from towline_api.resources import KubeObject
 from towline_api.timestamps import format_time
-from towline_hub import fleet_metrics
-from towline_hub.fleet_metrics import Remaining, remaining
-from towline_hub.heartbeats import Heartbeats
-from towline_hub.live_identity import reported_expiry
+from towline_hub.approval.live_identity import reported_expiry
+from towline_hub.clusters.heartbeats import Heartbeats
+from towline_hub.fleet import numbers as fleet_metrics
+from towline_hub.fleet.numbers import Remaining, remaining
 from towline_hub.metrics import HubMetrics
 from towline_kube.client import Call
 from towline_kube.controller import DONE, Controller, Result

@@ -9,9 +9,9 @@ from towline_api.addons import AddonConfig
 from towline_api.metadata import ObjectKey
 from towline_api.rbac_subjects import service_account_subject, user_subject
 from towline_api.resources import KubeObject
-from towline_hub import rbac
-from towline_hub.addon_rbac import addon_rbac
-from towline_hub.config_references import READABLE_KINDS
+from towline_hub.addons.addon_rbac import addon_rbac
+from towline_hub.addons.config_references import READABLE_KINDS
+from towline_hub.clusters import rbac
 from towline_hub.permissions import (
     crd_installer_rules,
     hub_permissions,

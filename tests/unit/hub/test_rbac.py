@@ -5,8 +5,8 @@ from typing import Any
 from towline_api.addons import AddonConfig, ConfigKind
 from towline_api.metadata import ObjectKey
 from towline_api.resources import KubeObject
-from towline_hub import rbac
-from towline_hub.addon_rbac import addon_rbac, config_reader_role
+from towline_hub.addons.addon_rbac import addon_rbac, config_reader_role
+from towline_hub.clusters import rbac
 
 OWNER = {
     "apiVersion": "addon.open-cluster-management.io/v1alpha1",

@@ -3,7 +3,7 @@
 from datetime import UTC, datetime
 
 from towline_api.resources import KubeObject
-from towline_hub.request_denials import dismissed_requests
+from towline_hub.approval.denials import dismissed_requests
 
 
 def _request(created: str, *decisions: str) -> KubeObject:

@@ -13,7 +13,7 @@ from towline_api.names import CLUSTER_NAME_LABEL
 from towline_api.resources import CERTIFICATE_SIGNING_REQUESTS, KubeObject
 from towline_api.timestamps import format_time
 from towline_certs import FloodLimits, SigningRequest
-from towline_hub.request_lines import RequestLines
+from towline_hub.approval.request_lines import RequestLines
 from towline_kube.cache import Cache
 
 LIMITS = FloodLimits(max_pending=3, max_per_hour=5)

@@ -8,7 +8,7 @@ import pytest
 from towline_api.condition_types import AVAILABLE, CLUSTER_AVAILABLE
 from towline_api.resources import KubeObject
 from towline_api.timestamps import format_time
-from towline_hub.selection_marks import SETTLING, feature_label, planned_marks
+from towline_hub.clusters.selection_marks import SETTLING, feature_label, planned_marks
 
 NOW = datetime(2026, 3, 1, 12, tzinfo=UTC)
 LONG_AGO = NOW - timedelta(hours=1)

@@ -8,9 +8,10 @@ import yaml
 from towline_api.errors import ConfigError, TowlineError, TransientError
 from towline_certs.approval import BootstrapPolicy
 from towline_certs.keys import KeyKind
-from towline_hub import cluster_commands, commands
-from towline_hub.accept import AcceptReport, ConsideredRequest
-from towline_hub.cluster_settings import AcceptSettings
+from towline_hub import commands
+from towline_hub.decisions import cluster_commands
+from towline_hub.decisions.accept import AcceptReport, ConsideredRequest
+from towline_hub.decisions.cluster_settings import AcceptSettings
 from towline_hub.settings import HubSettings, OutputKind, StatusSettings
 from towline_kube.failures import one_failure
 from towline_kube.settings import load

@@ -4,7 +4,7 @@ from typing import Any
 
 import pytest
 
-from towline_hub.standing import Standing, is_denied, name_problem, standing_of
+from towline_hub.clusters.standing import Standing, is_denied, name_problem, standing_of
 
 FINALIZER = "cluster.open-cluster-management.io/api-resource-cleanup"
 AUTOMATIC = "open-cluster-management.io/automatically-accepted-on"

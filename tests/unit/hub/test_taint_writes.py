@@ -4,7 +4,7 @@ from typing import Any
 
 import pytest
 
-from towline_hub.taint_writes import without_new_times
+from towline_hub.clusters.taint_writes import without_new_times
 
 OLD = {"key": "example.com/old", "effect": "NoSelect", "timeAdded": "2026-01-01T00:00:00Z"}
 NEW = {"key": "example.com/new", "effect": "NoSelect", "timeAdded": "2026-02-01T00:00:00Z"}

@@ -9,6 +9,7 @@ import pytest
 from towline_api.bootstrap_tokens import BootstrapToken
 from towline_api.names import BOOTSTRAP_GROUP
 from towline_api.resources import KubeObject
+from towline_hub.clusters.rbac import bootstrap_rbac
 from towline_hub.doctor.credential_checks import (
     authority_check,
     bootstrap_role_check,
@@ -18,7 +19,6 @@ from towline_hub.doctor.credential_checks import (
 from towline_hub.doctor.findings import Verdict
 from towline_hub.doctor.webhook_check import webhook_checks, webhook_client, webhook_service
 from towline_hub.looking import Unseen
-from towline_hub.rbac import bootstrap_rbac
 
 NOW = datetime(2026, 6, 1, 14, 0, tzinfo=UTC)
 ROLE, BINDING = bootstrap_rbac()

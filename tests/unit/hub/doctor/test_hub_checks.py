@@ -9,6 +9,7 @@ from rich.console import Console
 
 from towline_api.rbac_subjects import service_account_subject, user_subject
 from towline_api.resources import KubeObject
+from towline_hub.deploying.installed_settings import read_settings
 from towline_hub.doctor.findings import Diagnosis, Verdict, diagnosis_json, fail, ok, warn
 from towline_hub.doctor.hub_checks import (
     DANGEROUS_RIGHTS,
@@ -22,7 +23,6 @@ from towline_hub.doctor.hub_checks import (
 )
 from towline_hub.doctor.report import print_diagnosis
 from towline_hub.doctor.rights import groups_of, subject_of
-from towline_hub.installed_settings import read_settings
 from towline_hub.looking import Unseen
 from towline_hub.permissions import hub_permissions
 from towline_hub.role_rights import rights_of

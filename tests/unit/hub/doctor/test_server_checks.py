@@ -8,7 +8,7 @@ import pytest
 
 from support.csrs import csr_object
 from towline_api.resources import KubeObject
-from towline_hub.acceptance_guard import acceptance_guard
+from towline_hub.clusters.acceptance_guard import acceptance_guard
 from towline_hub.doctor.findings import Verdict
 from towline_hub.doctor.server_checks import (
     Guard,

@@ -12,7 +12,7 @@ from towline_api.addon_codec import V1Alpha1Codec
 from towline_api.resources import KubeObject
 from towline_certs import AddonIdentity, ClusterIdentity
 from towline_certs.identities import addon_cluster_group
-from towline_hub.approval_rules import ApprovalRules
+from towline_hub.approval.rules import ApprovalRules
 from towline_hub.explain.addon_chain import addon_chain
 from towline_hub.explain.links import Explanation, LinkState, broken, holds
 from towline_hub.explain.requests import RequestFacts, judge

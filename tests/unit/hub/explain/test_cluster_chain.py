@@ -14,8 +14,8 @@ from towline_api.conditions import with_condition
 from towline_api.names import BOOTSTRAP_GROUP, CLUSTER_NAME_LABEL
 from towline_api.resources import KubeObject
 from towline_certs import BootstrapPolicy, ClusterIdentity
-from towline_hub import rbac
-from towline_hub.approval_rules import ApprovalRules
+from towline_hub.approval.rules import ApprovalRules
+from towline_hub.clusters import rbac
 from towline_hub.explain.cluster_chain import cluster_chain
 from towline_hub.explain.links import Explanation, LinkState
 from towline_hub.explain.requests import RequestFacts, judge

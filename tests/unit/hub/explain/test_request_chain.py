@@ -12,7 +12,7 @@ from towline_api.addon_codec import V1Alpha1Codec
 from towline_api.names import BOOTSTRAP_GROUP
 from towline_api.resources import KubeObject
 from towline_certs import ClusterIdentity
-from towline_hub.approval_rules import ApprovalRules
+from towline_hub.approval.rules import ApprovalRules
 from towline_hub.explain.links import Explanation, TargetError, broken, explanation_json, holds
 from towline_hub.explain.report import print_explanation
 from towline_hub.explain.request_chain import RequestFactsSeen, request_chain

@@ -6,7 +6,7 @@ from datetime import UTC, datetime
 import pytest
 
 from towline_api.resources import CONFIG_MAPS, MANAGED_CLUSTERS, KubeObject, Resource
-from towline_hub.acceptance_guard import acceptance_guard
+from towline_hub.clusters.acceptance_guard import acceptance_guard
 from towline_sandbox.embedded.access.attributes import Attributes
 from towline_sandbox.embedded.access.authorizer import Decision
 from towline_sandbox.embedded.admission.policies import BINDING_KEY, POLICY_KEY, PolicyAdmission

@@ -1,0 +1,1 @@
+"""Managed clusters: their acceptance and rights, their health and marks, their departure."""

@@ -1,0 +1,1 @@
+"""What people decide at the command line: accept, deny, remove, approve."""

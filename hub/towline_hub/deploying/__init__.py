@@ -1,0 +1,1 @@
+"""Running the hub on its own cluster: the objects that takes, as manifests."""

@@ -1,0 +1,1 @@
+"""The state of the whole fleet, for people, programs and Prometheus."""
