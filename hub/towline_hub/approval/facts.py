@@ -73,6 +73,7 @@ def addon_facts(
     *,
     created: datetime | None = None,
     declaration: AddonDeclaration | None = None,
+    own_signers: Collection[str] = (),
 ) -> AddonFacts:
     """Return the facts about the ManagedClusterAddOn that a request names.
 
@@ -80,6 +81,7 @@ def addon_facts(
         addon: The add-on.
         created: When the object was made, by the API server's clock.
         declaration: What it is declared to be; None if it is not.
+        own_signers: Custom signers that this hub plays itself.
     """
     servers = frozenset(
         signer.signer_name
@@ -92,22 +94,31 @@ def addon_facts(
         registrations=tuple(
             _expected(item, cluster=addon.cluster, addon=addon.name, servers=servers)
             for item in addon.registrations
-            if _counts(item, cluster=addon.cluster, declaration=declaration)
+            if _counts(
+                item, cluster=addon.cluster, declaration=declaration, own_signers=own_signers
+            )
         ),
     )
 
 
 def _counts(
-    registration: Registration, *, cluster: str, declaration: AddonDeclaration | None
+    registration: Registration,
+    *,
+    cluster: str,
+    declaration: AddonDeclaration | None,
+    own_signers: Collection[str],
 ) -> bool:
     """Return whether a registration that stands in the status is one to go by.
 
-    A cluster's agent may write to that status, for its own parts of it.
+    A cluster's agent may write to that status, for its own parts of it. What this hub signs itself
+    therefore has to be declared; where others sign, they are to know what they sign for.
     """
     if isinstance(registration, KubeClientRegistration):
         # An agent that asks for tokens has no use for a certificate.
         return registration.driver is not KubeClientDriver.TOKEN
-    return declaration is None or registration in declaration.custom_registrations(cluster)
+    if declaration is None:
+        return registration.signer_name not in own_signers
+    return registration in declaration.custom_registrations(cluster)
 
 
 def _expected(

@@ -28,6 +28,7 @@ class ApprovalRules:
         bootstrap: Whose requests bring a new cluster in without a person.
         manual: What waits for a person, however right it is.
         signers: Custom signers whose requests are approved here.
+        own_signers: Those of them that this hub plays itself.
         limits: How many requests one identity may have.
         key_kinds: Kinds of key a certificate may be for.
         min_lifetime: Shortest lifetime that may be asked for.
@@ -37,6 +38,7 @@ class ApprovalRules:
     bootstrap: BootstrapPolicy = NOBODY
     manual: ManualApproval = NOTHING_MANUAL
     signers: frozenset[str] = frozenset()
+    own_signers: frozenset[str] = frozenset()
     limits: FloodLimits = DEFAULT_LIMITS
     key_kinds: frozenset[KeyKind] = frozenset(KeyKind)
     min_lifetime: timedelta = SHORTEST_LIFETIME

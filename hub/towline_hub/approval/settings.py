@@ -125,6 +125,7 @@ class ApprovalSettings(ProgramSettings):
     @property
     def approval_rules(self) -> ApprovalRules:
         """What the approval policy is told."""
+        own_signers = frozenset(signer.signer_name for signer in self.signers)
         return ApprovalRules(
             bootstrap=BootstrapPolicy(
                 users=frozenset(self.auto_approve_users), groups=frozenset(self.auto_approve_groups)
@@ -134,9 +135,8 @@ class ApprovalSettings(ProgramSettings):
                 addons=frozenset(self.manual_addons),
                 requesters=frozenset(self.allowed_requesters),
             ),
-            signers=frozenset(
-                (*self.approve_signers, *(signer.signer_name for signer in self.signers))
-            ),
+            signers=own_signers | frozenset(self.approve_signers),
+            own_signers=own_signers,
             limits=FloodLimits(self.max_pending_requests, self.max_requests_per_hour),
             key_kinds=frozenset(self.key_kinds),
             min_lifetime=self.min_certificate_lifetime,

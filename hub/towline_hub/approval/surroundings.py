@@ -102,6 +102,7 @@ class RequestSurroundings:
             self._codec.decode_addon(addon),
             created=creation_time_of(addon),
             declaration=self._declarations.get(request.addon),
+            own_signers=self._rules.own_signers,
         )
 
     def checked(self, obj: KubeObject, opened: OpenedRequest, decision: Approve) -> CheckedRequest:

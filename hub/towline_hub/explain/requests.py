@@ -100,6 +100,7 @@ def judge(
                 codec.decode_addon(addon),
                 created=creation_time_of(addon),
                 declaration=declarations.get(name_of(addon)),
+                own_signers=rules.own_signers,
             ),
         ),
         may_renew=may_renew,

@@ -47,5 +47,6 @@ def signing_context(
             codec.decode_addon(addon),
             created=creation_time_of(addon),
             declaration=declarations.get(request.addon or ""),
+            own_signers=rules.own_signers,
         ),
     )

@@ -155,6 +155,14 @@ def test_a_declaration_says_whether_a_certificate_is_good_for_servers(server: bo
     assert ("server auth" in found.extended_usages) is server
 
 
+def test_what_the_hub_signs_itself_has_to_be_declared() -> None:
+    """A cluster's agent could write any subject into its add-ons' status, and be given it."""
+    registration = CustomSignerRegistration("example.com/own", SubjectSpec(user="anybody"))
+    addon = ManagedClusterAddon("helloworld", "c1", registrations=(registration,))
+    assert addon_facts(addon, own_signers={"example.com/own"}).registrations == ()
+    assert len(addon_facts(addon, own_signers={"example.com/other"}).registrations) == 1
+
+
 LATER = datetime(2026, 7, 1, 13, 0, tzinfo=UTC)
 
 
