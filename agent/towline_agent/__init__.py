@@ -3,11 +3,14 @@
 What is listed here is for programs that embed an add-on's agent; see `AddonAgent`.
 """
 
+from towline_agent.addon_removal import Removal
 from towline_agent.addon_settings import AddonSettings
 from towline_agent.channel import HubChannel, HubNotReadyError
 from towline_agent.client_certificate import CertificateNotReadyError, ClientCertificate
+from towline_agent.configuration_model import InvalidConfigurationError
 from towline_agent.embedding import AddonAgent
 from towline_agent.settings import AgentSettings
+from towline_agent.spoke_access import Spoke
 from towline_agent.spoke_scope import NotOursError, SpokeScope, local_copy
 
 __all__ = [
@@ -18,7 +21,10 @@ __all__ = [
     "ClientCertificate",
     "HubChannel",
     "HubNotReadyError",
+    "InvalidConfigurationError",
     "NotOursError",
+    "Removal",
+    "Spoke",
     "SpokeScope",
     "local_copy",
 ]

@@ -20,10 +20,17 @@ class AddonView:
 
     Args:
         find: Returns the add-on; None while it is unknown.
+        is_known: Returns whether an add-on that is not found is not there, rather than unknown.
     """
 
-    def __init__(self, find: Callable[[], ManagedClusterAddon | None]) -> None:
+    def __init__(
+        self,
+        find: Callable[[], ManagedClusterAddon | None],
+        *,
+        is_known: Callable[[], bool] = lambda: True,
+    ) -> None:
         self._find = find
+        self._is_known = is_known
         self._bells: list[asyncio.Event] = []
 
     @property
@@ -31,11 +38,20 @@ class AddonView:
         """The add-on; None while the hub shows none."""
         return self._find()
 
+    @property
+    def is_gone(self) -> bool:
+        """Whether the hub has no such add-on."""
+        return self._is_known() and self._find() is None
+
     def subscribe(self) -> asyncio.Event:
         """Return an event that is set at each change; whoever asked clears it."""
         bell = asyncio.Event()
         self._bells.append(bell)
         return bell
+
+    def unsubscribe(self, bell: asyncio.Event) -> None:
+        """Tell whoever asked for this event nothing more."""
+        self._bells.remove(bell)
 
     def ring(self) -> None:
         """Tell all subscribers of a change."""
@@ -56,6 +72,7 @@ class Station:
         report: Takes how its configuration stands, for the hub to know.
         code: Takes how its developer's functions fare, for the hub to know.
         clock: Time.
+        cleaned_up: Called when nothing is left to do for an add-on that is gone.
     """
 
     owner: Owner
@@ -66,10 +83,16 @@ class Station:
     report: Callable[[ConfigurationOutcome], None]
     code: UserCode
     clock: Clock
+    cleaned_up: Callable[[], None] = lambda: None
 
 
 class AddonProcess(Protocol):
     """An add-on's own code."""
+
+    @property
+    def cleans_up(self) -> bool:
+        """Whether it has to run once more for an add-on that is gone."""
+        ...
 
     async def work(self, station: Station) -> NoReturn:
         """Work until cancelled."""

@@ -226,9 +226,7 @@ class Addons:
         if runner is not None and self._cleans_up(name_of(obj)):
             facts = AddonFacts(code=runner.code.report())
             now = self._clock.now()
-            status = agent_status(
-                obj, facts, cluster=None, codec=self._codec, now=now, driver=None
-            )
+            status = agent_status(obj, facts, cluster=None, codec=self._codec, now=now, driver=None)
             await self._hub.patch_status(self._codec.managed_cluster_addons, obj, status)
 
     def _availability(

@@ -30,6 +30,11 @@ class ConfigurationProcess:
     def __init__(self, namespaces: InstallNamespaces) -> None:
         self._namespaces = namespaces
 
+    @property
+    def cleans_up(self) -> bool:
+        """Whether it has to run for an add-on that is gone: its agent removes all there is."""
+        return False
+
     async def work(self, station: Station) -> NoReturn:
         """Keep the configuration in force and the Lease renewed, until cancelled."""
         is_serving = asyncio.Event()

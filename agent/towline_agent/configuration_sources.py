@@ -29,12 +29,12 @@ class Selected:
 
     Args:
         resource: Kind of the objects.
-        namespace: Their namespace on the hub.
+        namespace: Their namespace on the hub; None for kinds that have none.
         name: The one object; None for all. Permissions by name cover only a selection by name.
     """
 
     resource: Resource
-    namespace: str
+    namespace: str | None
     name: str | None = None
 
 

@@ -1,7 +1,6 @@
 """An add-on's own code at work: its configuration handlers, its health checks, its tasks."""
 
 import asyncio
-import logging
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
 from datetime import timedelta
@@ -9,25 +8,48 @@ from functools import partial
 from typing import NoReturn
 
 from towline_agent.addon_lease import AddonLease
+from towline_agent.addon_removal import (
+    REMOVAL_LIMIT,
+    RemovalFunction,
+    RemovalPlan,
+    RemovalWork,
+)
 from towline_agent.addon_station import Station
 from towline_agent.channel import HubChannel
-from towline_agent.embedded_configuration import EmbeddedConfiguration
-from towline_agent.handled_sources import Subscription
+from towline_agent.code_tasks import is_healthy, run_task
+from towline_agent.embedded_configuration import EmbeddedConfiguration, places_of
+from towline_agent.handled_sources import NamedSubscription, Subscription
+from towline_agent.spoke_access import Spoke
 from towline_agent.task_set import TaskSet
+from towline_agent.user_code import Role, UserFunction, function_name
 from towline_api.addons import HealthMode
+from towline_api.names import ADDON_NAMESPACE
 from towline_kube.task_groups import TaskGroup
-
-log = logging.getLogger(__name__)
 
 HealthCheck = Callable[[], Awaitable[bool]]
 """Says whether the add-on is healthy; what it raises means that it is not."""
-AddonTask = Callable[[HubChannel], Awaitable[object]]
+HubTask = Callable[[HubChannel], Awaitable[object]]
 """Work that lasts as long as the agent, or ends when it has nothing more to do."""
+SpokeTask = Callable[[HubChannel, Spoke], Awaitable[object]]
+"""The same, for work that needs the managed cluster, too."""
 
 CHECK_AGAIN = timedelta(seconds=10)
 """How soon an unhealthy add-on is asked again; a healthy one is asked once per renewal."""
 CHECK_LIMIT = timedelta(seconds=10)
 """How long a health check may take before it counts as failed."""
+
+
+@dataclass(frozen=True, slots=True)
+class AddonTask:
+    """A task as it was registered.
+
+    Args:
+        work: What to call.
+        function: What messages call it.
+    """
+
+    work: Callable[[HubChannel, Spoke], Awaitable[object]]
+    function: UserFunction
 
 
 @dataclass(frozen=True, slots=True)
@@ -38,13 +60,22 @@ class EmbeddedProcess:
         subscriptions: Its configuration handlers.
         checks: Its health checks.
         tasks: Its tasks.
+        on_removed: What it calls when the add-on is removed.
+        removal_limit: How long that may take.
         namespace: Where its Lease belongs; None takes the namespace the hub says.
     """
 
-    subscriptions: tuple[Subscription, ...] = ()
+    subscriptions: tuple[Subscription | NamedSubscription, ...] = ()
     checks: tuple[HealthCheck, ...] = ()
     tasks: tuple[AddonTask, ...] = ()
     namespace: str | None = None
+    on_removed: tuple[RemovalFunction, ...] = ()
+    removal_limit: timedelta = REMOVAL_LIMIT
+
+    @property
+    def cleans_up(self) -> bool:
+        """Whether it has to run once more for an add-on that is gone."""
+        return bool(self.on_removed or self.subscriptions)
 
     async def work(self, station: Station) -> NoReturn:
         """Work until cancelled. What the add-on's code raises harms nothing but itself."""
@@ -57,10 +88,24 @@ class EmbeddedProcess:
                 name=f"configure-addon/{name}",
             )
         for number, task in enumerate(self.tasks):
-            title = getattr(task, "__name__", str(number))
             running.start(
-                f"task-{number}", partial(_run, task, station), name=f"run-{title}/{name}"
+                f"task-{number}",
+                partial(self._run, task, station),
+                name=f"run-{task.function.name}/{name}",
             )
+        for check in self.checks:
+            station.code.expect(UserFunction(Role.HEALTH, function_name(check)))
+        plan = RemovalPlan(
+            self.on_removed,
+            lambda namespace: places_of(self.subscriptions, namespace=namespace),
+            self.namespace,
+            self.removal_limit,
+        )
+        running.start(
+            "removal",
+            lambda: RemovalWork(plan, station=station).run(),
+            name=f"await-removal/{name}",
+        )
         async with TaskGroup() as group:
             group.create_task(running.run(), name=f"work-for-addon/{name}")
             group.create_task(self._renew(station), name=f"renew-addon-lease/{name}")
@@ -99,28 +144,31 @@ class EmbeddedProcess:
 
     async def _is_healthy(self, station: Station) -> bool:
         for check in self.checks:
-            reason = "it says that it is not"
-            try:
-                async with asyncio.timeout(CHECK_LIMIT.total_seconds()):
-                    if await check():
-                        continue
-            except Exception as error:  # noqa: BLE001 - logged below: whatever it is means unhealthy
-                reason = f"{type(error).__name__}: {error}"
-            log.warning(
-                "add-on is not healthy; its lease is not renewed",
-                extra={
-                    "addon": station.owner.addon,
-                    "object": getattr(check, "__name__", "health check"),
-                    "reason": reason,
-                },
-            )
-            return False
+            if not await is_healthy(check, code=station.code, limit=CHECK_LIMIT):
+                return False
         return True
 
+    async def _run(self, task: AddonTask, station: Station) -> NoReturn:
+        """Run a task to its end, and then rest: only what fails is started again."""
+        await station.hub.wait_ready()
+        spoke = Spoke(station.spoke, station.owner.cluster, await self._install_namespace(station))
+        await run_task(
+            lambda: task.work(station.hub, spoke),
+            function=task.function,
+            code=station.code,
+            clock=station.clock,
+        )
+        await asyncio.Event().wait()
+        raise AssertionError("unreachable: the wait ends by cancellation only")
 
-async def _run(task: AddonTask, station: Station) -> NoReturn:
-    """Run a task to its end, and then rest: only what fails is started again."""
-    await station.hub.wait_ready()
-    await task(station.hub)
-    await asyncio.Event().wait()
-    raise AssertionError("unreachable: the wait ends by cancellation only")
+    async def _install_namespace(self, station: Station) -> str:
+        """Return where the add-on is installed, once that is known."""
+        bell = station.view.subscribe()
+        try:
+            while self.namespace is None and station.view.addon is None:
+                await bell.wait()
+                bell.clear()
+        finally:
+            station.view.unsubscribe(bell)
+        addon = station.view.addon
+        return self.namespace or (ADDON_NAMESPACE if addon is None else addon.install_namespace)

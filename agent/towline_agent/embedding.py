@@ -20,18 +20,40 @@ a bootstrap kubeconfig, is its cluster's whole agent by itself. The code is the 
 import asyncio
 import signal
 import sys
-from collections.abc import Callable, Sequence
+from collections.abc import Awaitable, Callable, Sequence
 from types import TracebackType
-from typing import Self
+from typing import Any, Generic, NoReturn, Self, cast, overload
+
+from pydantic import BaseModel, ValidationError
+from typing_extensions import TypeVar
 
 from towline_agent import daemon
+from towline_agent.addon_removal import RemovalFunction
 from towline_agent.addon_settings import AddonSettings
 from towline_agent.addons import AddonOptions, run_addons
+from towline_agent.channel import HubChannel
 from towline_agent.cluster_session import ClusterSession
-from towline_agent.embedded_process import AddonTask, EmbeddedProcess, HealthCheck
-from towline_agent.handled_sources import ClusterNamespace, ConfigurationHandler, Subscription
+from towline_agent.embedded_process import (
+    AddonTask,
+    EmbeddedProcess,
+    HealthCheck,
+    HubTask,
+    SpokeTask,
+)
+from towline_agent.handled_sources import (
+    AnyHandler,
+    ClusterNamespace,
+    ConfigurationHandler,
+    NamedSubscription,
+    Subscription,
+)
 from towline_agent.mounted_station import work_behind_agent
+from towline_agent.registered_functions import check_function
+from towline_agent.spoke_access import Spoke
+from towline_agent.spoke_scope import SpokeScope
+from towline_agent.user_code import Role, UserFunction, function_name
 from towline_api import resources
+from towline_api.dns_names import is_dns_label, is_dns_subdomain
 from towline_api.errors import ConfigError, TowlineError
 from towline_api.resources import CONFIG_MAPS, Resource
 from towline_certs.identities import check_addon_name
@@ -48,7 +70,11 @@ _KNOWN = {
 }
 
 
-class AddonAgent:
+S = TypeVar("S", bound=AddonSettings, default=AddonSettings, covariant=True)
+M = TypeVar("M", bound=BaseModel)
+
+
+class AddonAgent(Generic[S]):
     """One add-on's agent: what its own code registers, run over the channel to the hub.
 
     Use `run` for a program of its own, or `async with` inside another program's event loop. What
@@ -58,25 +84,76 @@ class AddonAgent:
     Args:
         name: Name of the add-on.
         settings: For `async with`; by default those of the environment. `run` reads its own.
+        settings_class: What settings the program has: `AddonSettings`, or a subclass with fields of
+            its own, which are flags, variables and lines of the settings file like all others.
 
     Raises:
         IdentityError: No add-on can have that name.
     """
 
-    def __init__(self, name: str, *, settings: AddonSettings | None = None) -> None:
+    def __init__(
+        self,
+        name: str,
+        *,
+        settings: S | None = None,
+        settings_class: type[S] | None = None,
+    ) -> None:
         check_addon_name(name)
         self.name = name
+        given = AddonSettings if settings is None else type(settings)
+        self._settings_class = cast("type[S]", settings_class or given)
         self._settings = settings
-        self._subscriptions: list[Subscription] = []
+        self._subscriptions: list[Subscription | NamedSubscription] = []
+        self._on_removed: list[RemovalFunction] = []
         self._checks: list[HealthCheck] = []
         self._tasks: list[AddonTask] = []
         self._group: TaskGroup | None = None
         self._running: asyncio.Task[None] | None = None
 
     @property
+    def settings(self) -> S:
+        """The settings of the program.
+
+        Raises:
+            RuntimeError: The agent was made without and does not run yet; read them in the
+                functions that are registered.
+        """
+        if self._settings is None:
+            raise RuntimeError(
+                f"the settings of add-on {self.name} are not known before its agent runs; read "
+                "them inside of the registered functions"
+            )
+        return self._settings
+
+    @property
     def cluster_namespace(self) -> ClusterNamespace:
         """The cluster's namespace on the hub, for `configuration`."""
         return ClusterNamespace()
+
+    @overload
+    def configuration(
+        self,
+        resource: str | Resource,
+        *,
+        namespace: str | ClusterNamespace | None = None,
+        applies: Sequence[Resource] = (CONFIG_MAPS,),
+        applies_in: Sequence[str] = (),
+        model: None = None,
+    ) -> Callable[[ConfigurationHandler], ConfigurationHandler]: ...
+
+    @overload
+    def configuration(
+        self,
+        resource: str | Resource,
+        *,
+        model: type[M],
+        namespace: str | ClusterNamespace | None = None,
+        applies: Sequence[Resource] = (CONFIG_MAPS,),
+        applies_in: Sequence[str] = (),
+    ) -> Callable[
+        [Callable[[M, SpokeScope], Awaitable[object]]],
+        Callable[[M, SpokeScope], Awaitable[object]],
+    ]: ...
 
     def configuration(
         self,
@@ -84,29 +161,58 @@ class AddonAgent:
         *,
         namespace: str | ClusterNamespace | None = None,
         applies: Sequence[Resource] = (CONFIG_MAPS,),
-    ) -> Callable[[ConfigurationHandler], ConfigurationHandler]:
+        applies_in: Sequence[str] = (),
+        model: type[BaseModel] | None = None,
+    ) -> Callable[[Any], Any]:
         """Register what brings configuration of the hub into force; use as a decorator.
 
         The function is called with each object (a copy of its own) and a `SpokeScope`, at start
         and at every change. What it applied is removed when the object goes or a later call no
-        longer applies it. How it went is reported on the hub.
+        longer applies it; what others change about it is put right. How it went is reported on the
+        hub. What the function raises leaves in force what was applied before; it is called again
+        after a while, unless it was an `InvalidConfigurationError`.
 
         Args:
             resource: Kind of the objects, as kubectl writes it: `configmaps`,
-                `addondeploymentconfigs.addon.open-cluster-management.io`; or a `Resource`.
+                `addondeploymentconfigs.addon.open-cluster-management.io`, any other that the hub
+                serves; or a `Resource`.
             namespace: Where they are on the hub; None for the objects of that kind that the
                 add-on's configuration refers to, each in just the state that the hub desires.
             applies: The kinds that the function applies.
+            applies_in: Namespaces it applies to beside the add-on's install namespace.
+            model: A pydantic model that the object's `spec` has to fit (`data` of ConfigMaps and
+                Secrets); the function is called with the model instead of the object. What does
+                not fit is told field by field, and the function is not called.
 
         Raises:
-            ValueError: The kind is not known by that name; pass a `Resource`.
+            ValueError: No kind can have that name, or the model is none.
+            TypeError: What is decorated cannot be called: it has to be asynchronous.
         """
         kind = _KNOWN.get(resource) if isinstance(resource, str) else resource
-        if kind is None:
-            raise ValueError(f"kind {resource!r} is not known by its name; pass a Resource")
+        name = resource if isinstance(resource, str) else resource.qualified
+        if not _is_kind_name(name):
+            raise ValueError(
+                f"{name!r} is not the name of a kind: expected the plural and the group, such as "
+                "`widgets.example.com`"
+            )
+        kinds, places = tuple(applies), tuple(applies_in)
 
-        def register(handler: ConfigurationHandler) -> ConfigurationHandler:
-            self._subscriptions.append(Subscription(kind, namespace, handler, tuple(applies)))
+        def register(handler: AnyHandler) -> AnyHandler:
+            check_function(
+                handler,
+                decorator="agent.configuration",
+                takes=(2,),
+                example="async def apply(config, spoke)",
+            )
+
+            def subscribe(resolved: Resource) -> Subscription:
+                return Subscription(resolved, namespace, handler, kinds, places, model)
+
+            self._subscriptions.append(
+                NamedSubscription(name, subscribe, kinds, places)
+                if kind is None
+                else subscribe(kind)
+            )
             return handler
 
         return register
@@ -116,17 +222,61 @@ class AddonAgent:
 
         The add-on's Lease is renewed only while every check returns True, within ten seconds.
         """
+        check_function(
+            check, decorator="agent.health", takes=(0,), example="async def healthy() -> bool"
+        )
         self._checks.append(check)
         return check
 
-    def task(self, task: AddonTask) -> AddonTask:
+    @overload
+    def task(self, task: HubTask) -> HubTask: ...
+
+    @overload
+    def task(self, task: SpokeTask) -> SpokeTask: ...
+
+    def task(self, task: Any) -> Any:
         """Register work that begins once the channel is up; use as a decorator.
 
-        It is called with the `HubChannel`, whose client stays the same through every rotation. It
-        may end by itself; if it fails it is started again.
+        It is called with the `HubChannel`, whose client stays the same through every rotation, and
+        with the `Spoke` if it takes two arguments. It may end by itself; if it fails it is started
+        again after a while.
+
+        Raises:
+            TypeError: It is not asynchronous, or takes other arguments.
         """
-        self._tasks.append(task)
+        count = check_function(
+            task,
+            decorator="agent.task",
+            takes=(2, 1),
+            example="async def work(hub: HubChannel, spoke: Spoke)",
+        )
+
+        async def work(hub: HubChannel, spoke: Spoke) -> None:
+            await (task(hub, spoke) if count == 2 else task(hub))
+
+        self._tasks.append(AddonTask(work, UserFunction(Role.TASK, function_name(task))))
         return task
+
+    def on_removed(self, function: RemovalFunction) -> RemovalFunction:
+        """Register what is to be done when the add-on is removed; use as a decorator.
+
+        It is called with a `Removal` when the ManagedClusterAddOn is being deleted, while the
+        channel still works, or is gone. If it fails it is called again, until it succeeds or the
+        setting `removal_limit` is over. A process that was restarted meanwhile calls it again, so
+        it has to bear being called twice. What the configuration functions applied needs no
+        attention: that is removed afterwards in any case.
+
+        Raises:
+            TypeError: It is not asynchronous, or takes other arguments.
+        """
+        check_function(
+            function,
+            decorator="agent.on_removed",
+            takes=(1,),
+            example="async def clean_up(removal: Removal)",
+        )
+        self._on_removed.append(function)
+        return function
 
     def run(self, arguments: Sequence[str] | None = None) -> None:
         """Run as a program until SIGTERM or SIGINT, with settings from flags, environment and file.
@@ -138,7 +288,9 @@ class AddonAgent:
         """
         try:
             settings = load(
-                AddonSettings, sys.argv[1:] if arguments is None else arguments, prog=self.name
+                self._settings_class,
+                sys.argv[1:] if arguments is None else arguments,
+                prog=self.name,
             )
             configure_logging(settings.log_format, settings.log_level)
             asyncio.run(self._run_until_signal(settings))
@@ -155,12 +307,18 @@ class AddonAgent:
         Raises:
             ConfigError: The settings name something that cannot be used.
         """
-        settings = settings or self._settings or load(AddonSettings, ())
+        if settings is not None:
+            self._settings = _as_class(settings, self._settings_class)
+        elif self._settings is None:
+            self._settings = load(self._settings_class, ())
+        settings = self._settings
         process = EmbeddedProcess(
             tuple(self._subscriptions),
             tuple(self._checks),
             tuple(self._tasks),
             settings.addon_namespace,
+            tuple(self._on_removed),
+            settings.removal_limit,
         )
         if settings.is_standalone:
             await self._serve_whole_cluster(process, settings, stop)
@@ -168,7 +326,7 @@ class AddonAgent:
         try:
             async with TaskGroup() as group:
                 work = group.create_task(
-                    work_behind_agent(self.name, process, settings=settings),
+                    self._work_behind_agent(process, settings),
                     name=f"serve-addon/{self.name}",
                 )
                 await stop.wait()
@@ -213,6 +371,21 @@ class AddonAgent:
             loop.add_signal_handler(number, stop.set)
         await self.serve(stop, settings=settings)
 
+    async def _work_behind_agent(
+        self, process: EmbeddedProcess, settings: AddonSettings
+    ) -> NoReturn:
+        if settings.listen is None:
+            await work_behind_agent(self.name, process, settings=settings)
+        # Here, because a program that serves nothing needs no HTTP server and no metrics.
+        from towline_agent.agent_endpoint import AgentEndpoint
+        from towline_agent.mounted_overview import LookedProcess
+
+        looked = LookedProcess(self.name, process, store=f"file {settings.hub_kubeconfig}")
+        async with AgentEndpoint(settings.listen) as endpoint:
+            endpoint.look_at(looked)
+            await work_behind_agent(self.name, looked, settings=settings)
+        raise AssertionError("unreachable: the work is endless")
+
     async def _serve_whole_cluster(
         self, process: EmbeddedProcess, settings: AddonSettings, stop: asyncio.Event
     ) -> None:
@@ -228,6 +401,27 @@ class AddonAgent:
             await run_addons(session, options=options)
 
         await daemon.run(settings, stop, parts={"serve-addons": serve_addons})
+
+
+def _as_class(settings: AddonSettings, wanted: type[S]) -> S:
+    """Return settings as a program's own, with the defaults of what they do not have.
+
+    Raises:
+        ConfigError: There is something without a default.
+    """
+    if isinstance(settings, wanted):
+        return settings
+    given = {name: getattr(settings, name) for name in settings.model_fields_set}
+    try:
+        return wanted(**given)
+    except ValidationError as error:
+        missing = ", ".join(str(detail["loc"][0]) for detail in error.errors() if detail["loc"])
+        raise ConfigError(f"settings of {wanted.__name__} need {missing} as well") from None
+
+
+def _is_kind_name(name: str) -> bool:
+    plural, dot, group = name.partition(".")
+    return is_dns_label(plural) and (not dot or is_dns_subdomain(group))
 
 
 def _first(failures: BaseExceptionGroup[ConfigError]) -> ConfigError:

@@ -2,13 +2,16 @@
 
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
-from typing import NoReturn
+from typing import Any, NoReturn
+
+from pydantic import BaseModel
 
 from towline_agent.cache_group import CacheGroup
 from towline_agent.configuration_plan import concerns
 from towline_agent.configuration_sources import Selected, selected_caches
 from towline_agent.ownership import Owner
 from towline_agent.spoke_scope import SpokeScope
+from towline_agent.user_code import Role, UserFunction, function_name
 from towline_api.addon_codec import AddonCodec
 from towline_api.addons import ConfigKind, ConfigReference, ManagedClusterAddon
 from towline_api.metadata import ObjectKey, is_being_deleted, key_of
@@ -19,6 +22,8 @@ from towline_kube.clock import Clock
 
 ConfigurationHandler = Callable[[KubeObject, SpokeScope], Awaitable[object]]
 """Brings one configuration object of the hub into force on the managed cluster."""
+AnyHandler = Callable[[Any, SpokeScope], Awaitable[object]]
+"""The same, or one that takes the model it was registered with."""
 
 
 class ClusterNamespace:
@@ -37,12 +42,21 @@ class Subscription:
         namespace: Where they are on the hub; None for those the add-on refers to.
         handler: What to call.
         kinds: What the handler may apply.
+        places: Namespaces it may apply to beside the add-on's install namespace.
+        model: What the handler takes; None for the object as it is.
     """
 
     resource: Resource
     namespace: str | ClusterNamespace | None
-    handler: ConfigurationHandler
+    handler: AnyHandler
     kinds: tuple[Resource, ...]
+    places: tuple[str, ...] = ()
+    model: type[BaseModel] | None = None
+
+    @property
+    def function(self) -> UserFunction:
+        """What logs and messages call the handler."""
+        return UserFunction(Role.CONFIGURATION, function_name(self.handler))
 
     @property
     def kind(self) -> ConfigKind:
@@ -52,6 +66,23 @@ class Subscription:
     def references(self, addon: ManagedClusterAddon) -> list[ConfigReference]:
         """Return an add-on's references of this kind."""
         return [item for item in addon.config_references if item.kind == self.kind]
+
+
+@dataclass(frozen=True, slots=True)
+class NamedSubscription:
+    """A handler for a kind that is known by its name only, until the hub tells the rest.
+
+    Args:
+        name: Plural and group, as kubectl writes them.
+        to_subscription: Returns what becomes of it once the kind is known.
+        kinds: What the handler may apply.
+        places: Namespaces it may apply to beside the add-on's install namespace.
+    """
+
+    name: str
+    to_subscription: Callable[[Resource], Subscription]
+    kinds: tuple[Resource, ...]
+    places: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -120,6 +151,15 @@ class HandledSources:
             for selected in self._select(subscription, addon)
         )
 
+    @property
+    def subscriptions(self) -> tuple[Subscription, ...]:
+        """The handlers whose kinds are known."""
+        return self._subscriptions
+
+    def add(self, subscription: Subscription) -> None:
+        """Take one more handler."""
+        self._subscriptions = (*self._subscriptions, subscription)
+
     def jobs(self, addon: ManagedClusterAddon) -> set[Job]:
         """Return every object that is there, for each handler that asked for it."""
         return {
@@ -155,6 +195,8 @@ class HandledSources:
 
     def _select(self, subscription: Subscription, addon: ManagedClusterAddon) -> list[Selected]:
         namespace = subscription.namespace
+        if not subscription.resource.namespaced and namespace is not None:
+            return []
         if isinstance(namespace, ClusterNamespace):
             return [Selected(subscription.resource, self._owner.cluster)]
         if namespace is not None:
@@ -162,7 +204,8 @@ class HandledSources:
         return [
             Selected(subscription.resource, key.namespace, key.name)
             for reference in subscription.references(addon)
-            if (key := reference.desired.key).namespace is not None
+            if ((key := reference.desired.key).namespace is not None)
+            is subscription.resource.namespaced
         ]
 
 

@@ -113,7 +113,7 @@ class _Registration:
         )
         self._controller.feed_from(self._cache, lambda obj: (name_of(obj),))
         self.code = UserCode(owner.addon, on_change=self._look_again)
-        self.view = AddonView(self._find)
+        self.view = AddonView(self._find, is_known=lambda: self._cache.synced)
         self._cache.on_change(lambda _: self.view.ring())
 
     async def run(self) -> NoReturn:
@@ -121,6 +121,9 @@ class _Registration:
         async with TaskGroup() as group:
             group.create_task(self._cache.run(), name=f"watch-addon/{self.owner.addon}")
             group.create_task(self._controller.run(), name=f"report-addon/{self.owner.addon}")
+            # A first list without the object is news too, and changes nothing.
+            await self._cache.wait_synced()
+            self.view.ring()
         raise AssertionError("unreachable: the tasks are endless")
 
     def report(self, outcome: ConfigurationOutcome) -> None:

@@ -12,6 +12,8 @@ from towline_api.resources import CONFIG_MAPS, KubeObject, Resource
 from towline_kube.client import Client
 from towline_kube.merge_patch import is_applied
 
+_STAYS_BEHIND = frozenset({"apiVersion", "kind", "metadata", "status", "immutable"})
+
 
 class NotOursError(TowlineError):
     """Somebody else's object is where one was to be applied; it was left alone."""
@@ -29,7 +31,9 @@ class SpokeScope:
         owner: The add-on.
         namespace: Its install namespace.
         source: The configuration that is being applied, as messages name it.
+        configuration: The same as the hub has it.
         kinds: The kinds that may be applied.
+        places: Namespaces they may go to beside the install namespace.
     """
 
     def __init__(
@@ -39,7 +43,9 @@ class SpokeScope:
         owner: Owner,
         namespace: str,
         source: str,
+        configuration: KubeObject,
         kinds: Collection[Resource],
+        places: Collection[str] = (),
     ) -> None:
         self._owner = owner
         self._applier = Applier(client)
@@ -49,8 +55,11 @@ class SpokeScope:
         """The managed cluster itself, for reading; what is written through it is not remembered."""
         self.namespace = namespace
         """The add-on's install namespace."""
-        self.applied: set[Target] = set()
+        self.configuration = configuration
+        """The object on the hub that is being applied, whole, whatever the function was given."""
+        self.applied: dict[Target, Manifest] = {}
         """What this run has applied."""
+        self._places = {namespace, *places}
 
     async def apply(self, obj: KubeObject) -> None:
         """Bring an object onto the managed cluster, by server-side apply.
@@ -60,11 +69,12 @@ class SpokeScope:
 
         Raises:
             NotOursError: There is an object of that name that this add-on did not make.
-            ValueError: The kind was not announced, so it could never be removed again.
+            ValueError: The kind or the namespace was not announced, so that nobody would look there
+                for what to remove.
             ApiError: The managed cluster refused, or could not be reached (then it is transient).
         """
         manifest = self._manifest(obj)
-        self.applied.add(manifest.target)
+        self.applied[manifest.target] = manifest
         live = await self._applier.look_up([manifest], {})
         planned = plan([manifest], live, self._owner, is_applied=is_applied)
         for conflict in planned.conflicts:
@@ -82,19 +92,29 @@ class SpokeScope:
             )
         body = deepcopy(obj)
         if kind.namespaced:
-            body["metadata"].setdefault("namespace", self.namespace)
+            where = body["metadata"].setdefault("namespace", self.namespace)
+            if where not in self._places:
+                raise ValueError(
+                    f"cannot apply to namespace {where}: this handler announced "
+                    f"{', '.join(sorted(self._places))}; name the namespace in `applies_in`"
+                )
         return Manifest(kind, self._owner.stamp(body, source=self._source), self._source)
 
 
-def local_copy(config_map: Mapping[str, Any]) -> KubeObject:
-    """Return what a ConfigMap of the hub looks like on the managed cluster: name and content.
+def local_copy(obj: Mapping[str, Any]) -> KubeObject:
+    """Return what an object of the hub looks like on the managed cluster: kind, name and content.
 
-    Labels, annotations and the namespace stay behind; they mean something on the hub.
+    Labels, annotations and the namespace stay behind, they mean something on the hub; so do its
+    status, and `immutable`: the original may be replaced by another of its name, and then the copy
+    has to follow.
+
+    Args:
+        obj: A ConfigMap, or an object of any kind that both clusters serve in the same version.
     """
-    content = {key: config_map[key] for key in ("data", "binaryData") if config_map.get(key)}
+    content = {key: value for key, value in obj.items() if key not in _STAYS_BEHIND and value}
     return {
-        "apiVersion": CONFIG_MAPS.api_version,
-        "kind": CONFIG_MAPS.kind,
-        "metadata": {"name": config_map["metadata"]["name"]},
+        "apiVersion": obj.get("apiVersion", CONFIG_MAPS.api_version),
+        "kind": obj.get("kind", CONFIG_MAPS.kind),
+        "metadata": {"name": obj["metadata"]["name"]},
         **deepcopy(content),
     }

@@ -54,7 +54,11 @@ REASON_ADDON_LEASE_UPDATED = "ManagedClusterAddOnLeaseUpdated"
 REASON_ADDON_LEASE_STOPPED = "ManagedClusterAddOnLeaseUpdateStopped"
 REASON_ADDON_LEASE_NOT_FOUND = "ManagedClusterAddOnLeaseNotFound"
 DEGRADED = "Degraded"
-"""Left to add-ons: neither OCM nor towline sets it."""
+"""Left to add-ons: OCM does not set it. An agent says there which of an add-on's own functions fail."""
+REASON_ADDON_CODE_FAILED = "AddOnCodeFailed"
+REASON_HEALTH_CHECK_FAILED = "HealthCheckFailed"
+REASON_REMOVAL_FAILED = "RemovalFailed"
+REASON_ADDON_CODE_RECOVERED = "AsExpected"
 
 # Registration of an add-on on one cluster
 REGISTRATION_APPLIED = "RegistrationApplied"

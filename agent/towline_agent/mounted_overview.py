@@ -1,0 +1,120 @@
+"""An add-on's own process behind an agent, for those who look at it: its channel, its work."""
+
+import asyncio
+import dataclasses
+from collections.abc import Sequence
+from datetime import UTC, datetime, timedelta
+from typing import Any, NoReturn
+
+from towline_agent.addon_overview import AddonOverview, CredentialOverview
+from towline_agent.addon_station import AddonProcess, Station
+from towline_agent.agent_overview import AgentOverview
+from towline_agent.agent_state import Standing
+from towline_agent.configuration_report import ConfigurationOutcome
+from towline_agent.hub_contact import HubContact
+from towline_agent.state_tracking import CredentialFacts, StateTracker
+from towline_certs.certificates import parse_chain
+from towline_certs.validity import validity_of
+from towline_kube.clock import SYSTEM_CLOCK, Clock
+from towline_kube.connection import Connection
+
+_NO_CHANNEL = "the hub has not accepted the mounted credential yet"
+_FAR_AWAY = datetime.max.replace(tzinfo=UTC)
+
+
+class LookedProcess:
+    """An add-on's code, with an eye on what it works between.
+
+    Its credential is another agent's to renew, so it is never `renewing` here; and what the hub
+    says of the cluster that agent knows.
+
+    Args:
+        name: Name of the add-on.
+        process: Its code.
+        store: Where the credential is mounted.
+        clock: Time.
+    """
+
+    def __init__(
+        self, name: str, process: AddonProcess, *, store: str, clock: Clock = SYSTEM_CLOCK
+    ) -> None:
+        self._name = name
+        self._process = process
+        self._store = store
+        self._contact = HubContact(clock=clock)
+        self._station: Station | None = None
+        self._outcome: ConfigurationOutcome | None = None
+        self._applied = self._failed = 0
+        self._state = StateTracker(
+            f"add-on {name}", facts=self._facts, standing=self._standing, now=clock.now
+        )
+
+    @property
+    def cleans_up(self) -> bool:
+        """Whether the code has to run once more for an add-on that is gone."""
+        return self._process.cleans_up
+
+    async def work(self, station: Station) -> NoReturn:
+        """Let the code work until cancelled."""
+
+        def report(outcome: ConfigurationOutcome) -> None:
+            if outcome != self._outcome:
+                self._outcome = outcome
+                self._applied += not outcome.troubles and not outcome.awaited
+                self._failed += bool(outcome.troubles)
+            station.report(outcome)
+
+        self._station = station
+        await self._process.work(dataclasses.replace(station, report=report))
+
+    def overview(self) -> AgentOverview:
+        """Return how it is at this moment."""
+        station = self._station
+        credential = CredentialOverview(
+            store=self._store, report=self._state.look(), facts=self._facts()
+        )
+        addon = AddonOverview(
+            name=self._name, outcome=self._outcome, applied=self._applied, failed=self._failed
+        )
+        return AgentOverview(
+            cluster="" if station is None else station.owner.cluster,
+            agent="",
+            hub="" if station is None else station.hub.connection.server,
+            credential=credential,
+            addons=(addon,),
+            last_contact=self._contact.at,
+            contact_age=self._contact.age,
+            trouble=_NO_CHANNEL if station is None else station.hub.trouble,
+        )
+
+    async def find_hub_problem(self) -> str | None:
+        """Return what is wrong with the way to the hub; None if nothing is."""
+        if self._station is None:
+            return _NO_CHANNEL
+        return await self._contact.find_problem(self._station.hub)
+
+    def tasks(self) -> Sequence[asyncio.Task[Any]]:
+        """Return nothing: what fails here ends the program."""
+        return ()
+
+    def _standing(self) -> Standing:
+        return Standing.UNKNOWN if self._station is None else Standing.ACCEPTED
+
+    def _facts(self) -> CredentialFacts:
+        station = self._station
+        if station is None:
+            return CredentialFacts(reason="WaitingForCredential", message=_NO_CHANNEL)
+        return mounted_facts(station.hub.connection)
+
+
+def mounted_facts(connection: Connection) -> CredentialFacts:
+    """Return what is known of a credential that somebody else renews, once it has been proven."""
+    certificate = connection.client_certificate_pem
+    validity = None if certificate is None else validity_of(parse_chain(certificate))
+    end = _FAR_AWAY if validity is None else validity.not_after + timedelta(seconds=1)
+    return CredentialFacts(
+        reason="Holding",
+        message="the agent that keeps the credential renews it",
+        validity=validity,
+        renew_at=end,
+    )
