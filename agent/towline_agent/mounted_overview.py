@@ -54,11 +54,6 @@ class LookedProcess:
         """Whether the code has to run once more for an add-on that is gone."""
         return self._process.cleans_up
 
-    @property
-    def cleans_up(self) -> bool:
-        """Whether it has to run once more for an add-on that is gone."""
-        return self._process.cleans_up
-
     async def work(self, station: Station) -> NoReturn:
         """Let the code work until cancelled."""
 

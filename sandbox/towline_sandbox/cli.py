@@ -44,6 +44,11 @@ COMMANDS = (
     Command(("hub", "run"), "towline_hub.commands:run", "run the hub"),
     Command(("agent", "run"), "towline_agent.commands:run", "run the agent of a managed cluster"),
     Command(
+        ("agent", "status"),
+        "towline_agent.status_command:status",
+        "show how an agent stands with its hub",
+    ),
+    Command(
         ("accept",),
         "towline_hub.decisions.cluster_commands:accept",
         "let a managed cluster join the hub",
