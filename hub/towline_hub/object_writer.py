@@ -13,14 +13,14 @@ from towline_api.metadata import (
 from towline_api.resources import KubeObject, Resource
 from towline_hub.own_writes import FreshView
 from towline_kube.client import Client
-from towline_kube.errors import Conflict
+from towline_kube.errors import AlreadyExists, Conflict
 from towline_kube.merge_patch import is_applied
 
 log = logging.getLogger(__name__)
 
 
 class ObjectWriter:
-    """Creates, corrects and removes objects by server-side apply.
+    """Creates and removes objects, and corrects them by server-side apply.
 
     Args:
         client: Whom to ask.
@@ -50,14 +50,27 @@ class ObjectWriter:
             if "roleRef" in desired and desired["roleRef"] != live.get("roleRef"):
                 # What a binding refers to can never be changed, only bound anew.
                 await self.remove(live, resource=view.resource)
-        applied = await self._client.apply(view.resource, desired)
-        view.remember(applied)
+        written = None if live is not None else await self._create(desired, resource=view.resource)
+        if written is None:
+            written = await self._client.apply(view.resource, desired)
+        view.remember(written)
         key = key_of(desired)
         log.debug(
             "object applied",
             extra={"object": view.resource.describe(key.name, namespace=key.namespace)},
         )
-        return applied
+        return written
+
+    async def _create(self, desired: KubeObject, *, resource: Resource) -> KubeObject | None:
+        """Return the object as created; None if somebody has made one already.
+
+        What is new has nothing to merge with, and an API server creates it in half the time that
+        applying it takes. Its fields are ours all the same.
+        """
+        try:
+            return await self._client.create(resource, desired)
+        except AlreadyExists:
+            return None
 
     async def remove(self, live: KubeObject, *, resource: Resource) -> None:
         """Delete this very object; one of the same name made since is left alone."""

@@ -237,8 +237,8 @@ async def test_nothing_but_its_own_add_ons_objects_is_written(
         if call.verb not in ("get", "list", "watch") and not call.resource.startswith("events")
     }
     assert written == {
-        ("apply", ROLES.qualified),
-        ("apply", ROLE_BINDINGS.qualified),
+        ("create", ROLES.qualified),
+        ("create", ROLE_BINDINGS.qualified),
         ("patch", f"{MANAGED_CLUSTER_ADDONS.qualified}/status"),
         ("replace", f"{CERTIFICATE_SIGNING_REQUESTS.qualified}/approval"),
         ("create", "selfsubjectreviews.authentication.k8s.io"),
@@ -332,7 +332,7 @@ async def test_two_managers_in_one_process_serve_one_add_on_each(
                 await client.list(LEASES, namespace=spoke.cluster)
         for made in (calls, other_calls):
             assert not [call for call in made if call.status == 403]
-            roles = [call for call in made if call.verb == "apply" and "role" in call.resource]
+            roles = [call for call in made if call.verb == "create" and "role" in call.resource]
             assert len(roles) == 2
 
 

@@ -91,17 +91,17 @@ async def test_a_bootstrap_identity_brings_a_cluster_in(
         assert writes == {
             ("patch", "managedclusters.cluster.open-cluster-management.io"): 1,
             ("replace", "certificatesigningrequests.certificates.k8s.io/approval"): 1,
-            ("apply", "namespaces"): 1,
-            ("apply", "clusterroles.rbac.authorization.k8s.io"): 1 + _shared_roles_made(made),
-            ("apply", "clusterrolebindings.rbac.authorization.k8s.io"): 1,
-            ("apply", "rolebindings.rbac.authorization.k8s.io"): 2,
+            ("create", "namespaces"): 1,
+            ("create", "clusterroles.rbac.authorization.k8s.io"): 1 + _shared_roles_made(made),
+            ("create", "clusterrolebindings.rbac.authorization.k8s.io"): 1,
+            ("create", "rolebindings.rbac.authorization.k8s.io"): 2,
             ("create", "leases.coordination.k8s.io"): 1,
         }
 
 
 def _shared_roles_made(writes: list[tuple[str, str]]) -> int:
     """Return how many of the roles that all clusters share this first join had to make."""
-    made = writes.count(("apply", "clusterroles.rbac.authorization.k8s.io")) - 1
+    made = writes.count(("create", "clusterroles.rbac.authorization.k8s.io")) - 1
     assert made in (0, 2)
     return made
 

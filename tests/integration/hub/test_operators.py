@@ -284,7 +284,11 @@ async def test_removing_says_what_it_waits_for_and_ends_when_it_is_gone(
         assert not waited.gone
         assert "example.com/hold" in (waited.waits_for or "")
         assert told == [waited.waits_for]
-        beside = asyncio.create_task(remove_cluster(operator, spoke.cluster, limit=SECONDS))
+        looked = asyncio.Event()
+        beside = asyncio.create_task(
+            remove_cluster(operator, spoke.cluster, limit=SECONDS, tell=lambda _: looked.set())
+        )
+        await looked.wait()
         await admin.patch(MANAGED_CLUSTERS, spoke.cluster, {"metadata": {"finalizers": []}})
         report = await beside
         assert report.gone

@@ -65,7 +65,7 @@ async def test_a_join_shows_in_the_metrics(run_hub: RunHub, spoke: Spoke, admin:
             return text if has else ""
 
         text = await until(counted, what=lambda: "no decision counted")
-    assert re.search(r'towline_hub_decision_wait_seconds_count\{.*outcome="approve"\} 1\.0', text)
+    assert re.search(r'towline_hub_decision_wait_seconds_count\{.*outcome="approve"\} [1-9]', text)
     assert 'towline_hub_passes_total{controller="approve-requests",result="done"}' in text
     assert 'towline_hub_clusters{standing="accepted"}' in text
     assert "towline_hub_leader 1.0" in text
