@@ -47,17 +47,25 @@ async def prepare_hub(plane: ControlPlane, *, folder: Path, **settings: Any) -> 
         plane: The hub cluster.
         folder: Private folder for its kubeconfig.
         settings: Whatever else `HubSettings` takes. By default it installs the CRDs and approves
-            whoever comes with a bootstrap token.
+            whoever comes with a bootstrap token. What they declare, the hub is granted as well.
     """
-    async with admin_client(plane) as admin:
-        await grant(admin, hub_permissions(user_subject(HUB_USER), installs_crds=True))
     kubeconfig = keep_kubeconfig(folder, "hub", await plane.kubeconfig_for(HUB_USER))
     given: dict[str, Any] = {
         "kubeconfig": kubeconfig,
         "install_crds": True,
         "auto_approve_groups": (names.BOOTSTRAP_GROUP,),
     }
-    return HubSettings(**(given | settings))
+    whole = HubSettings(**(given | settings))
+    permissions = hub_permissions(
+        user_subject(HUB_USER),
+        installs_crds=True,
+        namespace=whole.namespace,
+        signers=whole.signers,
+        declarations=whole.addon_declarations,
+    )
+    async with admin_client(plane) as admin:
+        await grant(admin, permissions)
+    return whole
 
 
 async def until_hub_takes_clusters(admin: Client) -> None:

@@ -5,7 +5,7 @@ asks for a fixture. Fixtures are plain (no event loop in the test), and last for
 ini option `towline_fixture_scope` makes them last for a class, a module, a package or the session.
 """
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Literal, cast
 
@@ -70,6 +70,18 @@ def towline_addon_rules() -> "Sequence[KubeObject]":
 
 
 @pytest.fixture(scope=_scope)
+def towline_addon_signers() -> "Sequence[str]":
+    """Signers of the add-on's own, whose certificates its agent uses. Override it for yours."""
+    return ()
+
+
+@pytest.fixture(scope=_scope)
+def towline_hub_settings() -> "Mapping[str, object]":
+    """What the hub's settings file says. Override it to declare an add-on, or to play a signer."""
+    return {}
+
+
+@pytest.fixture(scope=_scope)
 def towline_portal() -> "Iterator[BlockingPortal]":
     """The event loop that hub, agent and the add-on's agent run in, in a thread of its own."""
     from anyio.from_thread import start_blocking_portal
@@ -84,6 +96,7 @@ def towline_joined_pair(
     towline_hub_plane: "EmbeddedPlane",
     towline_spoke_plane: "EmbeddedPlane",
     towline_addon_agent: "AddonAgent | None",
+    towline_hub_settings: "Mapping[str, object]",
     tmp_path_factory: pytest.TempPathFactory,
 ) -> "Iterator[JoinedPair]":
     """A hub and a managed cluster that has joined it."""
@@ -95,6 +108,7 @@ def towline_joined_pair(
         towline_spoke_plane,
         folder=_private_folder(tmp_path_factory),
         addons=() if towline_addon_agent is None else (towline_addon_agent.name,),
+        hub_settings={key.replace("-", "_"): value for key, value in towline_hub_settings.items()},
     )
     with towline_portal.wrap_async_context_manager(joining) as pair:
         yield pair
@@ -106,6 +120,7 @@ def towline_addon(
     towline_joined_pair: "JoinedPair",
     towline_addon_agent: "AddonAgent | None",
     towline_addon_rules: "Sequence[KubeObject]",
+    towline_addon_signers: "Sequence[str]",
     tmp_path_factory: pytest.TempPathFactory,
 ) -> "Iterator[EnabledAddon]":
     """The add-on under test, enabled and running."""
@@ -121,6 +136,7 @@ def towline_addon(
         towline_addon_agent,
         folder=_private_folder(tmp_path_factory),
         rules=towline_addon_rules,
+        signers=towline_addon_signers,
     )
     with towline_portal.wrap_async_context_manager(enabling) as addon:
         yield addon

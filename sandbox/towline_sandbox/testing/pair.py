@@ -1,11 +1,12 @@
 """A hub and a managed cluster that has joined it, with an add-on on top when asked for."""
 
 import asyncio
-from collections.abc import AsyncIterator, Sequence
+from collections.abc import AsyncIterator, Mapping, Sequence
 from contextlib import AsyncExitStack, asynccontextmanager
 from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
+from types import MappingProxyType
 from typing import Any
 
 from anyio.from_thread import BlockingPortal
@@ -128,6 +129,7 @@ async def joined_pair(
     *,
     folder: Path,
     addons: Sequence[str] = (),
+    hub_settings: Mapping[str, Any] = MappingProxyType({}),
 ) -> AsyncIterator[JoinedPair]:
     """Join a cluster to a hub, both in this process and each under the rights it ships with.
 
@@ -137,13 +139,15 @@ async def joined_pair(
         spoke_plane: The managed cluster.
         folder: Private folder for kubeconfigs.
         addons: Add-ons whose agents the test runs itself.
+        hub_settings: What the hub is told beside the usual, for example `signers`, as in its
+            settings file.
     """
-    hub_settings = await prepare_hub(hub_plane, folder=folder)
+    settings = await prepare_hub(hub_plane, folder=folder, **hub_settings)
     agent_settings = await prepare_agent(
         hub_plane, spoke_plane, cluster=CLUSTER, folder=folder, addons_elsewhere=tuple(addons)
     )
     async with AsyncExitStack() as stack:
-        await stack.enter_async_context(running("run-hub", partial(hub_daemon.run, hub_settings)))
+        await stack.enter_async_context(running("run-hub", partial(hub_daemon.run, settings)))
         hub = await stack.enter_async_context(admin_client(hub_plane))
         await until_hub_takes_clusters(hub)
         await stack.enter_async_context(
@@ -170,6 +174,7 @@ async def enabled_addon(
     folder: Path,
     rules: Sequence[KubeObject] = ADDON_RULES,
     namespace: str = names.ADDON_NAMESPACE,
+    signers: Sequence[str] = (),
 ) -> AsyncIterator[EnabledAddon]:
     """Enable an add-on as an operator would, and run its agent behind the cluster's agent.
 
@@ -179,6 +184,7 @@ async def enabled_addon(
         folder: Private folder for its credential, which appears there as a pod would see it.
         rules: RBAC rules of the add-on's program in its namespace on the managed cluster.
         namespace: That namespace.
+        signers: The add-on's own signers, whose certificates appear beside the credential.
     """
     async with AsyncExitStack() as stack:
         hub = await stack.enter_async_context(admin_client(pair.hub_plane))
@@ -192,34 +198,45 @@ async def enabled_addon(
             MANAGED_CLUSTER_ADDONS,
             _object(MANAGED_CLUSTER_ADDONS, agent.name, namespace=pair.cluster, spec={}),
         )
-        secret = names.addon_hub_kubeconfig_secret(agent.name)
-
-        async def earned() -> KubeObject | None:
-            return await spoke.find(SECRETS, secret, namespace=namespace)
-
-        await until(f"the credential of add-on {agent.name}", earned, within=PATIENCE)
-        mounted = folder / secret
-        mount = Mount(spoke, name=secret, namespace=namespace, folder=mounted)
-        await mount.refresh()
+        credential = names.addon_hub_kubeconfig_secret(agent.name)
+        certificates = [
+            names.addon_client_certificate_secret(agent.name, signer=signer) for signer in signers
+        ]
+        for secret in (credential, *certificates):
+            mount = await _mounted(spoke, secret, namespace=namespace, folder=folder)
+            keep = partial(_keep_mounted, mount, secret=secret)
+            await stack.enter_async_context(running(f"keep-mounted/{secret}", keep))
         settings = AddonSettings(
-            hub_kubeconfig=mounted / names.KUBECONFIG_KEY,
+            hub_kubeconfig=folder / credential / names.KUBECONFIG_KEY,
             spoke_kubeconfig=keep_kubeconfig(
                 folder, f"addon-{agent.name}", await pair.spoke_plane.kubeconfig_for(user)
             ),
             addon_namespace=namespace,
         )
 
-        async def keep_mounted(stop: asyncio.Event) -> None:
-            async with asyncio.TaskGroup() as group:
-                keeping = group.create_task(mount.keep(), name=f"mount-secret/{secret}")
-                await stop.wait()
-                keeping.cancel("the test has ended")
-
-        await stack.enter_async_context(running(f"keep-mounted/{secret}", keep_mounted))
         await stack.enter_async_context(
             running(f"run-addon/{agent.name}", partial(agent.serve, settings=settings))
         )
         yield EnabledAddon(agent.name, pair, namespace, settings)
+
+
+async def _mounted(spoke: Client, secret: str, *, namespace: str, folder: Path) -> Mount:
+    """Return a Secret as files in a folder of its name, once it is there."""
+
+    async def earned() -> KubeObject | None:
+        return await spoke.find(SECRETS, secret, namespace=namespace)
+
+    await until(f"Secret {namespace}/{secret}", earned, within=PATIENCE)
+    mount = Mount(spoke, name=secret, namespace=namespace, folder=folder / secret)
+    await mount.refresh()
+    return mount
+
+
+async def _keep_mounted(mount: Mount, stop: asyncio.Event, *, secret: str) -> None:
+    async with asyncio.TaskGroup() as group:
+        keeping = group.create_task(mount.keep(), name=f"mount-secret/{secret}")
+        await stop.wait()
+        keeping.cancel("the test has ended")
 
 
 async def until_condition(

@@ -138,7 +138,7 @@ async def test_what_somebody_does_to_it_is_put_right(
         path.unlink,
         lambda: path.write_text("{}"),
         lambda: path.chmod(0o644),
-        lambda: (path.rename(tmp_path / "moved"), path.symlink_to(tmp_path / "moved")),
+        lambda: path.symlink_to(path.rename(tmp_path / "moved")),
     ]
 
     def is_right() -> bool:
