@@ -28,7 +28,7 @@ from pydantic import BaseModel, ValidationError
 from typing_extensions import TypeVar
 
 from towline_agent import daemon
-from towline_agent.addon_removal import RemovalFunction
+from towline_agent.addon_removal import REMOVAL_LIMIT, RemovalFunction
 from towline_agent.addon_settings import AddonSettings
 from towline_agent.addons import AddonOptions, run_addons
 from towline_agent.channel import HubChannel
@@ -297,6 +297,18 @@ class AddonAgent(Generic[S]):
         except TowlineError as error:
             sys.exit(f"{self.name}: {error}")
 
+    def process(self) -> EmbeddedProcess:
+        """Return everything that was registered, to be run by whoever has a channel for it."""
+        settings = self._settings
+        return EmbeddedProcess(
+            tuple(self._subscriptions),
+            tuple(self._checks),
+            tuple(self._tasks),
+            None if settings is None else settings.addon_namespace,
+            tuple(self._on_removed),
+            REMOVAL_LIMIT if settings is None else settings.removal_limit,
+        )
+
     async def serve(self, stop: asyncio.Event, *, settings: AddonSettings | None = None) -> None:
         """Run inside a running event loop until `stop` is set. Leaves no task behind.
 
@@ -312,14 +324,7 @@ class AddonAgent(Generic[S]):
         elif self._settings is None:
             self._settings = load(self._settings_class, ())
         settings = self._settings
-        process = EmbeddedProcess(
-            tuple(self._subscriptions),
-            tuple(self._checks),
-            tuple(self._tasks),
-            settings.addon_namespace,
-            tuple(self._on_removed),
-            settings.removal_limit,
-        )
+        process = self.process()
         if settings.is_standalone:
             await self._serve_whole_cluster(process, settings, stop)
             return

@@ -210,4 +210,5 @@ def explain(error: BaseException) -> str:
 
 def function_name(function: object) -> str:
     """Return what messages call a function."""
-    return getattr(function, "__qualname__", None) or type(function).__qualname__
+    name = getattr(function, "__qualname__", None) or type(function).__qualname__
+    return str(name).rpartition("<locals>.")[2]
