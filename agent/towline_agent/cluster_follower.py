@@ -22,6 +22,7 @@ from towline_kube.cache import Cache
 from towline_kube.client import Client
 from towline_kube.clock import SYSTEM_CLOCK, Clock
 from towline_kube.errors import AlreadyExists, Conflict, Forbidden, NotFound, Unauthorized
+from towline_kube.failures import one_failure
 from towline_kube.task_groups import TaskGroup
 
 log = logging.getLogger(__name__)
@@ -145,7 +146,7 @@ class ClusterFollower:
             if not self._channel.is_ready:
                 raise
             # Bootstrap tokens are meant to end. We are known; acceptance is what is missing.
-            if self._view.standing is Standing.UNKNOWN:
+            if self._view.standing in (Standing.UNKNOWN, Standing.ACCEPTED):
                 self._view.judge(Standing.WAITING)
             self._tell(
                 logging.INFO,
@@ -209,12 +210,14 @@ class ClusterFollower:
             clock=self._clock,
         )
         cache.on_change(lambda _: changed.set())
-        async with TaskGroup() as group:
-            watching = group.create_task(cache.run(), name=f"watch-cluster/{self._name}")
-            try:
-                return await self._look(cache, changed, until=until, show=show)
-            finally:
-                watching.cancel()
+        with one_failure():  # what the group would wrap is nothing to end the agent for
+            async with TaskGroup() as group:
+                watching = group.create_task(cache.run(), name=f"watch-cluster/{self._name}")
+                try:
+                    return await self._look(cache, changed, until=until, show=show)
+                finally:
+                    watching.cancel()
+        raise AssertionError("unreachable: the body returns or raises")
 
     async def _look(
         self,

@@ -57,6 +57,9 @@ class ClusterView:
         old = self._cluster
         if old is None and cluster is None:
             return
+        if cluster is not None:
+            # Also of one that is as it was: others may have judged otherwise meanwhile.
+            self.judge(standing_of(cluster))
         if (
             old is not None
             and cluster is not None
@@ -64,7 +67,5 @@ class ClusterView:
         ):
             return
         self._cluster = cluster
-        if cluster is not None:
-            self.judge(standing_of(cluster))
         for bell in self._bells:
             bell.set()

@@ -319,7 +319,8 @@ class CredentialKeeper:
         name = pending.request_name
         until = self._clock.now() + _LONGEST_REST
         if isinstance(holding, Usable):
-            until = min(until, holding.expires_at)
+            # A certificate is still good in its last second.
+            until = min(until, holding.expires_at + timedelta(seconds=1))
         cache = Cache(
             client,
             CERTIFICATE_SIGNING_REQUESTS,

@@ -12,6 +12,7 @@ import pytest
 from support.api_world import FakeServer
 from support.clock import FakeClock
 from support.tasks import background
+from towline_agent.agent_state import Standing
 from towline_agent.bootstrap import Bootstrap
 from towline_agent.channel import HubChannel
 from towline_agent.cluster_follower import ClusterFollower
@@ -84,6 +85,9 @@ class World:
     @property
     def cluster(self) -> KubeObject | None:
         return next(iter(self.hub.stored(MANAGED_CLUSTERS).values()), None)
+
+    def standing(self) -> Standing:
+        return self.view.standing
 
     def accept(self, status: str = "True") -> None:
         live = self.cluster or {"metadata": {"name": "c1"}, "spec": {}}
@@ -188,6 +192,43 @@ async def test_a_deleted_cluster_is_not_made_again_but_is_found_when_it_is_back(
         assert world.view.cluster is None
         assert world.cluster is None
         assert any("deleted" in str(record.__dict__.get("reason")) for record in caplog.records)
+        assert world.standing() is Standing.GONE
         world.accept()
         await world.clock.advance(2 * MINUTE)
         assert world.view.accepted_cluster is not None
+
+
+async def test_what_the_hub_says_is_known_before_our_own_identity_may_see_it(world: World) -> None:
+    """Whoever looks at the agent is told that it waits, or was turned away."""
+    async with world.running():
+        await world.clock.advance(SECOND)
+        assert world.standing() is Standing.WAITING
+        assert world.view.cluster is None
+        world.ready.set()
+        world.accept()
+        await world.clock.advance(SECOND)
+        assert world.standing() is Standing.ACCEPTED
+        world.accept("False")
+        await world.clock.advance(SECOND)
+        assert world.standing() is Standing.DENIED
+
+
+async def test_a_cluster_that_nobody_may_look_at_any_more_is_not_called_accepted(
+    world: World,
+) -> None:
+    """Its own rights went, and its bootstrap token has ended: only an operator can tell why."""
+    world.accept()
+    world.ready.set()
+    world.holds_credential = True
+    world.bootstrap_error = Unauthorized("token expired")
+    async with world.running():
+        await world.clock.advance(SECOND)
+        assert world.standing() is Standing.ACCEPTED
+        for verb in ("get", "list", "watch"):
+            world.hub.fail(verb, *[Forbidden("gone")] * 20)
+        world.hub.end_watches(Forbidden("gone"))
+        await world.clock.advance(5 * MINUTE)
+        assert world.standing() is Standing.WAITING
+        world.hub.recover()
+        await world.clock.advance(5 * MINUTE)
+        assert world.standing() is Standing.ACCEPTED

@@ -12,10 +12,12 @@ import pytest
 from support.api_world import FakeServer, Killed, Signer
 from support.clock import FakeClock
 from support.tasks import background
+from towline_agent.agent_state import AgentState, Standing
 from towline_agent.cluster_identity import cluster_order
 from towline_agent.credential_keeper import CredentialKeeper
 from towline_agent.credential_status import CredentialState, rotation_report
 from towline_agent.secret_store import SecretStore
+from towline_agent.state_tracking import StateTracker
 from towline_api.certificate_report import find_certificate_end
 from towline_api.resources import CERTIFICATE_SIGNING_REQUESTS, SECRETS, KubeObject
 from towline_certs.credentials import Credential
@@ -412,3 +414,91 @@ async def test_a_renewal_that_fails_still_tells_when_the_present_certificate_end
         assert report is not None
         assert report.status == "False"
         assert find_certificate_end(report.message) == end, "clocks differ: the hub may still hear"
+
+
+async def test_a_credential_goes_through_its_states(world: World) -> None:
+    """As whoever looks at the agent sees them, with since when and the request it hangs on."""
+    standing = Standing.WAITING
+    keeper = world.keeper()
+    tracker = StateTracker(
+        "cluster c1", facts=lambda: keeper.facts, standing=lambda: standing, now=world.clock.now
+    )
+    assert tracker.look().state is AgentState.UNREGISTERED
+    async with world.running(keeper):
+        await world.until(lambda: keeper.status.reason == "WaitingForApproval")
+        report = tracker.look()
+        assert (report.state, report.reason) == (AgentState.REQUESTED, "WaitingForApproval")
+        assert keeper.facts.request == world.signer.pending[0]["metadata"]["name"]
+        world.signer.deny_all()
+        await world.until(lambda: tracker.look().state is AgentState.DENIED)
+        assert "not you" in tracker.look().message
+        assert keeper.failures == 1
+        await world.until(lambda: tracker.look().state is AgentState.REQUESTED, limit=HOUR)
+        await world.earn(keeper)
+        assert tracker.look().reason == "WaitingForAcceptance"
+        standing = Standing.ACCEPTED
+        began = world.clock.now()
+        assert (tracker.look().state, tracker.look().since) == (AgentState.REGISTERED, began)
+        await world.until(lambda: bool(world.signer.pending), limit=HOUR)
+        assert tracker.look().state is AgentState.RENEWING
+        assert keeper.credential is not None
+        end = keeper.credential.validity.not_after
+        await world.until(lambda: tracker.look().state is AgentState.EXPIRED, limit=HOUR)
+        assert tracker.look().since == end
+        await world.earn(keeper)
+        assert tracker.look().state is AgentState.REGISTERED
+        assert keeper.renewals == 2
+        standing = Standing.GONE
+        assert tracker.look().state is AgentState.REMOVED
+
+
+async def test_a_process_that_starts_with_an_ended_credential_knows_since_when(
+    world: World,
+) -> None:
+    """It was down past expiry: that is `expired`, not a first start, and the hub is told when."""
+    async with world.running(world.keeper()) as keeper:
+        await world.earn(keeper)
+        assert keeper.credential is not None
+        end = keeper.credential.validity.not_after
+    await world.clock.advance(2 * HOUR)
+    keeper = world.keeper()
+    tracker = StateTracker(
+        "cluster c1",
+        facts=lambda: keeper.facts,
+        standing=lambda: Standing.UNKNOWN,
+        now=world.clock.now,
+    )
+    async with world.running(keeper):
+        await world.until(lambda: keeper.status.reason == "WaitingForApproval")
+        report = tracker.look()
+        assert (report.state, report.since) == (AgentState.EXPIRED, end)
+        assert "waits for the hub's approval" in report.message
+
+
+async def test_a_renewal_that_nobody_decides_is_told_while_the_hub_can_still_be_told(
+    world: World,
+) -> None:
+    """Once the certificate has ended the agent can tell the hub nothing any more."""
+    async with world.running(world.keeper()) as keeper:
+        await world.earn(keeper)
+        await world.until(lambda: bool(world.signer.pending), limit=HOUR)
+        report = rotation_report(keeper.status)
+        assert report is not None
+        assert report.status == "True", "an approval may take its time"
+        await world.until(lambda: keeper.status.failure is not None, limit=HOUR)
+        assert keeper.credential is not None
+        end = keeper.credential.validity.not_after
+        left = end - world.clock.now()
+        assert 0.09 * HOUR < left < 0.13 * HOUR, "half of the time to renew is left"
+        report = rotation_report(keeper.status)
+        assert report is not None
+        assert report.status == "False"
+        assert report.message.startswith("failing since 2026-01-01T00:5")
+        assert "waits for the hub's approval" in report.message
+        assert find_certificate_end(report.message) == end
+        await world.clock.advance(MINUTE)
+        assert rotation_report(keeper.status) == report, "what stays the same is not written again"
+        await world.earn(keeper)
+        healed = rotation_report(keeper.status)
+        assert healed is not None
+        assert healed.status == "True"
