@@ -37,6 +37,7 @@ from towline_api.resources import (
 )
 from towline_hub.clusters import rbac
 from towline_kube.client import Call, Client
+from towline_kube.clock import SYSTEM_CLOCK, Clock
 from towline_kube.errors import AlreadyExists, Conflict, NotFound
 from towline_sandbox.plane import ControlPlane
 
@@ -296,6 +297,7 @@ async def running_agent(
     on_hub_call: Callable[[Call], None] | None = None,
     on_spoke_call: Callable[[Call], None] | None = None,
     awaits_session: bool = True,
+    clock: Clock = SYSTEM_CLOCK,
 ) -> AsyncIterator[RunningAgent]:
     """Run an agent in this process, and stop it at the end as a signal would.
 
@@ -321,7 +323,8 @@ async def running_agent(
             on_session=lambda session: agent.sessions.append(session),
         )
         task = group.create_task(
-            run_agent(settings, stop, parts=parts, observers=observers), name="run-agent"
+            run_agent(settings, stop, parts=parts, observers=observers, clock=clock),
+            name="run-agent",
         )
         agent = RunningAgent(task, stop)
         try:
