@@ -39,7 +39,7 @@ log = logging.getLogger(__name__)
 
 REPORTER = "towline-hub"
 
-_CONCURRENCY = 10
+_CONCURRENCY = 6
 """Passes at a time per kind: enough to keep an API server a network away busy during a mass join,
 few enough that its priority and fairness never has to hold us back."""
 
