@@ -95,20 +95,25 @@ def everything(folder: Path) -> Iterator[EnabledAddon]:
             yield addon
 
 
+def show(addon: EnabledAddon) -> None:
+    """Have pods fail, and print what the hub hears of it, until interrupted."""
+    known: set[str] = set()
+    for number in itertools.count(1):
+        addon.spoke.apply(EVENTS, warning(f"web-{number}"))
+        time.sleep(2)
+        told = alerts(addon.hub, addon.cluster)
+        for pod in sorted(told.keys() - known):
+            print(f"the hub knows: {told[pod]['reason']}, {told[pod]['note']}")  # noqa: T201
+        known |= told.keys()
+
+
 def main() -> None:
-    """Have pods fail, and show what the hub hears of it, until interrupted."""
-    with tempfile.TemporaryDirectory() as folder, everything(Path(folder)) as addon:
-        known: set[str] = set()
-        try:
-            for number in itertools.count(1):
-                addon.spoke.apply(EVENTS, warning(f"web-{number}"))
-                time.sleep(2)
-                told = alerts(addon.hub, addon.cluster)
-                for pod in sorted(told.keys() - known):
-                    print(f"the hub knows: {told[pod]['reason']}, {told[pod]['note']}")  # noqa: T201
-                known |= told.keys()
-        except KeyboardInterrupt:
-            print("ends")  # noqa: T201
+    """Run everything until it is interrupted."""
+    try:
+        with tempfile.TemporaryDirectory() as folder, everything(Path(folder)) as addon:
+            show(addon)
+    except KeyboardInterrupt:
+        print("ended")  # noqa: T201
 
 
 if __name__ == "__main__":
