@@ -1,10 +1,12 @@
 """How one add-on is at this moment, for those who look at an agent."""
 
-from dataclasses import dataclass
+from collections.abc import Mapping
+from dataclasses import dataclass, field
 
 from towline_agent.agent_state import AgentState, StateReport
 from towline_agent.configuration_report import ConfigurationOutcome
 from towline_agent.state_tracking import CredentialFacts
+from towline_agent.user_code import UserCode, UserFunction
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -36,6 +38,8 @@ class AddonOverview:
         outcome: How its configuration stands; None while this process has not looked.
         applied: How often a configuration came wholly into force.
         failed: How often one did not.
+        faults: What is wrong with the add-on's own code in this process, a sentence each.
+        code_failures: How often each function of it has failed.
     """
 
     name: str
@@ -43,11 +47,24 @@ class AddonOverview:
     outcome: ConfigurationOutcome | None = None
     applied: int = 0
     failed: int = 0
+    faults: tuple[str, ...] = ()
+    code_failures: Mapping[UserFunction, int] = field(default_factory=dict)
+
+    @property
+    def troubles(self) -> tuple[str, ...]:
+        """What is wrong beside the credentials: with the configuration, with the add-on's code."""
+        return (() if self.outcome is None else self.outcome.troubles) + self.faults
 
     @property
     def worst(self) -> CredentialOverview | None:
         """The credential that needs a look first; None if there is none at all."""
         return min(self.credentials, key=lambda item: _URGENCY[item.report.state], default=None)
+
+
+def told_faults(code: UserCode) -> tuple[str, ...]:
+    """Return what the hub is told to be wrong with an add-on's code."""
+    report = code.report()
+    return (report.message,) if report is not None and report.status == "True" else ()
 
 
 _URGENCY = {

@@ -8,7 +8,7 @@ from typing import NoReturn
 
 from towline_agent.addon_credentials import AddonCredentials, HubCredential
 from towline_agent.addon_leftovers import AddonLeftovers
-from towline_agent.addon_overview import AddonOverview
+from towline_agent.addon_overview import AddonOverview, told_faults
 from towline_agent.addon_station import AddonProcess, AddonView, Station
 from towline_agent.agent_state import Standing
 from towline_agent.channel import HubChannel
@@ -175,6 +175,8 @@ class AddonRunner:
             outcome=self.outcome,
             applied=self._applied,
             failed=self._failed,
+            faults=told_faults(self.code),
+            code_failures=dict(self.code.failures),
         )
 
     def _standing(self) -> Standing:

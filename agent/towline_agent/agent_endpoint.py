@@ -121,8 +121,7 @@ class AgentEndpoint:
 
 def addon_answer(addon: AddonOverview) -> str | Well:
     """Return what `/readyz` says about an add-on, and about the worst of its credentials."""
-    troubles = () if addon.outcome is None else addon.outcome.troubles
-    worst = addon.worst
+    troubles, worst = addon.troubles, addon.worst
     if worst is None:
         return Well("it asks for no credential") if not troubles else "; ".join(troubles)
     if not worst.report.state.is_serving or troubles:

@@ -63,6 +63,7 @@ class _Overlooked(Collector):
             return
         yield from _credentials(overview)
         yield from _configurations(overview)
+        yield from _code(overview)
         renewed = CounterMetricFamily(
             "towline_agent_lease_renewals", "Renewals of the cluster's lease on the hub."
         )
@@ -147,3 +148,15 @@ def _configurations(overview: AgentOverview) -> Iterator[Metric]:
         if addon.outcome is not None:
             troubles.add_metric((addon.name,), len(addon.outcome.troubles))
     yield from (applied, failed, troubles)
+
+
+def _code(overview: AgentOverview) -> Iterator[Metric]:
+    failures = CounterMetricFamily(
+        "towline_agent_addon_code_failures",
+        "Times that a function of an add-on's own code failed.",
+        labels=("addon", "role", "function"),
+    )
+    for addon in overview.addons:
+        for function, count in addon.code_failures.items():
+            failures.add_metric((addon.name, function.role, function.name), count)
+    yield failures

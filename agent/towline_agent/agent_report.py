@@ -29,7 +29,7 @@ def is_well(document: Mapping[str, Any]) -> bool:
     """Return whether a document tells of no trouble."""
     everything = [document, *(c for a in document["addons"] for c in a["credentials"])]
     return all(AgentState(item["state"]).is_serving for item in everything) and not any(
-        addon["configuration"] and addon["configuration"]["troubles"]
+        addon["faults"] or (addon["configuration"] and addon["configuration"]["troubles"])
         for addon in document["addons"]
     )
 
@@ -61,6 +61,7 @@ def _addon(addon: AddonOverview) -> dict[str, Any]:
         "configuration": None
         if outcome is None
         else {"troubles": list(outcome.troubles), "awaited": list(outcome.awaited)},
+        "faults": list(addon.faults),
     }
 
 

@@ -164,12 +164,14 @@ class CredentialKeeper:
     def facts(self) -> CredentialFacts:
         """What is known of the credential and of the request for the next; without any key."""
         progress, status = self._custody.progress, self.status
+        # Not what the last step saw: between two writes that would tell of no credential at all.
+        holding, credential = self._custody.assess()
         pending = progress if isinstance(progress, Pending) else None
         return CredentialFacts(
             reason=status.reason,
             message=status.message,
-            validity=self._validity,
-            renew_at=self._holding.renew_at if isinstance(self._holding, Usable) else None,
+            validity=self._validity if credential is None else credential.validity,
+            renew_at=holding.renew_at if isinstance(holding, Usable) else None,
             request=pending.request_name if pending is not None else None,
             requested_at=pending.created if pending is not None else None,
             is_refused=isinstance(progress, Paused),

@@ -47,7 +47,8 @@ from towline_agent.handled_sources import (
     NamedSubscription,
     Subscription,
 )
-from towline_agent.mounted_station import work_behind_agent
+from towline_agent.hub_contact import both
+from towline_agent.mounted_station import StationObservers, work_behind_agent
 from towline_agent.registered_functions import check_function
 from towline_agent.spoke_access import Spoke
 from towline_agent.spoke_scope import SpokeScope
@@ -388,7 +389,12 @@ class AddonAgent(Generic[S]):
         looked = LookedProcess(self.name, process, store=f"file {settings.hub_kubeconfig}")
         async with AgentEndpoint(settings.listen) as endpoint:
             endpoint.look_at(looked)
-            await work_behind_agent(self.name, looked, settings=settings)
+            observers = StationObservers(
+                on_hub_call=both(endpoint.count_hub_call, looked.observers.on_hub_call),
+                on_spoke_call=endpoint.count_spoke_call,
+                on_channel=looked.observers.on_channel,
+            )
+            await work_behind_agent(self.name, looked, settings=settings, observers=observers)
         raise AssertionError("unreachable: the work is endless")
 
     async def _serve_whole_cluster(

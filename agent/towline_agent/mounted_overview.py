@@ -6,12 +6,14 @@ from collections.abc import Sequence
 from datetime import UTC, datetime, timedelta
 from typing import Any, NoReturn
 
-from towline_agent.addon_overview import AddonOverview, CredentialOverview
+from towline_agent.addon_overview import AddonOverview, CredentialOverview, told_faults
 from towline_agent.addon_station import AddonProcess, Station
 from towline_agent.agent_overview import AgentOverview
 from towline_agent.agent_state import Standing
+from towline_agent.channel import HubChannel
 from towline_agent.configuration_report import ConfigurationOutcome
 from towline_agent.hub_contact import HubContact
+from towline_agent.mounted_station import StationObservers
 from towline_agent.state_tracking import CredentialFacts, StateTracker
 from towline_certs.certificates import parse_chain
 from towline_certs.validity import validity_of
@@ -42,6 +44,7 @@ class LookedProcess:
         self._process = process
         self._store = store
         self._contact = HubContact(clock=clock)
+        self._channel: HubChannel | None = None
         self._station: Station | None = None
         self._outcome: ConfigurationOutcome | None = None
         self._applied = self._failed = 0
@@ -67,6 +70,19 @@ class LookedProcess:
         self._station = station
         await self._process.work(dataclasses.replace(station, report=report))
 
+    @property
+    def observers(self) -> StationObservers:
+        """Who has to look on while the code works."""
+        return StationObservers(on_hub_call=self._contact.note, on_channel=self._take_channel)
+
+    def _take_channel(self, channel: HubChannel) -> None:
+        self._channel = channel
+
+    @property
+    def _trouble(self) -> str:
+        trouble = "" if self._channel is None else self._channel.trouble
+        return trouble or ("" if self._station is not None else _NO_CHANNEL)
+
     def overview(self) -> AgentOverview:
         """Return how it is at this moment."""
         station = self._station
@@ -74,7 +90,12 @@ class LookedProcess:
             store=self._store, report=self._state.look(), facts=self._facts()
         )
         addon = AddonOverview(
-            name=self._name, outcome=self._outcome, applied=self._applied, failed=self._failed
+            name=self._name,
+            outcome=self._outcome,
+            applied=self._applied,
+            failed=self._failed,
+            faults=() if station is None else told_faults(station.code),
+            code_failures={} if station is None else dict(station.code.failures),
         )
         return AgentOverview(
             cluster="" if station is None else station.owner.cluster,
@@ -84,13 +105,13 @@ class LookedProcess:
             addons=(addon,),
             last_contact=self._contact.at,
             contact_age=self._contact.age,
-            trouble=_NO_CHANNEL if station is None else station.hub.trouble,
+            trouble=self._trouble,
         )
 
     async def find_hub_problem(self) -> str | None:
         """Return what is wrong with the way to the hub; None if nothing is."""
         if self._station is None:
-            return _NO_CHANNEL
+            return self._trouble
         return await self._contact.find_problem(self._station.hub)
 
     def tasks(self) -> Sequence[asyncio.Task[Any]]:
@@ -103,7 +124,7 @@ class LookedProcess:
     def _facts(self) -> CredentialFacts:
         station = self._station
         if station is None:
-            return CredentialFacts(reason="WaitingForCredential", message=_NO_CHANNEL)
+            return CredentialFacts(reason="WaitingForCredential", message=self._trouble)
         return mounted_facts(station.hub.connection)
 
 

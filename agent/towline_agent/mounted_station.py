@@ -1,8 +1,9 @@
 """An add-on's station behind an agent that keeps its credential in a mounted Secret."""
 
 import logging
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
+from dataclasses import dataclass
 from typing import NoReturn
 
 from towline_agent.addon_settings import AddonSettings
@@ -24,7 +25,7 @@ from towline_certs.errors import IdentityError
 from towline_certs.identities import AddonIdentity
 from towline_kube.addon_api import wait_for_codec
 from towline_kube.cache import Cache
-from towline_kube.client import Client
+from towline_kube.client import Call, Client
 from towline_kube.clock import SYSTEM_CLOCK, Clock
 from towline_kube.controller import DONE, Controller, Result
 from towline_kube.discovery import in_cluster_connection, load_kubeconfig
@@ -34,11 +35,27 @@ from towline_kube.task_groups import TaskGroup
 log = logging.getLogger(__name__)
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class StationObservers:
+    """Who looks on while an add-on's code works.
+
+    Args:
+        on_hub_call: Told each call to the hub.
+        on_spoke_call: Told each call to the managed cluster.
+        on_channel: Told the channel once there is one, before it is up.
+    """
+
+    on_hub_call: Callable[[Call], None] | None = None
+    on_spoke_call: Callable[[Call], None] | None = None
+    on_channel: Callable[[HubChannel], None] | None = None
+
+
 async def work_behind_agent(
     name: str,
     process: AddonProcess,
     *,
     settings: AddonSettings,
+    observers: StationObservers | None = None,
     clock: Clock = SYSTEM_CLOCK,
 ) -> NoReturn:
     """Let an add-on's code work with a mounted credential, until cancelled.
@@ -47,12 +64,17 @@ async def work_behind_agent(
         name: Name of the add-on.
         process: Its code.
         settings: Where the credential and the managed cluster are.
+        observers: Who looks on.
         clock: Time.
 
     Raises:
         ConfigError: The settings name something that cannot be used.
     """
-    async with _spoke_client(settings, clock) as spoke, TaskGroup() as group:
+    observers = observers or StationObservers()
+    async with (
+        _spoke_client(settings, clock, observers.on_spoke_call) as spoke,
+        TaskGroup() as group,
+    ):
 
         def keep(certificate: ClientCertificate) -> None:
             folder = mounted_certificate_folder(
@@ -67,7 +89,9 @@ async def work_behind_agent(
             )
 
         certificates = ClientCertificates(on_wanted=keep, clock=clock)
-        channel = HubChannel(certificates=certificates, clock=clock)
+        channel = HubChannel(certificates=certificates, on_call=observers.on_hub_call, clock=clock)
+        if observers.on_channel is not None:
+            observers.on_channel(channel)
         credential = MountedCredential(settings.hub_kubeconfig, clock=clock)
         group.create_task(credential.watch(channel.offer), name=f"watch-credential/{name}")
         group.create_task(channel.run(), name=f"keep-channel/{name}")
@@ -180,11 +204,15 @@ async def _cluster_of(hub: Client, credential: MountedCredential) -> str:
 
 
 @asynccontextmanager
-async def _spoke_client(settings: AddonSettings, clock: Clock) -> AsyncIterator[Client]:
+async def _spoke_client(
+    settings: AddonSettings, clock: Clock, on_call: Callable[[Call], None] | None
+) -> AsyncIterator[Client]:
     connection = (
         in_cluster_connection()
         if settings.spoke_kubeconfig is None
         else load_kubeconfig(settings.spoke_kubeconfig)
     )
-    async with Client(connection, field_manager=FIELD_MANAGER, clock=clock) as client:
+    async with Client(
+        connection, field_manager=FIELD_MANAGER, clock=clock, on_call=on_call
+    ) as client:
         yield client

@@ -61,7 +61,8 @@ def _addons(addons: list[Mapping[str, Any]]) -> Table:
         table.add_column(column, no_wrap=True)
     table.add_column("Problem", overflow="fold")
     for addon in addons:
-        troubles = "; ".join((addon["configuration"] or {}).get("troubles", ()))
+        configuration = addon["configuration"] or {"troubles": []}
+        troubles = "; ".join([*configuration["troubles"], *addon["faults"]])
         if not addon["credentials"]:
             table.add_row(addon["name"], _NOTHING, _NOTHING, _NOTHING, _NOTHING, troubles)
         for item in addon["credentials"]:

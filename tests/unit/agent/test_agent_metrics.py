@@ -20,6 +20,7 @@ from towline_agent.agent_state import AgentState, StateReport
 from towline_agent.configuration_report import ConfigurationOutcome
 from towline_agent.state_tracking import CredentialFacts
 from towline_agent.status_table import print_report
+from towline_agent.user_code import Role, UserFunction
 from towline_certs.validity import Validity
 from towline_kube.client import Call
 from towline_kube.health_checks import Well
@@ -54,6 +55,7 @@ def addon(state: AgentState = AgentState.REGISTERED, *troubles: str) -> AddonOve
         outcome=ConfigurationOutcome(troubles=troubles),
         applied=4,
         failed=1,
+        code_failures={UserFunction(Role.TASK, "forward"): 6},
     )
 
 
@@ -109,6 +111,10 @@ def test_what_an_agent_counts_is_shown(metrics: AgentMetrics) -> None:
         "configurations_applied_total": (4, {"addon": "helloworld"}),
         "configurations_failed_total": (1, {"addon": "helloworld"}),
         "configuration_troubles": (0, {"addon": "helloworld"}),
+        "addon_code_failures_total": (
+            6,
+            {"addon": "helloworld", "role": "task", "function": "forward"},
+        ),
     }
     for name, (number, labels) in expected.items():
         assert value(metrics, f"towline_agent_{name}", **labels) == number, name
@@ -180,6 +186,7 @@ def test_a_report_says_everything_for_programs() -> None:
         ({"credential": credential(AgentState.EXPIRED)}, False),
         ({"addons": (addon(AgentState.DENIED),)}, False),
         ({"addons": (addon(AgentState.REGISTERED, "ConfigMap x cannot be applied"),)}, False),
+        ({"addons": (dataclasses.replace(addon(), faults=("task forward fails",)),)}, False),
         ({"addons": (AddonOverview(name="new"),)}, True),
     ],
 )
@@ -196,6 +203,7 @@ def test_it_is_well_only_as_a_whole(change: dict[str, Any], well: bool) -> None:
         (AddonOverview(name="x"), None),
         (addon(AgentState.REQUESTED), "requested (WaitingForApproval) since 2026-01-01T00:00:00Z"),
         (addon(AgentState.REGISTERED, "field a.b is wrong"), "field a.b is wrong"),
+        (dataclasses.replace(addon(), faults=("task forward fails",)), "task forward fails"),
         (
             dataclasses.replace(
                 addon(),

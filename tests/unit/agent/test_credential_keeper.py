@@ -502,3 +502,36 @@ async def test_a_renewal_that_nobody_decides_is_told_while_the_hub_can_still_be_
         healed = rotation_report(keeper.status)
         assert healed is not None
         assert healed.status == "True"
+
+
+async def test_whoever_looks_between_two_writes_sees_no_state_that_never_was(
+    world: World,
+) -> None:
+    """The credential is stored and its pending key is not forgotten yet, or just now."""
+    keeper = world.keeper()
+    tracker = StateTracker(
+        "cluster c1",
+        facts=lambda: keeper.facts,
+        standing=lambda: Standing.ACCEPTED,
+        now=world.clock.now,
+    )
+    seen: list[AgentState] = []
+
+    def look() -> None:
+        state = tracker.look().state
+        if seen[-1:] != [state]:
+            seen.append(state)
+
+    boundary = world.spoke._boundary
+
+    def look_as_well() -> None:
+        boundary()
+        look()
+
+    world.spoke._boundary = look_as_well  # type: ignore[method-assign]
+    async with world.running(keeper):
+        await world.earn(keeper)
+        await world.until(lambda: bool(world.signer.pending), limit=HOUR)
+        await world.earn(keeper)
+        look()
+    assert seen == ["unregistered", "requested", "registered", "renewing", "registered"]
