@@ -2,7 +2,7 @@
 
 import asyncio
 import time
-from collections.abc import AsyncIterator, Callable
+from collections.abc import AsyncIterator, Callable, Sequence
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime, timedelta
@@ -74,11 +74,11 @@ class AddonStage:
 
     @asynccontextmanager
     async def running(
-        self, agent: AddonAgent, *, user: str | None = None
+        self, agent: AddonAgent, *, user: str | None = None, groups: Sequence[str] = ()
     ) -> AsyncIterator[HubChannel]:
         """Run an add-on's code, as the administrator or as a user of the managed cluster."""
         admin = self.plane.admin_kubeconfig()
-        own = admin if user is None else await self.plane.kubeconfig_for(user)
+        own = admin if user is None else await self.plane.kubeconfig_for(user, groups=groups)
         channel = HubChannel()
         channel.offer(parse_kubeconfig(admin, source="test"))
         self.code = UserCode(ADDON)

@@ -1,6 +1,6 @@
 """An add-on's own code in its cluster's agent: removed while it runs, and while it does not."""
 
-from collections.abc import AsyncIterator, Callable
+from collections.abc import AsyncIterator, Awaitable, Callable
 from dataclasses import replace
 
 import pytest_asyncio
@@ -65,7 +65,7 @@ async def gone(played: PlayedHub) -> bool:
     )
 
 
-def in_force(played: PlayedHub) -> Callable[[], object]:
+def in_force(played: PlayedHub) -> Callable[[], Awaitable[bool]]:
     """Return a check that the configuration is applied."""
 
     async def check() -> bool:
