@@ -116,7 +116,7 @@ async def open_stage(
         folder: Private folder for kubeconfigs.
         course: How it goes, if that has been seen in another world.
     """
-    async with open_world(folder) as world:
+    async with open_world(folder, webhook=scenario.webhook) as world:
         await scenario.prepare(world)
         stage = Stage(scenario, world)
         if course is None:

@@ -249,8 +249,13 @@ def _check_end(party: Party, task: asyncio.Task[None]) -> None:
 
 
 @asynccontextmanager
-async def open_world(folder: Path) -> AsyncIterator[World]:
-    """Make a hub cluster and a managed cluster, and grant their programs what they need."""
+async def open_world(folder: Path, *, webhook: bool) -> AsyncIterator[World]:
+    """Make a hub cluster and a managed cluster, and grant their programs what they need.
+
+    Args:
+        folder: Private folder for kubeconfigs.
+        webhook: Whether the hub serves add-ons in both API versions.
+    """
     async with AsyncExitStack() as stack:
         hub_plane = await stack.enter_async_context(
             EmbeddedPlane("hub", certificate_lifetime=CERTIFICATE_LIFETIME)
@@ -266,7 +271,7 @@ async def open_world(folder: Path) -> AsyncIterator[World]:
             await stack.enter_async_context(admin_client(hub_plane)),
             await stack.enter_async_context(admin_client(spoke_plane)),
             gate,
-            await prepare_hub(hub_plane, folder=folder),
+            await prepare_hub(hub_plane, folder=folder, webhook=webhook),
             await prepare_agent(
                 hub_plane, spoke_plane, cluster=CLUSTER, folder=folder, agent_id=AGENT
             ),
