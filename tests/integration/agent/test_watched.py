@@ -14,13 +14,15 @@ import aiohttp
 import pytest
 
 from support.joining import JoinHub, RunningAgent, agent_settings, running_agent
+from support.played_hub import PlayedHub
 from support.waiting import until
-from towline_agent import AddonAgent, AddonSettings
+from towline_agent import AddonAgent, AddonSettings, HubChannel
 from towline_agent.settings import AgentSettings
 from towline_agent.status_command import status
 from towline_api.metadata import name_of
-from towline_api.resources import MANAGED_CLUSTERS, SECRETS
+from towline_api.resources import MANAGED_CLUSTER_ADDONS, MANAGED_CLUSTERS, SECRETS
 from towline_certs.credentials import from_secret_data
+from towline_certs.identities import AddonIdentity
 from towline_kube.clock import SystemClock
 from towline_kube.listen_address import parse_listen_address
 from towline_sandbox.embedded.faults import Calls, Refuse
@@ -28,6 +30,7 @@ from towline_sandbox.embedded.model.failures import ApiFailure
 from towline_sandbox.embedded.plane import EmbeddedPlane
 from towline_sandbox.plane import ControlPlane
 
+ADDON = "helloworld"
 MINUTE = timedelta(minutes=1)
 
 
@@ -290,6 +293,38 @@ async def run_status(capsys: pytest.CaptureFixture[str], *flags: str) -> tuple[i
     return code, capsys.readouterr().out
 
 
+async def test_each_addon_has_a_state_and_a_line_of_its_own(
+    hub: JoinHub, make_settings: MakeSettings
+) -> None:
+    """An add-on waits, comes in, and goes; the cluster's own state is another matter."""
+    played = PlayedHub(hub.hub, hub.spoke, hub.cluster)
+    await played.prepare()
+    await played.make_namespace(hub.cluster)
+    address = free_address()
+    settings = await make_settings(listen=address, addon_namespaces=[hub.cluster])
+    async with running_agent(settings), watching(address) as it:
+        await it.until_state("registered", "Registered")
+        hub.approves = False
+        await played.install(ADDON, namespace=hub.cluster)
+        waiting = rf"\[-\]addon/{ADDON} failed: requested \(WaitingForApproval\) since"
+        text = await it.until("readyz", 503, waiting)
+        assert "[+]state ok: registered" in text
+        hub.approves = True
+        await it.until("readyz", 200, rf"\[\+\]addon/{ADDON} ok: registered \(Registered\) since")
+        text = await it.until("metrics", 200, rf'applied_total\{{addon="{ADDON}"\}} [1-9]')
+        secret = f"secret {hub.cluster}/{ADDON}-hub-kubeconfig"
+        assert f'towline_agent_state{{addon="{ADDON}",credential="{secret}"' in text
+        (addon,) = json.loads((await it.ask("status"))[1])["addons"]
+        assert addon["credentials"][0]["store"] == secret
+        assert addon["credentials"][0]["certificate"]["until"] is not None
+        await played.hub.delete(MANAGED_CLUSTER_ADDONS, ADDON, namespace=hub.cluster)
+
+        async def is_gone() -> bool:
+            return ADDON not in (await it.ask("readyz"))[1] + (await it.ask("metrics"))[1]
+
+        await until(is_gone, what=lambda: "it is still shown")
+
+
 async def test_an_embedding_program_has_the_same_endpoint(
     hub: JoinHub, make_settings: MakeSettings
 ) -> None:
@@ -314,6 +349,46 @@ async def test_an_embedding_program_has_the_same_endpoint(
             await other.until("metrics", 200, 'state="unregistered"} 1.0')
             text = await it.until("metrics", 200, 'state="registered"} 1.0')
             assert "/nowhere" not in text
+
+
+async def test_an_addon_s_own_program_behind_an_agent_has_it_as_well(
+    hub: JoinHub, hub_plane: ControlPlane, make_settings: MakeSettings, tmp_path: Path
+) -> None:
+    """Its credential is another agent's to renew; its way to the hub and its work are its own."""
+    played = PlayedHub(hub.hub, hub.spoke, hub.cluster)
+    await played.prepare()
+    await played.make_namespace(hub.cluster)
+    await played.install(ADDON, namespace=hub.cluster)
+    identity = AddonIdentity(hub.cluster, ADDON, "agent")
+    kubeconfig = tmp_path / "hub-kubeconfig"
+    address = free_address()
+    settings = AddonSettings(
+        listen=parse_listen_address(address),
+        hub_kubeconfig=kubeconfig,
+        cluster_name=hub.cluster,
+        addon_namespace=hub.cluster,
+        **spoke(await make_settings(addon_namespaces=[hub.cluster])),
+    )
+    agent = AddonAgent(ADDON, settings=settings)
+    works = asyncio.Event()
+
+    @agent.task
+    async def forward(_: HubChannel) -> None:
+        if not works.is_set():
+            raise ZeroDivisionError("a bug of the add-on")
+
+    async with agent, watching(address) as it:
+        await it.until_state("unregistered", "WaitingForCredential")
+        granted = await hub_plane.kubeconfig_for(identity.user, groups=identity.groups)
+        kubeconfig.write_text(granted)
+        text = await it.until("readyz", 503, rf"\[-\]addon/{ADDON} failed: .*a bug of the add-on")
+        assert "[+]state ok: registered (Registered) since" in text
+        shown = await it.until("metrics", 200, r'code_failures_total\{.*role="task"\} [1-9]')
+        assert re.search(r'requests_total\{code="20\d",.*side="hub"', shown)
+        assert (await it.ask("healthz"))[0] == 200
+        works.set()
+        text = await it.until("readyz", 200, r"\[\+\]hub ok")
+        assert f"[+]addon/{ADDON} ok" in text
 
 
 def spoke(settings: AgentSettings) -> dict[str, Any]:
