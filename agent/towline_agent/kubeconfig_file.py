@@ -19,6 +19,7 @@ from towline_kube.backoff import Backoff
 from towline_kube.clock import Clock
 from towline_kube.connection import Connection
 from towline_kube.kubeconfig_writing import embed_kubeconfig
+from towline_kube.task_groups import TaskGroup
 
 log = logging.getLogger(__name__)
 
@@ -133,7 +134,7 @@ async def kept_kubeconfig(
     unsubscribe = subscribe(changed.set)
     try:
         await asyncio.to_thread(file.write, connection())
-        async with asyncio.TaskGroup() as group:
+        async with TaskGroup() as group:
             keeping = group.create_task(
                 _keep(file, connection=connection, changed=changed, clock=clock),
                 name="keep-kubeconfig-file",

@@ -17,6 +17,7 @@ from watchfiles import awatch
 
 from towline_api.errors import ConfigError
 from towline_kube.clock import SYSTEM_CLOCK, Clock
+from towline_kube.task_groups import TaskGroup
 
 log = logging.getLogger(__name__)
 
@@ -67,7 +68,7 @@ class MountedFolder(Generic[_T]):
         """
         changed = asyncio.Event()
         changed.set()
-        async with asyncio.TaskGroup() as group:
+        async with TaskGroup() as group:
             group.create_task(self._listen(changed), name=f"watch-folder/{self._path}")
             group.create_task(self._remind(changed), name=f"remind-of-folder/{self._path}")
             await self._read_on(changed, use)

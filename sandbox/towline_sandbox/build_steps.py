@@ -12,6 +12,7 @@ from typing import TextIO
 
 from towline_api.durations import format_duration
 from towline_api.errors import ConfigError
+from towline_kube.task_groups import TaskGroup
 
 _LAST_LINES = 12
 _LONGEST_LINE = 1024 * 1024
@@ -103,7 +104,7 @@ async def run_tool(
     """
     last: deque[str] = deque(maxlen=_LAST_LINES)
 
-    async with _process(argv, cwd=cwd, env=env) as process, asyncio.TaskGroup() as group:
+    async with _process(argv, cwd=cwd, env=env) as process, TaskGroup() as group:
         assert process.stdout is not None  # noqa: S101 - both are pipes
         assert process.stderr is not None  # noqa: S101
         results = group.create_task(process.stdout.read(), name="read-output")

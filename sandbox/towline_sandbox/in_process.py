@@ -19,6 +19,7 @@ from towline_hub.permissions import hub_permissions
 from towline_hub.settings import HubSettings
 from towline_kube.client import Client
 from towline_kube.kubeconfig import parse_kubeconfig
+from towline_kube.task_groups import TaskGroup
 from towline_kube.watch import WatchEventType
 from towline_sandbox.grants import AGENT_USER, HUB_USER, grant
 from towline_sandbox.plane import ControlPlane
@@ -135,7 +136,7 @@ async def running(
         await serve(stop)
 
     try:
-        async with asyncio.TaskGroup() as group:
+        async with TaskGroup() as group:
             group.create_task(until_stopped(), name=name)
             try:
                 yield

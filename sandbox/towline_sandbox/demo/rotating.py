@@ -13,6 +13,7 @@ from towline_api import names
 from towline_api.errors import TowlineError
 from towline_api.resources import CONFIG_MAPS
 from towline_certs import parse_credential
+from towline_kube.task_groups import TaskGroup
 from towline_sandbox.demo.stage import ADDON, CLUSTER, PATIENCE, Stage
 from towline_sandbox.demo.steps import Story
 from towline_sandbox.mount import Mount
@@ -75,7 +76,7 @@ async def calling(stage: Stage) -> AsyncIterator[Caller]:
         folder=folder,
     )
     await mount.refresh()  # a pod starts once its volumes are there
-    async with asyncio.TaskGroup() as group:
+    async with TaskGroup() as group:
         tasks = [
             group.create_task(mount.keep(), name="mount-secret"),
             group.create_task(mounted.watch(channel.offer), name="watch-credential"),

@@ -16,6 +16,7 @@ from towline_api import names
 from towline_hub.fleet.report import print_status
 from towline_hub.fleet.status import collect_status
 from towline_kube.settings import load
+from towline_kube.task_groups import TaskGroup
 from towline_sandbox.demo import configuring, joining, refusing, rotating
 from towline_sandbox.demo.programs import Program
 from towline_sandbox.demo.settings import DemoSettings, OutputKind
@@ -87,7 +88,7 @@ async def _raise_planes(
             make_plane(kind, "hub", certificate_lifetime=CERTIFICATE_LIFETIMES[kind]),
             make_plane(kind, "spoke"),
         )
-        async with asyncio.TaskGroup() as group:
+        async with TaskGroup() as group:
             for plane in planes:
                 group.create_task(
                     stack.enter_async_context(plane), name=f"start-plane/{plane.name}"

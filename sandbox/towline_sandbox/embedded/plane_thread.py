@@ -13,6 +13,7 @@ from typing import Any, TypeVar
 from cryptography.hazmat.primitives.asymmetric import ec
 
 from towline_api.resources import SECRETS, KubeObject
+from towline_kube.task_groups import TaskGroup
 from towline_sandbox.embedded.clocks import Clock
 from towline_sandbox.embedded.faults import Calls, Faults
 from towline_sandbox.embedded.serving.front import Front
@@ -172,7 +173,7 @@ class PlaneThread:
             self._ended.set_result(None)
 
     async def _serve(self) -> None:
-        async with asyncio.TaskGroup() as group:
+        async with TaskGroup() as group:
             await self.server.furnish()
             running = [
                 group.create_task(self.server.controllers.run(), name="controllers"),

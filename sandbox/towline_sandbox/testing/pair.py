@@ -29,6 +29,7 @@ from towline_api.resources import (
 from towline_hub import daemon as hub_daemon
 from towline_kube.client import Client
 from towline_kube.errors import NotServed
+from towline_kube.task_groups import TaskGroup
 from towline_sandbox.grants import grant
 from towline_sandbox.in_process import (
     admin_client,
@@ -233,7 +234,7 @@ async def _mounted(spoke: Client, secret: str, *, namespace: str, folder: Path) 
 
 
 async def _keep_mounted(mount: Mount, stop: asyncio.Event, *, secret: str) -> None:
-    async with asyncio.TaskGroup() as group:
+    async with TaskGroup() as group:
         keeping = group.create_task(mount.keep(), name=f"mount-secret/{secret}")
         await stop.wait()
         keeping.cancel("the test has ended")

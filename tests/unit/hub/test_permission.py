@@ -1,10 +1,10 @@
 """What can be granted to an add-on's agent, and what is refused because it would grant more."""
 
 import pytest
-from towline_hub.permission import find_foreign_addons
 
 from towline_api.errors import ConfigError
 from towline_hub import permission
+from towline_hub.permission import find_foreign_addons
 
 
 @pytest.mark.parametrize(

@@ -1,6 +1,5 @@
 """Running the controllers: telling them what changed, and keeping their passes going."""
 
-import asyncio
 import functools
 from collections.abc import Awaitable, Callable, Hashable, Sequence
 from datetime import timedelta
@@ -9,6 +8,7 @@ from typing import NoReturn, Protocol, TypeVar
 from towline_api.errors import TransientError
 from towline_kube.backoff import Backoff
 from towline_kube.controller import Controller, Result
+from towline_kube.task_groups import TaskGroup
 from towline_sandbox.embedded.model.failures import ApiFailure
 from towline_sandbox.embedded.storage.changes import Change
 from towline_sandbox.embedded.storage.store import Store
@@ -49,7 +49,7 @@ class Controllers:
 
     async def run(self) -> NoReturn:
         """Work until cancelled."""
-        async with asyncio.TaskGroup() as group:
+        async with TaskGroup() as group:
             for part in self._parts:
                 group.create_task(part.run(), name=f"controller-{type(part).__name__}")
             await self._follow()
