@@ -127,6 +127,11 @@ class AddonAgent(Generic[S]):
         return self._settings
 
     @property
+    def settings_class(self) -> type[S]:
+        """What settings the program has."""
+        return self._settings_class
+
+    @property
     def cluster_namespace(self) -> ClusterNamespace:
         """The cluster's namespace on the hub, for `configuration`."""
         return ClusterNamespace()

@@ -76,6 +76,12 @@ def towline_addon_signers() -> "Sequence[str]":
 
 
 @pytest.fixture(scope=_scope)
+def towline_addon_settings() -> "Mapping[str, object]":
+    """Settings that the add-on's program has of its own. Override it to give them values."""
+    return {}
+
+
+@pytest.fixture(scope=_scope)
 def towline_hub_settings() -> "Mapping[str, object]":
     """What the hub's settings file says. Override it to declare an add-on, or to play a signer."""
     return {}
@@ -121,6 +127,7 @@ def towline_addon(
     towline_addon_agent: "AddonAgent | None",
     towline_addon_rules: "Sequence[KubeObject]",
     towline_addon_signers: "Sequence[str]",
+    towline_addon_settings: "Mapping[str, object]",
     tmp_path_factory: pytest.TempPathFactory,
 ) -> "Iterator[EnabledAddon]":
     """The add-on under test, enabled and running."""
@@ -137,6 +144,7 @@ def towline_addon(
         folder=_private_folder(tmp_path_factory),
         rules=towline_addon_rules,
         signers=towline_addon_signers,
+        settings=towline_addon_settings,
     )
     with towline_portal.wrap_async_context_manager(enabling) as addon:
         yield addon

@@ -170,12 +170,13 @@ async def joined_pair(
 @asynccontextmanager
 async def enabled_addon(
     pair: JoinedPair,
-    agent: AddonAgent,
+    agent: AddonAgent[Any],
     *,
     folder: Path,
     rules: Sequence[KubeObject] = ADDON_RULES,
     namespace: str = names.ADDON_NAMESPACE,
     signers: Sequence[str] = (),
+    settings: Mapping[str, Any] = MappingProxyType({}),
 ) -> AsyncIterator[EnabledAddon]:
     """Enable an add-on as an operator would, and run its agent behind the cluster's agent.
 
@@ -186,6 +187,7 @@ async def enabled_addon(
         rules: RBAC rules of the add-on's program in its namespace on the managed cluster.
         namespace: That namespace.
         signers: The add-on's own signers, whose certificates appear beside the credential.
+        settings: Values of settings that the add-on's program has of its own.
     """
     async with AsyncExitStack() as stack:
         hub = await stack.enter_async_context(admin_client(pair.hub_plane))
@@ -207,7 +209,8 @@ async def enabled_addon(
             mount = await _mounted(spoke, secret, namespace=namespace, folder=folder)
             keep = partial(_keep_mounted, mount, secret=secret)
             await stack.enter_async_context(running(f"keep-mounted/{secret}", keep))
-        settings = AddonSettings(
+        given = agent.settings_class(
+            **settings,
             hub_kubeconfig=folder / credential / names.KUBECONFIG_KEY,
             spoke_kubeconfig=keep_kubeconfig(
                 folder, f"addon-{agent.name}", await pair.spoke_plane.kubeconfig_for(user)
@@ -216,9 +219,9 @@ async def enabled_addon(
         )
 
         await stack.enter_async_context(
-            running(f"run-addon/{agent.name}", partial(agent.serve, settings=settings))
+            running(f"run-addon/{agent.name}", partial(agent.serve, settings=given))
         )
-        yield EnabledAddon(agent.name, pair, namespace, settings)
+        yield EnabledAddon(agent.name, pair, namespace, given)
 
 
 async def _mounted(spoke: Client, secret: str, *, namespace: str, folder: Path) -> Mount:
