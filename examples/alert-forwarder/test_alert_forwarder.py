@@ -77,6 +77,14 @@ def test_nothing_is_lost_while_the_hub_is_away(
         wait_for(addon, name)
 
 
+def test_the_hub_shows_what_stands_in_the_way(towline_addon: EnabledAddon) -> None:
+    """Nobody has let this one look at Events."""
+    found = towline_addon.wait_until("Degraded")
+    (told,) = (item for item in found["status"]["conditions"] if item["type"] == "Degraded")
+    assert told["reason"] == "AddOnCodeFailed"
+    assert told["message"].startswith("task forward: list events.events.k8s.io")
+
+
 def test_a_removed_forwarder_leaves_nothing_behind(addon: EnabledAddon) -> None:
     """The position is of no use to anybody else."""
     addon.spoke.wait_for(CONFIG_MAPS, alert_forwarder.POSITION, namespace=addon.namespace)

@@ -1,5 +1,6 @@
 """What an add-on's code does when the add-on goes: when it is called, how often, what is left."""
 
+import asyncio
 from collections.abc import AsyncIterator
 from datetime import timedelta
 
@@ -25,6 +26,9 @@ class Cleaning:
 
     def __init__(self, *, failures: int = 0, limit: timedelta = timedelta(minutes=5)) -> None:
         self.calls: list[Removal] = []
+        self.may_succeed = asyncio.Event()
+        if not failures:
+            self.may_succeed.set()
         settings = AddonSettings(removal_limit=limit, addon_namespace=INSTALLED)
         self.agent = AddonAgent(ADDON, settings=settings)
 
@@ -40,6 +44,7 @@ class Cleaning:
                 await removal.hub.client.list(CONFIG_MAPS, namespace=removal.spoke.cluster)
             if len(self.calls) <= failures:
                 raise ZeroDivisionError("a bug of the add-on")
+            await self.may_succeed.wait()
 
 
 async def called(cleaning: Cleaning, times: int) -> None:
@@ -81,15 +86,16 @@ async def test_it_is_called_for_an_addon_that_goes_at_once(stage: AddonStage) ->
 async def test_it_is_tried_again_and_its_failure_is_told(stage: AddonStage) -> None:
     """The object is still there to say why the add-on does not go."""
     cleaning = Cleaning(failures=2)
-    async with stage.running(cleaning.agent):
+    async with stage.running(cleaning.agent) as hub:
+        await hub.wait_ready()
         stage.change(is_being_deleted=True)
-        await called(cleaning, 2)
+        await called(cleaning, 3)
         report = stage.code.report()
         assert report is not None
         assert report.status == "True"
         assert report.reason == "RemovalFailed"
         assert "clean_up: ZeroDivisionError: a bug of the add-on" in report.message
-        await called(cleaning, 3)
+        cleaning.may_succeed.set()
         told = CodeReport("False", "AsExpected", "the add-on's code works.")
         await eventually(lambda: stage.code.report() == told, what=stage.code.report)
 

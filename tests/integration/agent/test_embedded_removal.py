@@ -1,5 +1,6 @@
 """An add-on's own code in its cluster's agent: removed while it runs, and while it does not."""
 
+import asyncio
 from collections.abc import AsyncIterator, Awaitable, Callable
 from dataclasses import replace
 
@@ -33,6 +34,9 @@ class Program:
 
     def __init__(self, played: PlayedHub, *, failures: int = 0, broken: bool = False) -> None:
         self.removals: list[Removal] = []
+        self.may_succeed = asyncio.Event()
+        if not failures:
+            self.may_succeed.set()
         settings = AddonSettings(addon_namespace=played.cluster)
         agent = self.agent = AddonAgent(ADDON, settings=settings)
 
@@ -50,6 +54,7 @@ class Program:
             self.removals.append(removal)
             if len(self.removals) <= failures:
                 raise ZeroDivisionError("cannot clean up")
+            await self.may_succeed.wait()
 
     def options(self, options: AddonOptions) -> AddonOptions:
         """Return options with this program in them."""
@@ -102,6 +107,7 @@ async def test_it_cleans_up_before_anything_of_it_goes(
             return "cannot clean up" in condition.get("message", "")
 
         await until(told, "its failure is told")
+        program.may_succeed.set()
 
         async def recovered() -> bool:
             return (await played.condition(ADDON, "Degraded")).get("status") == "False"
