@@ -5,6 +5,7 @@ from contextlib import AsyncExitStack
 from dataclasses import dataclass
 from datetime import datetime
 from pathlib import Path
+from typing import assert_never
 
 from towline_agent.addon_overview import CredentialOverview
 from towline_agent.agent_overview import AgentOverview
@@ -166,6 +167,8 @@ def stored_facts(holding: Held, credential: Credential | None, stored: Stored) -
             reason = "Unusable"
         case NothingStored():
             reason, message = "NothingStored", "no certificate is stored yet"
+        case _:
+            assert_never(holding)
     if pending is not None:
         reason, message = "RequestPending", f"request {pending.request_name} is under way"
     elif isinstance(progress, Paused):

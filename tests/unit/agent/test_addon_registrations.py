@@ -30,7 +30,9 @@ def wanted(*registrations: Registration) -> tuple[WantedCredential, ...]:
         replace(ADDON, registrations=registrations), lifetime=timedelta(hours=1)
     )
     assert not unusable
-    return credentials
+    certificates = tuple(item for item in credentials if isinstance(item, WantedCredential))
+    assert certificates == credentials
+    return certificates
 
 
 def test_a_registration_with_the_hub_is_requested_as_registered() -> None:

@@ -45,6 +45,11 @@ class World:
             clock=self.clock,
         )
 
+    @property
+    def cleans_up(self) -> bool:
+        """Leave nothing behind that would have to be cleaned up."""
+        return False
+
     async def work(self, station: Station) -> NoReturn:
         """Stand in for the add-on's own code."""
         self.station = station

@@ -792,13 +792,16 @@ class TestWishesAndAge:
 
     def test_a_person_answers_for_what_waits_for_one(self):
         """And for nothing else: what is void stays void."""
-        vouched = {"operator_accepts": True}
         for found, context in (
             (addon(), MANUAL),
             (addon(), LISTED),
             (addon(username="somebody"), CONTEXT),
             (renewal(), dataclasses.replace(LISTED, may_renew=None)),
         ):
-            assert isinstance(decide(found, dataclasses.replace(context, **vouched)), Approve)
+            assert isinstance(
+                decide(found, dataclasses.replace(context, operator_accepts=True)), Approve
+            )
         for found, context in ((addon(), STALE), (renewal(), DENIED_LATER)):
-            assert isinstance(decide(found, dataclasses.replace(context, **vouched)), Deny)
+            assert isinstance(
+                decide(found, dataclasses.replace(context, operator_accepts=True)), Deny
+            )
