@@ -129,8 +129,10 @@ class RemovalWork:
             try:
                 async with asyncio.timeout(left):
                     await call(removal)
-            except Exception as error:  # noqa: BLE001 - taken by `code`, which logs it
+            except (Exception, asyncio.CancelledError) as failure:  # noqa: BLE001 - told
+                # A cancellation that is not ours comes from something the code waited for.
                 heed_cancellation()
+                error: BaseException = failure
                 if isinstance(error, TimeoutError) and not str(error):
                     error = TimeoutError(f"not done within {left:.0f} s")
                 failures = station.code.failed(function, error)

@@ -33,7 +33,8 @@ async def run_task(
     while True:
         try:
             await _run_once(work, function=function, code=code, clock=clock)
-        except Exception as error:  # noqa: BLE001 - taken by `code`, which logs it
+        except (Exception, asyncio.CancelledError) as error:  # noqa: BLE001 - told
+            # A cancellation that is not ours comes from something the code waited for.
             heed_cancellation()
             failures = code.failed(function, error)
         else:
@@ -79,7 +80,7 @@ async def is_healthy(
         error = UnhealthyError("it says that the add-on is not healthy")
     except TimeoutError:
         error = UnhealthyError(f"no answer within {limit.total_seconds():g} s")
-    except Exception as raised:  # noqa: BLE001 - taken by `code`: whatever it is means unhealthy
+    except (Exception, asyncio.CancelledError) as raised:  # noqa: BLE001 - told
         heed_cancellation()
         error = raised
     code.failed(function, error)

@@ -232,8 +232,10 @@ class EmbeddedConfiguration:
             given = _given(job.subscription, found, source=source)
             async with asyncio.timeout(HANDLER_LIMIT.total_seconds()):
                 await job.subscription.handler(given, scope)
-        except Exception as error:  # noqa: BLE001 - taken by `code`, which logs it
+        except (Exception, asyncio.CancelledError) as failure:  # noqa: BLE001 - told
+            # A cancellation that is not ours comes from something the code waited for.
             heed_cancellation()
+            error: BaseException = failure
             # What was applied before stays: the last good configuration is in force.
             self._outputs.add(job, scope.applied)
             if isinstance(error, TimeoutError) and not str(error):

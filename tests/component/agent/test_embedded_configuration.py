@@ -30,6 +30,7 @@ from towline_api.resources import (
 )
 from towline_api.spec_hash import spec_hash
 from towline_kube.errors import ApiError
+from towline_sandbox.embedded.faults import Ask, Calls, Moment, Seen
 
 ELSEWHERE = "elsewhere"
 WIDGETS = Resource("example.com", "v1", "widgets", "Widget", namespaced=True)
@@ -226,11 +227,21 @@ async def test_who_may_not_watch_still_applies(stage: AddonStage) -> None:
     binding = plain(ROLE_BINDINGS, "program", INSTALLED, subjects=subjects, roleRef=reference)
     await stage.admin.apply(ROLE_BINDINGS, binding)
     await stage.put("settings", {"a": "1"})
+    verbs: list[str] = []
+
+    def note(call: Seen, moment: Moment) -> bool:
+        if moment is Moment.BEFORE:
+            verbs.append(call.verb)
+        return True
+
+    stage.plane.faults.add(Ask(note), Calls(user="program", resource="configmaps"))
     async with stage.running(copying(), user="program"):
         await stage.until_data("settings", {"a": "1"})
         await stage.put("settings", {"a": "2"})
         await stage.until_data("settings", {"a": "2"})
         await stage.until_said(lambda said: not said.troubles)
+    assert verbs.count("list") <= 1, "it looks once for what an earlier process made"
+    assert "watch" not in verbs
 
 
 async def test_only_announced_namespaces_are_applied_to(stage: AddonStage) -> None:
