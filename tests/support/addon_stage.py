@@ -81,21 +81,21 @@ class AddonStage:
         own = admin if user is None else await self.plane.kubeconfig_for(user, groups=groups)
         channel = HubChannel()
         channel.offer(parse_kubeconfig(admin, source="test"))
-        self.code = UserCode(ADDON)
-        self.view = AddonView(lambda: self.addon)
+        code = self.code = UserCode(agent.name)
+        view = self.view = AddonView(lambda: self.addon)
         self.cleaned_up.clear()
         async with (
             client_of(own, field_manager="towline-agent") as spoke,
             background(channel.run(), name="keep-channel"),
         ):
             station = Station(
-                owner=Owner(CLUSTER, ADDON),
+                owner=Owner(CLUSTER, agent.name),
                 hub=channel,
                 codec=V1Alpha1Codec(),
                 spoke=spoke,
-                view=self.view,
+                view=view,
                 report=self.outcomes.append,
-                code=self.code,
+                code=code,
                 clock=HurriedClock(),
                 cleaned_up=self.cleaned_up.set,
             )

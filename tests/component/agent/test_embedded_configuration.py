@@ -296,15 +296,33 @@ async def test_a_kind_that_the_hub_serves_later_is_found_by_its_name(stage: Addo
 
 
 async def test_two_add_ons_in_one_process_know_nothing_of_each_other(stage: AddonStage) -> None:
-    """What is registered belongs to an agent, not to a module."""
-    one, other = AddonAgent("one"), AddonAgent("other")
+    """What is registered belongs to an agent, not to a module; one's bug is not the other's."""
+    await stage.put("settings", {"a": "1"})
 
-    @one.health
-    async def healthy() -> bool:
-        return True
+    def program(name: str, *, is_broken: bool = False) -> AddonAgent:
+        agent = AddonAgent(name)
 
-    assert len(one.process().checks) == 1
-    assert other.process().checks == ()
+        @agent.configuration("configmaps", namespace=agent.cluster_namespace)
+        async def apply(config: KubeObject, spoke: SpokeScope) -> None:
+            if is_broken:
+                raise ZeroDivisionError("a bug")
+            await spoke.apply(config_map(f"of-{name}", spoke.namespace, config["data"]))
+
+        return agent
+
+    async with stage.running(program("one")):
+        code = stage.code
+        await stage.until_data("of-one", {"a": "1"})
+        async with stage.running(program("other", is_broken=True)):
+            await eventually(lambda: bool(stage.code.faults), what=lambda: "no fault")
+            await stage.put("settings", {"a": "2"})
+            await stage.until_data("of-one", {"a": "2"})
+            assert code.faults == ()
+        async with stage.running(program("other")):
+            await stage.until_data("of-other", {"a": "2"})
+        await stage.admin.delete(CONFIG_MAPS, "settings", namespace=CLUSTER)
+        await stage.until_data("of-one", None)
+        assert await stage.data("of-other") == {"a": "2"}, "it is the other's, who does not run"
 
 
 def widget_crd() -> KubeObject:
