@@ -84,6 +84,9 @@ async def test_what_does_not_fit_the_model_leaves_the_last_good_in_force(stage: 
         assert "configmaps cluster1/settings: data.retries expected a valid integer" in trouble
         assert "found 'many'" in trouble
         assert await stage.data("settings") == {"tries": "4"}
+        # Back to the very state that was good is news, too.
+        await stage.put("settings", {"retries": "3"})
+        await stage.until_said(lambda said: not said.troubles)
         await stage.put("settings", {"retries": "5"})
         await stage.until_data("settings", {"tries": "6"})
         await stage.until_said(lambda said: not said.troubles)
