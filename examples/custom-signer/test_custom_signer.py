@@ -1,6 +1,8 @@
 """custom-signer, tested end to end: certificates of the add-on's own signer, and a rotation."""
 
 import base64
+import signal
+import subprocess
 import sys
 from collections.abc import Callable, Iterator, Mapping
 from datetime import UTC, datetime, timedelta
@@ -124,6 +126,21 @@ def test_an_authority_that_was_not_published_is_not_known(
     assert inbox.alerts == []
     alerts_demo.mount_bundle(towline_addon.hub, receiver.bundle)
     inbox.wait_for(lambda alert: alert.sender == SENDER)
+
+
+def test_the_demonstration_runs_with_one_command() -> None:
+    """What the README shows is what comes, and Ctrl-C ends it."""
+    command = [sys.executable, "-u", alerts_demo.__file__]
+    with subprocess.Popen(command, stdout=subprocess.PIPE, text=True) as demo:  # noqa: S603
+        try:
+            assert demo.stdout is not None
+            said = iter(demo.stdout)
+            assert "Ctrl-C ends it" in next(said)
+            assert next(said).startswith(f"Alert(sender='{SENDER}'")
+            demo.send_signal(signal.SIGINT)
+            assert demo.wait(timeout=20) == 0
+        finally:
+            demo.kill()
 
 
 def renew(addon: EnabledAddon) -> None:
