@@ -43,16 +43,22 @@ def _ends_its_tasks(request: pytest.FixtureRequest) -> None:
         request.getfixturevalue("_no_task_is_left")
 
 
+_TURNS_TO_END = 20
+"""A task that was cancelled in the test's last line has cleaning up of its own to do."""
+
+
 @pytest.fixture
 async def _no_task_is_left() -> AsyncIterator[None]:
     """Fail a test that leaves a task behind: nobody owned it, so nobody would cancel it."""
     before = asyncio.all_tasks()
     yield
-    await asyncio.sleep(0)  # a task cancelled in the test's last line ends in this turn
-    left = asyncio.all_tasks() - before - {asyncio.current_task()}
+    for _ in range(_TURNS_TO_END):
+        await asyncio.sleep(0)
+        left = asyncio.all_tasks() - before - {asyncio.current_task()}
+        if not left:
+            return
     for task in left:
         task.cancel("left behind by a test")
     await asyncio.gather(*left, return_exceptions=True)
-    if left:
-        names = ", ".join(sorted(task.get_name() for task in left))
-        pytest.fail(f"the test left tasks behind: {names}", pytrace=False)
+    names = ", ".join(sorted(task.get_name() for task in left))
+    pytest.fail(f"the test left tasks behind: {names}", pytrace=False)

@@ -125,11 +125,14 @@ async def test_killed_at_rest_it_starts_again_and_writes_nothing(
     hub.kill()
     hub.start()
     await hub.until_said("hub runs")
-    assert await until_quiet(admin) - written == Counter()
+    # Beside an API server on loopback, a hub's webhook has a new authority at each start, which two
+    # definitions have to name.
+    named = Counter({"PATCH customresourcedefinitions": 2})
+    assert await until_quiet(admin) - written == named
     assert await versions(corner) == before
     # A twin: one write is seen, and so is what it changed.
     await corner.set_acceptance(True)
-    assert await writes(admin) - written == Counter({"PATCH managedclusters": 1})
+    assert await writes(admin) - written - named == Counter({"PATCH managedclusters": 1})
     # It is at work: what somebody breaks, it mends.
     role = f"open-cluster-management:managedcluster:{corner.cluster}"
     await admin.delete(CLUSTER_ROLES, role)
