@@ -3,6 +3,7 @@
 import asyncio
 import signal
 from collections.abc import AsyncIterator
+from typing import Any
 
 import pytest
 from hypothesis import HealthCheck, settings
@@ -52,6 +53,7 @@ async def _no_task_is_left() -> AsyncIterator[None]:
     """Fail a test that leaves a task behind: nobody owned it, so nobody would cancel it."""
     before = asyncio.all_tasks()
     yield
+    left: set[asyncio.Task[Any]] = set()
     for _ in range(_TURNS_TO_END):
         await asyncio.sleep(0)
         left = asyncio.all_tasks() - before - {asyncio.current_task()}
