@@ -1,6 +1,7 @@
 """Candidates on an API server that fails in every way, each with the loop it has in life."""
 
 import asyncio
+import time
 from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import AsyncExitStack, asynccontextmanager
 from dataclasses import dataclass
@@ -183,10 +184,11 @@ async def test_without_its_namespace_it_waits_and_says_so(
         fence=one.fence,
         times=TIMES,
     )
+    began = time.monotonic()
     async with background(lost.run(one.lead), name="run"):
         await asyncio.sleep(1)
     tries = [call for call in plane.calls if call.verb == "create"]
-    assert 1 <= len(tries) <= 12
+    assert 1 <= len(tries) <= 15 * (time.monotonic() - began) + 1
     (said,) = [record for record in caplog.records if record.levelname == "WARNING"]
     assert "nowhere" in said.error  # type: ignore[attr-defined]
 

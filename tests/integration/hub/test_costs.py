@@ -2,7 +2,10 @@
 
 import secrets
 from collections import Counter
+from collections.abc import AsyncIterator
 from contextlib import AsyncExitStack
+
+import pytest_asyncio
 
 from integration.hub.conftest import RunHub, RunningHub
 from integration.hub.spoke import Spoke, eventually, join, until_condition
@@ -21,6 +24,7 @@ from towline_api.resources import (
     ROLES,
 )
 from towline_kube.client import Client
+from towline_sandbox.embedded.plane import EmbeddedPlane
 
 JOIN = Counter(
     {
@@ -45,6 +49,13 @@ ADDON = Counter(
         ("create", ROLE_BINDINGS.qualified): 1,
     }
 )
+
+
+@pytest_asyncio.fixture
+async def hub_plane() -> AsyncIterator[EmbeddedPlane]:
+    """A plane of the test's own: what others left on theirs would be counted."""
+    async with EmbeddedPlane("costs") as plane:
+        yield plane
 
 
 async def _until_written(hub: RunningHub, since: int, wanted: Counter[tuple[str, str]]) -> None:

@@ -1,5 +1,6 @@
 """Deletion of clusters, in order and in the end by force; namespaces that go away underneath."""
 
+from contextlib import suppress
 from datetime import timedelta
 from typing import Any
 
@@ -38,6 +39,7 @@ from towline_api.resources import (
 from towline_hub.clusters import rbac
 from towline_hub.clusters.departure import MANIFEST_WORKS
 from towline_kube.client import Client
+from towline_kube.errors import AlreadyExists
 from towline_sandbox.embedded.faults import Calls, Refuse
 from towline_sandbox.embedded.model.failures import ApiFailure
 from towline_sandbox.embedded.plane import EmbeddedPlane
@@ -463,18 +465,24 @@ async def test_edited_cluster_rights_are_put_right(
             namespace=spoke.cluster,
         )
         own = names.cluster_role(spoke.cluster)
-        await admin.delete(CLUSTER_ROLE_BINDINGS, own)
-        await admin.create(
-            CLUSTER_ROLE_BINDINGS,
-            {
-                **rbac.own_cluster_role_binding(spoke.cluster),
-                "roleRef": {
-                    "apiGroup": "rbac.authorization.k8s.io",
-                    "kind": "ClusterRole",
-                    "name": "view",
-                },
+        elsewhere = {
+            **rbac.own_cluster_role_binding(spoke.cluster),
+            "roleRef": {
+                "apiGroup": "rbac.authorization.k8s.io",
+                "kind": "ClusterRole",
+                "name": "view",
             },
-        )
+        }
+
+        async def misled() -> bool | None:
+            # The hub makes its own anew as soon as it hears of it, and may be faster.
+            await admin.delete(CLUSTER_ROLE_BINDINGS, own, missing_ok=True)
+            with suppress(AlreadyExists):
+                await admin.create(CLUSTER_ROLE_BINDINGS, elsewhere)
+                return True
+            return None
+
+        await eventually(misled, what="a binding that refers elsewhere")
 
         async def repaired() -> bool | None:
             binding = await admin.get(ROLE_BINDINGS, name, namespace=spoke.cluster)
