@@ -1,13 +1,13 @@
 """The agent's command: `towline agent run`."""
 
 import asyncio
-import signal
 from collections.abc import Sequence
 
 from towline_agent import daemon
 from towline_agent.settings import AgentSettings
 from towline_kube.logs import configure_logging
 from towline_kube.settings import load
+from towline_kube.termination import told_to_end
 
 
 def run(arguments: Sequence[str]) -> int:
@@ -23,8 +23,5 @@ def run(arguments: Sequence[str]) -> int:
 
 
 async def _run(settings: AgentSettings) -> None:
-    stop = asyncio.Event()
-    loop = asyncio.get_running_loop()
-    for number in (signal.SIGTERM, signal.SIGINT):
-        loop.add_signal_handler(number, stop.set)
-    await daemon.run(settings, stop)
+    with told_to_end() as stop:
+        await daemon.run(settings, stop)

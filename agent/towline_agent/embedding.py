@@ -18,7 +18,6 @@ a bootstrap kubeconfig, is its cluster's whole agent by itself. The code is the 
 """
 
 import asyncio
-import signal
 import sys
 from collections.abc import Awaitable, Callable, Sequence
 from types import TracebackType
@@ -61,6 +60,7 @@ from towline_certs.identities import check_addon_name
 from towline_kube.logs import configure_logging
 from towline_kube.settings import load
 from towline_kube.task_groups import TaskGroup
+from towline_kube.termination import told_to_end
 
 _KNOWN = {
     resource.qualified: resource
@@ -376,11 +376,8 @@ class AddonAgent(Generic[S]):
                 await group.__aexit__(None, None, None)
 
     async def _run_until_signal(self, settings: AddonSettings) -> None:
-        stop = asyncio.Event()
-        loop = asyncio.get_running_loop()
-        for number in (signal.SIGTERM, signal.SIGINT):
-            loop.add_signal_handler(number, stop.set)
-        await self.serve(stop, settings=settings)
+        with told_to_end() as stop:
+            await self.serve(stop, settings=settings)
 
     async def _work_behind_agent(
         self, process: EmbeddedProcess, settings: AddonSettings

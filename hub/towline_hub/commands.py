@@ -6,7 +6,6 @@ act on are raised as `TowlineError`; the dispatcher prints them in one line.
 
 import asyncio
 import json
-import signal
 import sys
 from collections.abc import Sequence
 
@@ -18,6 +17,7 @@ from towline_kube.client import Client
 from towline_kube.discovery import discover_connection
 from towline_kube.logs import configure_logging
 from towline_kube.settings import load
+from towline_kube.termination import told_to_end
 
 _FIELD_MANAGER = "towline-cli"
 
@@ -31,18 +31,8 @@ def run(arguments: Sequence[str]) -> int:
 
 
 async def _run(settings: HubSettings) -> None:
-    stop = asyncio.Event()
-    loop = asyncio.get_running_loop()
-    signals = (signal.SIGTERM, signal.SIGINT)
-
-    def begin_to_end() -> None:
-        stop.set()
-        for number in signals:
-            loop.remove_signal_handler(number)  # a second one ends the process at once
-
-    for number in signals:
-        loop.add_signal_handler(number, begin_to_end)
-    await daemon.run(settings, stop)
+    with told_to_end() as stop:
+        await daemon.run(settings, stop)
 
 
 def status(arguments: Sequence[str]) -> int:

@@ -3,7 +3,6 @@
 import asyncio
 import json
 import shutil
-import signal
 import sys
 from collections.abc import AsyncIterator, Mapping, Sequence
 from contextlib import asynccontextmanager
@@ -13,6 +12,7 @@ from pathlib import Path
 from pydantic import AliasChoices, Field
 
 from towline_kube.settings import ProgramSettings, load
+from towline_kube.termination import told_to_end
 from towline_sandbox.plane import ControlPlane
 from towline_sandbox.plane_kinds import PlaneKind, make_plane
 from towline_sandbox.private_folder import create_private_folder
@@ -53,17 +53,14 @@ def main(arguments: Sequence[str]) -> int:
 
 async def stay_up(settings: SandboxSettings) -> int:
     """Run a plane until this process is told to end; return the exit status."""
-    told_to_end = asyncio.Event()
-    loop = asyncio.get_running_loop()
-    for number in (signal.SIGINT, signal.SIGTERM):
-        # To be told to end is how this program is meant to end: no failure, no traceback.
-        loop.add_signal_handler(number, told_to_end.set)
     plane = make_plane(settings.plane, settings.name)
-    async with _entered(plane, unless=told_to_end) as is_up:
-        if is_up:
-            async with _kubeconfigs(plane) as paths:
-                _tell(plane, paths, as_json=settings.output is OutputKind.JSON)
-                await told_to_end.wait()
+    # A plane's own processes must not outlive this one, however impatient somebody is.
+    with told_to_end(heeds_a_second=False) as told:
+        async with _entered(plane, unless=told) as is_up:
+            if is_up:
+                async with _kubeconfigs(plane) as paths:
+                    _tell(plane, paths, as_json=settings.output is OutputKind.JSON)
+                    await told.wait()
     return 0
 
 

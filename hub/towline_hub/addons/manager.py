@@ -14,7 +14,6 @@ one ManagedClusterAddOn. It works on any hub that speaks OCM's API.
 """
 
 import asyncio
-import signal
 import sys
 from collections.abc import Callable, Sequence
 from types import TracebackType
@@ -31,6 +30,7 @@ from towline_kube.client import Call
 from towline_kube.logs import configure_logging
 from towline_kube.settings import load
 from towline_kube.task_groups import TaskGroup
+from towline_kube.termination import told_to_end
 
 
 class AddonManager:
@@ -164,8 +164,5 @@ class AddonManager:
             await group.__aexit__(None, None, None)
 
     async def _run_until_signal(self, settings: AddonManagerSettings) -> None:
-        stop = asyncio.Event()
-        loop = asyncio.get_running_loop()
-        for number in (signal.SIGTERM, signal.SIGINT):
-            loop.add_signal_handler(number, stop.set)
-        await self.serve(stop, settings=settings)
+        with told_to_end() as stop:
+            await self.serve(stop, settings=settings)
