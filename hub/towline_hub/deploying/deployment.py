@@ -7,6 +7,7 @@ from typing import Any
 
 from towline_api import names
 from towline_api.resources import KubeObject
+from towline_kube.deploying.restricted_pods import container_security, pod_security, probes
 
 APP = "towline-hub"
 SERVICE_ACCOUNT = APP
@@ -17,7 +18,6 @@ METRICS_PORT = 8080
 WEBHOOK_PORT = 9443
 
 _SETTINGS_FOLDER = "/etc/towline"
-_USER = 65532  # what images without a root user usually call their one user
 _GRACE_SECONDS = 30
 """Twice what giving up the lease, draining and the pause before take."""
 _PAUSE_SECONDS = 5
@@ -82,13 +82,7 @@ def _pod(image: str, *, selector: dict[str, str]) -> dict[str, Any]:
         "automountServiceAccountToken": True,
         "enableServiceLinks": False,
         "terminationGracePeriodSeconds": _GRACE_SECONDS,
-        "securityContext": {
-            "runAsNonRoot": True,
-            "runAsUser": _USER,
-            "runAsGroup": _USER,
-            "fsGroup": _USER,
-            "seccompProfile": {"type": "RuntimeDefault"},
-        },
+        "securityContext": pod_security(),
         # A wish, not a demand: on one node, two replicas are still better than one.
         "topologySpreadConstraints": [
             {
@@ -117,9 +111,7 @@ def _container(image: str) -> dict[str, Any]:
             {"name": "metrics", "containerPort": METRICS_PORT, "protocol": "TCP"},
             {"name": "webhook", "containerPort": WEBHOOK_PORT, "protocol": "TCP"},
         ],
-        "startupProbe": _probe("/healthz", period=2, failures=60),
-        "livenessProbe": _probe("/healthz", period=10, failures=3),
-        "readinessProbe": _probe("/readyz", period=5, failures=2),
+        **probes(port="metrics"),
         "lifecycle": {"preStop": {"sleep": {"seconds": _PAUSE_SECONDS}}},
         # Memory of 10,000 clusters at rest fits twice; processor time is not limited, since a hub
         # that is held back while a fleet joins only keeps the fleet waiting.
@@ -127,22 +119,9 @@ def _container(image: str) -> dict[str, Any]:
             "requests": {"cpu": "100m", "memory": "128Mi"},
             "limits": {"memory": "512Mi"},
         },
-        "securityContext": {
-            "allowPrivilegeEscalation": False,
-            "capabilities": {"drop": ["ALL"]},
-            "readOnlyRootFilesystem": True,
-        },
+        "securityContext": container_security(),
         "volumeMounts": [
             {"name": "settings", "mountPath": _SETTINGS_FOLDER, "readOnly": True},
             {"name": "tmp", "mountPath": "/tmp"},  # noqa: S108 - a mount point, not a file of ours
         ],
-    }
-
-
-def _probe(path: str, *, period: int, failures: int) -> dict[str, Any]:
-    return {
-        "httpGet": {"path": path, "port": "metrics"},
-        "periodSeconds": period,
-        "timeoutSeconds": 3,
-        "failureThreshold": failures,
     }

@@ -18,8 +18,6 @@ from towline_hub.deploying.deployment import (
     APP,
     METRICS_PORT,
     SERVICE_ACCOUNT,
-    SETTINGS_FILE,
-    SETTINGS_NAME,
     WEBHOOK_PORT,
     app_labels,
     deployment,
@@ -29,10 +27,10 @@ from towline_hub.permissions import addons_only_permissions, hub_permissions
 from towline_hub.settings import HubSettings
 from towline_hub.webhook.address import SERVICE as WEBHOOK_SERVICE
 from towline_hub.webhook.settings import PATH
+from towline_kube.deploying.manifest_command import IMAGE_NAME
+from towline_kube.deploying.restricted_pods import restricted_namespace
 
 METRICS_SERVICE = f"{APP}-metrics"
-IMAGE_NAME = "towline"
-"""What building `deploy/Containerfile` is told to call it; an overlay names the registry's."""
 DEPLOYMENT_FILE = "deployment.yaml"
 _DNS_PORT = 53
 _API_SERVER_PORTS = (443, 6443)
@@ -91,7 +89,7 @@ def hub_settings_file(installation: HubInstallation) -> dict[str, Any]:
 def hub_manifests(installation: HubInstallation) -> dict[str, list[KubeObject]]:
     """Return every object of an installed hub, by the file it belongs in, in order of applying.
 
-    The settings' ConfigMap is not among them: see `settings_config_map`.
+    The settings' ConfigMap is not among them: see `manifests_of`.
     """
     namespace, settings = installation.namespace, installation.hub_settings
     subject = service_account_subject(SERVICE_ACCOUNT, namespace=namespace)
@@ -155,35 +153,7 @@ def shipped_permissions(subject: KubeObject, settings: HubSettings) -> list[Kube
 
 def hub_namespace(name: str) -> KubeObject:
     """Return the hub's namespace, in which only pods without privileges may run."""
-    return {
-        "apiVersion": "v1",
-        "kind": "Namespace",
-        "metadata": {
-            "name": name,
-            "labels": {
-                **app_labels(),
-                **{
-                    f"pod-security.kubernetes.io/{mode}": "restricted"
-                    for mode in ("enforce", "audit", "warn")
-                },
-            },
-        },
-    }
-
-
-def settings_config_map(installation: HubInstallation, *, text: str) -> KubeObject:
-    """Return the ConfigMap of the hub's settings file.
-
-    Args:
-        installation: How the hub is installed.
-        text: The file, as YAML.
-    """
-    return {
-        "apiVersion": "v1",
-        "kind": "ConfigMap",
-        "metadata": _metadata(SETTINGS_NAME, installation.namespace),
-        "data": {SETTINGS_FILE: text},
-    }
+    return restricted_namespace(name, labels=app_labels())
 
 
 def _service_account(namespace: str) -> KubeObject:

@@ -30,12 +30,8 @@ from towline_hub import daemon
 from towline_hub.clusters.acceptance_guard import GUARD_NAME, POLICY_BINDINGS
 from towline_hub.clusters.rbac import cluster_role_binding
 from towline_hub.deploying.installed_settings import DEPLOYMENTS
-from towline_hub.deploying.manifests import (
-    DEPLOYMENT_FILE,
-    HubInstallation,
-    hub_manifests,
-    settings_config_map,
-)
+from towline_hub.deploying.manifest_files import manifests_of
+from towline_hub.deploying.manifests import HubInstallation
 from towline_hub.doctor.commands import doctor
 from towline_hub.doctor.findings import Diagnosis, Verdict
 from towline_hub.doctor.gathering import Doctor
@@ -154,12 +150,12 @@ async def test_a_token_for_any_cluster_that_lasts_a_year_is_told(admin: Client) 
 
 async def install(client: Client, **settings: object) -> None:
     """Put the Deployment and the settings of a hub in place; nothing runs them."""
-    installation = HubInstallation()
-    files = hub_manifests(installation)
-    text = yaml.safe_dump(settings)
-    await client.apply(NAMESPACES, files["namespace.yaml"][0])
-    await client.apply(CONFIG_MAPS, settings_config_map(installation, text=text))
-    await client.apply(DEPLOYMENTS, files[DEPLOYMENT_FILE][0])
+    manifests = manifests_of(HubInstallation())
+    await client.apply(NAMESPACES, manifests.objects["namespace.yaml"][0])
+    config_map = manifests.settings.as_config_map()
+    config_map["data"] = {manifests.settings.name: yaml.safe_dump(settings)}
+    await client.apply(CONFIG_MAPS, config_map)
+    await client.apply(DEPLOYMENTS, manifests.objects[manifests.workload][0])
 
 
 async def test_the_settings_of_the_installed_hub_decide_what_is_looked_at(admin: Client) -> None:

@@ -12,8 +12,8 @@ from towline_api.errors import ConfigError
 from towline_api.rbac_subjects import service_account_subject
 from towline_api.resources import KubeObject
 from towline_hub.deploying.deployment import METRICS_PORT, WEBHOOK_PORT, hub_arguments
-from towline_hub.deploying.manifest_commands import hub, released_image
-from towline_hub.deploying.manifest_files import kubectl_stream, kustomize_base
+from towline_hub.deploying.manifest_commands import hub
+from towline_hub.deploying.manifest_files import manifests_of
 from towline_hub.deploying.manifests import (
     HubInstallation,
     hub_manifests,
@@ -21,6 +21,8 @@ from towline_hub.deploying.manifests import (
 )
 from towline_hub.settings import HubSettings
 from towline_hub.webhook.address import SERVICE as WEBHOOK_SERVICE
+from towline_kube.deploying.manifest_command import released_image
+from towline_kube.deploying.manifest_text import kubectl_stream, kustomize_base
 from towline_kube.settings import load
 from towline_sandbox.cli import find_command
 
@@ -40,7 +42,7 @@ def only(kind: str) -> list[KubeObject]:
 
 def test_the_committed_base_is_what_the_code_writes() -> None:
     """A role that fell behind the code is found at three in the morning."""
-    written = kustomize_base(INSTALLATION)
+    written = kustomize_base(manifests_of(INSTALLATION))
     found = {path.name: path.read_text() for path in (DEPLOY / "base").iterdir()}
     wrong = sorted(
         name for name in written.keys() | found.keys() if written.get(name) != found.get(name)
@@ -198,7 +200,8 @@ def test_settings_no_hub_can_start_with_are_refused() -> None:
 
 def test_another_namespace_is_in_every_object_that_has_one() -> None:
     """Half a hub in the default namespace helps nobody."""
-    stream = kubectl_stream(HubInstallation(namespace="elsewhere", image="example.com/hub:1"))
+    installation = HubInstallation(namespace="elsewhere", image="example.com/hub:1")
+    stream = kubectl_stream(manifests_of(installation))
     assert "open-cluster-management-hub" not in re.sub(r"description: \|[^\n]*", "", stream)
     found = list(yaml.safe_load_all(stream))
     kinds = [obj["kind"] for obj in found]

@@ -1,0 +1,1 @@
+"""Running a program in a cluster: what the manifests of hub and agent have in common."""
