@@ -3,10 +3,18 @@
 import asyncio
 import logging
 from collections.abc import Mapping
+from dataclasses import replace
 from typing import NoReturn
 
 from towline_agent.credential_stores import CredentialStore
-from towline_agent.enrollment import CertificateOrder, Holding, Progress, Unusable, Usable
+from towline_agent.enrollment import (
+    CertificateOrder,
+    Holding,
+    Progress,
+    Unusable,
+    Usable,
+    progress_at,
+)
 from towline_agent.stored_credentials import Stored, StoredCredential, assess
 from towline_certs.credentials import Credential
 from towline_kube.clock import Clock
@@ -84,7 +92,9 @@ class Custody:
         try:
             found = await self._store.read()
             if not self._was_read:
-                self._stored, self._was_read = found, True
+                progress = progress_at(found.progress, hub=self._hub)
+                self._stored = Stored(credential=found.credential, progress=progress)
+                self._was_read = True
             elif not _same(found.credential, self._stored.credential):
                 await self._settle(found.credential)
             if found.has_leftover or found.progress != self._stored.progress:
@@ -138,6 +148,8 @@ class Custody:
 
     async def store_progress(self, progress: Progress | None) -> None:
         """Store what is known of the request under way; None forgets it."""
+        if progress is not None:
+            progress = replace(progress, hub=self._hub)
         await self._store.write_progress(progress)
         self._stored = Stored(credential=self._stored.credential, progress=progress)
 

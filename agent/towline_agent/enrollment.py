@@ -15,7 +15,7 @@ store or on the hub, so the next process gathers the same facts and goes on wher
 """
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
 from typing import assert_never
 
@@ -57,6 +57,7 @@ class Pending:
         subject: Whom the request names.
         created: When the key was made.
         failures: How many requests in a row came to nothing before this one.
+        hub: URL of the hub that is asked; None in records of older versions.
     """
 
     request_name: str
@@ -64,22 +65,36 @@ class Pending:
     subject: Subject
     created: datetime
     failures: int = 0
+    hub: str | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Paused:
     """The last request came to nothing; no new one before `until`.
 
-    It is stored, so that a process that keeps being restarted does not ask any faster.
+    It is stored, so that a process that keeps being restarted does not ask any faster. `hub` is
+    the one that refused.
     """
 
     until: datetime
     failures: int
     reason: str
     subject: Subject
+    hub: str | None = None
 
 
 Progress = Pending | Paused
+
+
+def progress_at(progress: Progress | None, *, hub: str) -> Progress | None:
+    """Return what a record of some hub means at this one.
+
+    A key under way goes along: its request has a name of its own everywhere, and a cluster that
+    moves to and fro makes no heap of requests anywhere. What one hub refused, another may grant.
+    """
+    if progress is None or progress.hub in (None, hub):
+        return progress
+    return replace(progress, hub=hub) if isinstance(progress, Pending) else None
 
 
 # The credential at hand

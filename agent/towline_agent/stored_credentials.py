@@ -172,7 +172,11 @@ def stored_connection(files: Mapping[str, bytes]) -> Connection | None:
 
 def encode_progress(progress: Progress) -> dict[str, bytes]:
     """Return the files that remember a pending key, or the pause after one."""
-    document: dict[str, Any] = {"failures": progress.failures, "subject": _encode(progress.subject)}
+    document: dict[str, Any] = {
+        "failures": progress.failures,
+        "hub": progress.hub,
+        "subject": _encode(progress.subject),
+    }
     match progress:
         case Pending():
             document |= {
@@ -197,12 +201,14 @@ def decode_progress(files: Mapping[str, bytes]) -> Progress | None:
         document = json.loads(files[PROGRESS_KEY])
         subject = _decode(document["subject"])
         failures = int(document["failures"])
+        hub = str(document["hub"]) if document.get("hub") else None
         if "until" in document:
             return Paused(
                 until=parse_time(document["until"]),
                 failures=failures,
                 reason=str(document["reason"]),
                 subject=subject,
+                hub=hub,
             )
         key_pem, name = files[TLS_KEY_KEY], str(document["request"])
         _check_belongs(name, key_pem=key_pem)
@@ -212,6 +218,7 @@ def decode_progress(files: Mapping[str, bytes]) -> Progress | None:
             subject=subject,
             created=parse_time(document["created"]),
             failures=failures,
+            hub=hub,
         )
     except (KeyError, TypeError, ValueError, AttributeError, KeyParseError) as error:
         raise WireError(
