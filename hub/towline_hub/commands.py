@@ -8,18 +8,20 @@ import asyncio
 import json
 import sys
 from collections.abc import Sequence
+from functools import partial
+from typing import TYPE_CHECKING
 
 from towline_hub import daemon
+from towline_hub.decisions.operator_client import operator_client
 from towline_hub.fleet.selection import narrowed
 from towline_hub.fleet.status import FleetStatus, collect_status
 from towline_hub.settings import HubSettings, OutputKind, StatusSettings
-from towline_kube.client import Client
-from towline_kube.discovery import discover_connection
 from towline_kube.logs import configure_logging
 from towline_kube.settings import load
 from towline_kube.termination import told_to_end
 
-_FIELD_MANAGER = "towline-cli"
+if TYPE_CHECKING:
+    from rich.console import Console
 
 
 def run(arguments: Sequence[str]) -> int:
@@ -43,11 +45,10 @@ def status(arguments: Sequence[str]) -> int:
     from towline_hub.fleet.report import print_status, status_json
 
     settings = load(StatusSettings, arguments, prog="towline status")
-    fleet = narrowed(
-        asyncio.run(_status(settings)),
-        clusters=frozenset(settings.cluster),
-        only_problems=settings.problems,
-    )
+    if settings.watch:
+        asyncio.run(_watch(settings, console=Console()))
+        return 0
+    fleet = _narrowed(asyncio.run(_status(settings)), settings)
     if settings.output is OutputKind.JSON:
         json.dump(status_json(fleet), sys.stdout, indent=2)
         sys.stdout.write("\n")
@@ -57,9 +58,24 @@ def status(arguments: Sequence[str]) -> int:
 
 
 async def _status(settings: StatusSettings) -> FleetStatus:
-    connection = discover_connection(settings.kubeconfig)
-    async with Client(connection, field_manager=_FIELD_MANAGER) as client:
+    async with operator_client(settings.kubeconfig) as client:
         return await collect_status(client)
+
+
+async def _watch(settings: StatusSettings, *, console: "Console") -> None:
+    from towline_hub.fleet.watch_command import watch_until_told
+
+    async with operator_client(settings.kubeconfig) as client:
+        await watch_until_told(
+            client,
+            narrow=partial(_narrowed, settings=settings),
+            console=console,
+            as_json=settings.output is OutputKind.JSON,
+        )
+
+
+def _narrowed(fleet: FleetStatus, settings: StatusSettings) -> FleetStatus:
+    return narrowed(fleet, clusters=frozenset(settings.cluster), only_problems=settings.problems)
 
 
 def crds(arguments: Sequence[str]) -> int:

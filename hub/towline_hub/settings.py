@@ -102,6 +102,9 @@ class StatusSettings(ProgramSettings):
     """Show these clusters only, with their add-ons and requests; by default all."""
     problems: bool = False
     """Show only what does not work, and requests that wait."""
+    watch: bool = False
+    """Go on showing it until Ctrl-C: on a terminal as a picture that is kept current, elsewhere a
+    line for each change."""
     output: OutputKind = Field(
         default=OutputKind.TABLE, validation_alias=AliasChoices("o", "output")
     )

@@ -21,7 +21,7 @@ from towline_hub.spans import rough
 
 _SHOWN_HASH = 12
 _NOTHING = "-"
-_WIDE = 1000
+WIDE = 1000
 """Columns nobody reaches: the terminal folds a long line, the table never does."""
 
 
@@ -33,7 +33,7 @@ def status_json(fleet: FleetStatus) -> dict[str, Any]:
 
 def print_status(fleet: FleetStatus, *, console: Console) -> None:
     """Print a fleet's state as tables: one line a thing however narrow the terminal, as kubectl."""
-    before, console.width = console.width, _WIDE
+    before, console.width = console.width, WIDE
     try:
         console.print(status_table(fleet))
     finally:

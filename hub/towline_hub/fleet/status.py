@@ -39,6 +39,11 @@ __all__ = [
 
 log = logging.getLogger(__name__)
 
+EVENTS_NAMESPACE = "default"
+"""Where events about cluster-scoped objects go."""
+REQUEST_EVENTS = f"regarding.kind={CERTIFICATE_SIGNING_REQUESTS.kind}"
+"""Field selector of the Events about certificate requests."""
+
 
 async def collect_status(
     client: Client, *, codec: AddonCodec | None = None, clock: Clock = SYSTEM_CLOCK
@@ -86,9 +91,8 @@ async def request_events(client: Client) -> list[KubeObject]:
     try:
         found = await client.list(
             EVENTS,
-            # Where events about cluster-scoped objects go.
-            namespace="default",
-            field_selector=f"regarding.kind={CERTIFICATE_SIGNING_REQUESTS.kind}",
+            namespace=EVENTS_NAMESPACE,
+            field_selector=REQUEST_EVENTS,
         )
     except Forbidden as error:
         log.debug("events cannot be listed", extra={"error": str(error)})

@@ -2,7 +2,9 @@
 
 import asyncio
 import json
+import signal
 import socket
+import sys
 from datetime import timedelta
 from pathlib import Path
 
@@ -18,6 +20,7 @@ from towline_api.resources import (
     CLUSTER_ROLE_BINDINGS,
     CLUSTER_ROLES,
     CUSTOM_RESOURCE_DEFINITIONS,
+    MANAGED_CLUSTERS,
     Resource,
 )
 from towline_hub import commands, daemon
@@ -217,3 +220,42 @@ def _install_crds(plane: ControlPlane) -> None:
             await wait_until_served(client, limit=timedelta(seconds=30), clock=SYSTEM_CLOCK)
 
     asyncio.run(install())
+
+
+async def test_a_fleet_is_shown_until_somebody_has_seen_enough(
+    hub_plane: ControlPlane, admin: Client, cluster_name: str, tmp_path: Path
+) -> None:
+    """What changes is told as it happens, and Ctrl-C is how it is meant to end."""
+    path = tmp_path / "kubeconfig"
+    path.write_text(hub_plane.admin_kubeconfig())
+    await install_crds(admin)
+    await wait_until_served(admin, limit=timedelta(seconds=30), clock=SYSTEM_CLOCK)
+    arguments = ["status", "--watch", "--kubeconfig", str(path), "--cluster", cluster_name]
+    process = await asyncio.create_subprocess_exec(
+        sys.executable,
+        "-m",
+        "towline_sandbox.cli",
+        *arguments,
+        stdout=asyncio.subprocess.PIPE,
+        stderr=asyncio.subprocess.PIPE,
+    )
+    try:
+        async with asyncio.timeout(60):
+            cluster = {
+                "apiVersion": MANAGED_CLUSTERS.api_version,
+                "kind": MANAGED_CLUSTERS.kind,
+                "metadata": {"name": cluster_name},
+            }
+            await admin.create(MANAGED_CLUSTERS, cluster)
+            assert process.stdout is not None
+            appeared = (await process.stdout.readline()).decode()
+            assert f"cluster {cluster_name}: waiting, not joined" in appeared
+            await admin.delete(MANAGED_CLUSTERS, cluster_name)
+            assert f"cluster {cluster_name}: gone" in (await process.stdout.readline()).decode()
+            process.send_signal(signal.SIGINT)
+            _, said = await process.communicate()
+    finally:
+        if process.returncode is None:
+            process.kill()
+            await process.wait()
+    assert (process.returncode, said.decode()) == (0, "")
