@@ -76,8 +76,9 @@ lock-image: $(STAMP) ## take what the container image needs out of requirements.
 	@echo hatchling | $(COMPILE) - -o deploy/requirements/build.lock
 
 .PHONY: manifests
-manifests: $(STAMP) ## write deploy/hub/base anew from the code
+manifests: $(STAMP) ## write the bases in deploy/ anew from the code
 	@$(BIN)/towline manifests hub --folder deploy/hub/base
+	@$(BIN)/towline manifests agent --folder deploy/agent/base
 
 .PHONY: clean
 clean: ## remove .venv and what tools left behind (the built control plane stays in your cache)

@@ -98,7 +98,25 @@ def load(
         **{field: f"{ENVIRONMENT_PREFIX}{field.upper()}" for field in variables},
         **{field: f"--{_kebab(field)}" for field in flags},
     }
-    given = {**file, **variables, **flags}
+    return _built(settings_class, {**file, **variables, **flags}, origins)
+
+
+def check_file(settings_class: type[S], document: Mapping[Any, Any], *, where: str) -> S:
+    """Return the settings of a program that is told nothing but what a settings file says.
+
+    Args:
+        settings_class: Which settings.
+        document: What the file says.
+        where: What to call it.
+
+    Raises:
+        ConfigError: One line for each wrong setting.
+    """
+    given = _fields_of(settings_class, document, where=where)
+    return _built(settings_class, given, {field: f"{where}: {_kebab(field)}" for field in given})
+
+
+def _built(settings_class: type[S], given: Mapping[str, Any], origins: Mapping[str, str]) -> S:
     try:
         return settings_class(**given)
     except ValidationError as error:
@@ -170,17 +188,23 @@ def _from_file(settings_class: type[ProgramSettings], path: Path) -> dict[str, A
         return {}
     if not isinstance(document, dict):
         raise ConfigError(f"settings file {path} must be a mapping of settings to values")
+    return _fields_of(settings_class, document, where=str(path))
+
+
+def _fields_of(
+    settings_class: type[ProgramSettings], document: Mapping[Any, Any], *, where: str
+) -> dict[str, Any]:
     values: dict[str, Any] = {}
     for key, value in document.items():
         field = _field_named(settings_class, str(key))
         if field is None or field == "config":
             known = sorted(_kebab(name) for name in settings_class.model_fields if name != "config")
             raise ConfigError(
-                f"{path}: there is no setting {quotable(str(key), longest=60)!r}; known are "
+                f"{where}: there is no setting {quotable(str(key), longest=60)!r}; known are "
                 f"{', '.join(known)}"
             )
         if field in values:
-            raise ConfigError(f"{path}: {_kebab(field)} is set twice")
+            raise ConfigError(f"{where}: {_kebab(field)} is set twice")
         values[field] = value
     return values
 

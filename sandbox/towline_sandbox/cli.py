@@ -91,6 +91,11 @@ COMMANDS = (
         "towline_hub.deploying.manifest_commands:hub",
         "print what running the hub on its cluster takes",
     ),
+    Command(
+        ("manifests", "agent"),
+        "towline_agent.deploying.manifest_commands:agent",
+        "print what running the agent on its cluster takes",
+    ),
     Command(("sandbox", "up"), "towline_sandbox.sandbox_up:main", "run a control plane"),
     Command(("demo",), "towline_sandbox.demo:main", "show the whole channel on this machine"),
 )
@@ -173,7 +178,7 @@ def usage(words: Sequence[str] = ()) -> str:
     for heading, section in _sections(listed):
         if group is None:
             lines += [f"{heading}:"]
-        lines += [f"  towline {' '.join(c.words):14} {c.summary}" for c in section]
+        lines += [f"  towline {' '.join(c.words):15} {c.summary}" for c in section]
     return "\n".join([*lines, "", "  towline COMMAND --help shows a command's options"])
 
 
