@@ -10,7 +10,12 @@ from dataclasses import dataclass
 from towline_api.addon_codec import AddonCodec
 from towline_api.errors import TowlineError
 from towline_api.metadata import creation_time_of
-from towline_api.resources import CERTIFICATE_SIGNING_REQUESTS, MANAGED_CLUSTERS, KubeObject
+from towline_api.resources import (
+    CERTIFICATE_SIGNING_REQUESTS,
+    MANAGED_CLUSTER_ADDONS,
+    MANAGED_CLUSTERS,
+    KubeObject,
+)
 from towline_certs.approval import (
     AddonFacts,
     ApprovalContext,
@@ -29,6 +34,7 @@ from towline_hub.decisions.request_decisions import conclude_request
 from towline_kube.addon_api import choose_codec
 from towline_kube.client import Client
 from towline_kube.clock import SYSTEM_CLOCK, Clock
+from towline_kube.errors import Forbidden
 
 
 class ApproveError(TowlineError):
@@ -75,9 +81,15 @@ async def approve_request(
 
     Raises:
         ApproveError: There is no such request, it is decided otherwise, or the policy is against.
-        MissingRightError: The person may not approve requests of its signer.
+        MissingRightError: The person may not look at what the policy goes by, or not approve
+            requests of its signer.
     """
-    obj = await client.find(CERTIFICATE_SIGNING_REQUESTS, name)
+    try:
+        obj = await client.find(CERTIFICATE_SIGNING_REQUESTS, name)
+    except Forbidden:
+        # Whose signer and whose add-on's it is cannot be seen; all the rest is named at once.
+        await check_rights(client, rights_to_approve_request(name), to="to approve a request")
+        raise
     if obj is None:
         raise ApproveError(
             f"there is no certificate request {name!r}; `towline status` shows those that wait"
@@ -90,7 +102,8 @@ async def approve_request(
                 f"request {name} is {found}, which is final; its agent has to ask anew"
             )
         return _report(request, newly=False, message="it was approved before")
-    await check_rights(client, rights_to_approve(request.signer_name), to="to approve it")
+    rights = rights_to_approve_request(name, request)
+    await check_rights(client, rights, to="to approve this request")
     codec = codec or await choose_codec(client)
     cluster, addon = await _look_up(client, request, codec=codec, clock=clock)
     decision = judge(request, cluster=cluster, addon=addon, clock=clock)
@@ -108,13 +121,42 @@ async def approve_request(
     return _report(request, newly=True, message=decision.message)
 
 
+def rights_to_approve_request(name: str, request: SigningRequest | None = None) -> list[Right]:
+    """Return what approving one request takes, with what the policy looks at.
+
+    Args:
+        name: Of the request.
+        request: What it says; None if that could not be seen, when more rights may turn out to be
+            needed.
+    """
+    seen = CERTIFICATE_SIGNING_REQUESTS
+    cluster = request.cluster if request is not None else None
+    rights = [
+        Right("get", seen.plural, group=seen.group, name=name),
+        Right("get", MANAGED_CLUSTERS.plural, group=MANAGED_CLUSTERS.group, name=cluster or ""),
+    ]
+    if request is None:
+        return [*rights, _decide()]
+    if cluster and request.addon:
+        addons = MANAGED_CLUSTER_ADDONS
+        rights.append(
+            Right("get", addons.plural, group=addons.group, name=request.addon, namespace=cluster)
+        )
+    return [*rights, *rights_to_approve(request.signer_name)]
+
+
 def rights_to_approve(signer: str) -> list[Right]:
-    """Return what approving requests of a signer takes."""
+    """Return what writing an approval takes, of any request of a signer."""
     group = CERTIFICATE_SIGNING_REQUESTS.group
     return [
-        Right("update", CERTIFICATE_SIGNING_REQUESTS.plural, group=group, subresource="approval"),
+        _decide(),
         Right("approve", "signers", group=group, name=signer),
     ]
+
+
+def _decide() -> Right:
+    requests = CERTIFICATE_SIGNING_REQUESTS
+    return Right("update", requests.plural, group=requests.group, subresource="approval")
 
 
 def judge(

@@ -29,9 +29,15 @@ from towline_api.resources import (
     KubeObject,
 )
 from towline_certs import Subject, generate_key
+from towline_certs.signing_requests import SigningRequest
 from towline_hub.clusters.rbac import Rule, cluster_role, cluster_role_binding, rule
 from towline_hub.decisions.accept import AcceptError, accept_cluster
-from towline_hub.decisions.approve_request import ApproveError, approve_request, rights_to_approve
+from towline_hub.decisions.approve_request import (
+    ApproveError,
+    approve_request,
+    rights_to_approve,
+    rights_to_approve_request,
+)
 from towline_hub.decisions.cluster_commands import (
     rights_to_accept,
     rights_to_deny,
@@ -51,6 +57,7 @@ from towline_kube.errors import Forbidden
 from towline_sandbox.plane import ControlPlane
 
 SECONDS = timedelta(seconds=20)
+CERTIFICATES = CERTIFICATE_SIGNING_REQUESTS.group
 
 MakePerson = Callable[..., Awaitable[Client]]
 
@@ -338,6 +345,36 @@ async def test_approving_takes_the_rights_it_says_and_no_more(
     assert (report.newly_approved, report.cluster) == (True, spoke.cluster)
     await issued(admin, name)
     assert not (await approve_request(operator, name)).newly_approved
+
+
+async def test_who_may_not_approve_is_told_everything_it_takes_in_one_line(
+    spoke: Spoke, hub: None, person: MakePerson, admin: Client
+) -> None:
+    """Also what looking takes: else an administrator would be asked for one right after another."""
+    await spoke.register()
+    name = await spoke.ask()
+    looker = await person([Right("get", "certificatesigningrequests", group=CERTIFICATES)])
+    nobody = await person([])
+    for who, unknown, count in ((looker, False, 3), (nobody, True, 3)):
+        with pytest.raises(MissingRightError) as refusal:
+            await approve_request(who, name)
+        said = str(refusal.value)
+        assert "\n" not in said
+        assert said.count("cannot ") == count
+        assert 'update resource "certificatesigningrequests/approval"' in said
+        assert 'get resource "managedclusters"' in said
+        assert ('get resource "certificatesigningrequests"' in said) is unknown
+        assert (f"approve resource \"signers\" '{names.KUBE_CLIENT_SIGNER}'" in said) is not unknown
+    obj = await admin.get(CERTIFICATE_SIGNING_REQUESTS, name)
+    obj["metadata"]["labels"][names.ADDON_NAME_LABEL] = "hello"
+    addons = Right(
+        "get",
+        "managedclusteraddons",
+        group="addon.open-cluster-management.io",
+        name="hello",
+        namespace=spoke.cluster,
+    )
+    assert addons in rights_to_approve_request(name, SigningRequest.from_csr(obj))
 
 
 async def test_an_addons_request_by_a_stranger_is_approved_on_a_persons_word(
