@@ -1,8 +1,13 @@
-"""The Lease by which an add-on shows that it is alive, renewed on the managed cluster."""
+"""The Lease by which an add-on shows that it is alive.
+
+It is renewed on the cluster that the add-on's agent runs on. Where that serves no Leases at all, it
+is renewed in the cluster's namespace on the hub instead, as the agents of OCM's framework do.
+"""
 
 import logging
 import random
 from collections.abc import Awaitable, Callable
+from dataclasses import dataclass
 from datetime import timedelta
 from typing import Any, NoReturn
 
@@ -14,7 +19,7 @@ from towline_api.resources import LEASES, KubeObject
 from towline_api.timestamps import format_micro_time
 from towline_kube.client import Client
 from towline_kube.clock import SYSTEM_CLOCK, Clock
-from towline_kube.errors import AlreadyExists, Conflict
+from towline_kube.errors import AlreadyExists, Conflict, NotServed
 
 log = logging.getLogger(__name__)
 
@@ -22,6 +27,21 @@ JITTER = 0.25
 """A renewal comes up to this share of the duration late, so that a fleet's do not coincide."""
 AGENT_HOLDER = "towline-agent"
 """Who holds a Lease that the cluster's agent renews in place of an add-on without a process."""
+
+
+@dataclass(slots=True)
+class LeaseRecord:
+    """How the renewals of an add-on's Lease go, for those who look at its agent.
+
+    Args:
+        renewals: How often it was renewed.
+        failures: How often it could not be.
+        trouble: Why it could not be the last time; empty if it was.
+    """
+
+    renewals: int = 0
+    failures: int = 0
+    trouble: str = ""
 
 
 class AddonLease:
@@ -32,10 +52,13 @@ class AddonLease:
     takes over any, and the agent then leaves it alone, so that it never hides a dead process.
 
     Args:
-        client: The managed cluster.
+        client: The cluster that the add-on's agent runs on.
         owner: The add-on.
         holder: Who renews, for people who read the Lease.
         is_agent: Whether that is the cluster's agent rather than the add-on's own process.
+        find_hub: Returns the hub under the add-on's own credential, for a cluster without Leases;
+            None takes no notice of the hub.
+        record: Told how it goes.
         clock: Time.
     """
 
@@ -46,12 +69,17 @@ class AddonLease:
         owner: Owner,
         holder: str,
         is_agent: bool,
+        find_hub: Callable[[], Client] | None = None,
+        record: LeaseRecord | None = None,
         clock: Clock = SYSTEM_CLOCK,
     ) -> None:
         self._client = client
         self._owner = owner
         self._holder = holder
         self._is_agent = is_agent
+        self._find_hub = find_hub
+        self._record = record or LeaseRecord()
+        self._is_on_hub = False
         self._clock = clock
 
     async def renew(self, namespace: str) -> bool:
@@ -61,18 +89,36 @@ class AddonLease:
             namespace: The add-on's install namespace.
 
         Raises:
-            TowlineError: The managed cluster refused or could not be reached.
+            TowlineError: The cluster refused or could not be reached, or the hub if it came to it.
         """
         key = ObjectKey(self._owner.addon, namespace)
         try:
-            current = await self._client.find(LEASES, key.name, namespace=namespace)
+            renewed = await self._renew(self._client, key)
+        except NotServed:
+            if self._find_hub is None:
+                raise
+            self._note_place(is_on_hub=True)
+            there = ObjectKey(self._owner.addon, self._owner.cluster)
+            return await self._renew(self._find_hub(), there)
+        self._note_place(is_on_hub=False)
+        return renewed
+
+    def _note_place(self, *, is_on_hub: bool) -> None:
+        if is_on_hub and not self._is_on_hub:
+            reason = "the cluster of the add-on's agent serves no Leases"
+            log.info("add-on lease goes to the hub", extra={**self._facts, "reason": reason})
+        self._is_on_hub = is_on_hub
+
+    async def _renew(self, client: Client, key: ObjectKey) -> bool:
+        try:
+            current = await client.find(LEASES, key.name, namespace=key.namespace)
             if current is None:
-                await self._client.create(LEASES, self._new(key))
+                await client.create(LEASES, self._new(key))
             elif self._is_agent and self._owner.claim(current) is not Claim.OURS:
                 return False
             else:
-                await self._client.patch(
-                    LEASES, key.name, self._renewal_of(current), namespace=namespace
+                await client.patch(
+                    LEASES, key.name, self._renewal_of(current), namespace=key.namespace
                 )
         except (AlreadyExists, Conflict):
             # Somebody else wrote it between our look and our write; the next beat sees who.
@@ -92,17 +138,21 @@ class AddonLease:
             try:
                 await self.renew(namespace)
             except TowlineError as error:
+                self._record.failures += 1
                 # One missed beat is normal; the reader waits for five before it worries.
+                self._record.trouble = str(error) if failing else ""
                 level = logging.DEBUG if failing else logging.WARNING
                 log.log(
                     level, "add-on lease not renewed", extra={**self._facts, "error": str(error)}
                 )
                 failing = True
             else:
+                self._record.renewals += 1
+                self._record.trouble = ""
                 if failing:
                     log.info("add-on lease renewed again", extra=self._facts)
                 failing = False
-            await self._clock.sleep(_until_next(roll=random.random()))  # noqa: S311 - no secret
+            await self._clock.sleep(until_next(roll=random.random()))  # noqa: S311 - no secret
 
     @property
     def _facts(self) -> dict[str, str]:
@@ -135,7 +185,7 @@ class AddonLease:
         }
 
 
-def _until_next(*, roll: float) -> timedelta:
+def until_next(*, roll: float) -> timedelta:
     """Return how long until the next renewal.
 
     Args:

@@ -3,10 +3,11 @@
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 
+from towline_agent.addon_lease import LeaseRecord
 from towline_agent.agent_state import AgentState, StateReport
 from towline_agent.configuration_report import ConfigurationOutcome
 from towline_agent.state_tracking import CredentialFacts
-from towline_agent.user_code import UserCode, UserFunction
+from towline_agent.user_code import Role, UserCode, UserFunction
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -40,6 +41,8 @@ class AddonOverview:
         failed: How often one did not.
         faults: What is wrong with the add-on's own code in this process, a sentence each.
         code_failures: How often each function of it has failed.
+        checks: Whether each of its health checks was passed when it was last asked, by name.
+        lease: How the renewals of its Lease go; None if this process has not begun with them.
     """
 
     name: str
@@ -49,11 +52,16 @@ class AddonOverview:
     failed: int = 0
     faults: tuple[str, ...] = ()
     code_failures: Mapping[UserFunction, int] = field(default_factory=dict)
+    checks: Mapping[str, bool] = field(default_factory=dict)
+    lease: LeaseRecord | None = None
 
     @property
     def troubles(self) -> tuple[str, ...]:
-        """What is wrong beside the credentials: with the configuration, with the add-on's code."""
-        return (() if self.outcome is None else self.outcome.troubles) + self.faults
+        """What is wrong beside the credentials: the configuration, the add-on's code, its Lease."""
+        outcome = () if self.outcome is None else self.outcome.troubles
+        trouble = "" if self.lease is None else self.lease.trouble
+        unrenewed = (f"its Lease is not renewed: {trouble}",) if trouble else ()
+        return outcome + self.faults + unrenewed
 
     @property
     def worst(self) -> CredentialOverview | None:
@@ -62,9 +70,18 @@ class AddonOverview:
 
 
 def told_faults(code: UserCode) -> tuple[str, ...]:
-    """Return what the hub is told to be wrong with an add-on's code."""
+    """Return what is wrong with an add-on's code, as far as those who look at it are told.
+
+    That is what the hub is told, and every health check that fails: a hub that is away is no reason
+    to bother the hub, but while a check fails the Lease is not renewed.
+    """
     report = code.report()
-    return (report.message,) if report is not None and report.status == "True" else ()
+    told = (report.message,) if report is not None and report.status == "True" else ()
+    return told + tuple(
+        str(fault)
+        for fault in code.faults
+        if fault.function.role is Role.HEALTH and not fault.is_told
+    )
 
 
 _URGENCY = {

@@ -114,7 +114,7 @@ class RemovalWork:
         station = self._station
         removal = Removal(
             hub=station.hub,
-            spoke=Spoke(station.spoke, station.owner.cluster, self._namespace),
+            spoke=station.spoke_at(self._namespace),
             is_gone=addon is None,
         )
         ends = station.clock.monotonic() + self._plan.limit.total_seconds()

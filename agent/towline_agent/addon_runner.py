@@ -7,6 +7,7 @@ from datetime import timedelta
 from typing import NoReturn
 
 from towline_agent.addon_credentials import AddonCredentials, HubCredential
+from towline_agent.addon_lease import LeaseRecord
 from towline_agent.addon_leftovers import AddonLeftovers
 from towline_agent.addon_overview import AddonOverview, told_faults
 from towline_agent.addon_station import AddonProcess, AddonView, Station
@@ -84,7 +85,9 @@ class AddonRunner:
         self._around = around
         self._on_change = on_change
         self._process = process
-        self._channel = HubChannel(on_call=around.on_hub_call, clock=around.clock)
+        self._channel = HubChannel(
+            on_call=around.on_hub_call, patience=around.channel.patience, clock=around.clock
+        )
         self._credential: HubCredential | None = None
         self._offered: Connection | None = None
         self._credentials = AddonCredentials(
@@ -114,6 +117,7 @@ class AddonRunner:
         self.outcome: ConfigurationOutcome | None = None
         """How the configuration stands; None while this process has nothing to do with it."""
         self._applied = self._failed = 0
+        self._lease = LeaseRecord()
 
     async def run(self) -> NoReturn:
         """Serve the add-on until cancelled; what is on the managed cluster stays there."""
@@ -177,6 +181,8 @@ class AddonRunner:
             failed=self._failed,
             faults=told_faults(self.code),
             code_failures=dict(self.code.failures),
+            checks=dict(self.code.checks),
+            lease=None if self._process is None else self._lease,
         )
 
     def _standing(self) -> Standing:
@@ -212,6 +218,7 @@ class AddonRunner:
             report=self._take,
             code=self.code,
             cleaned_up=self._take_cleaned_up,
+            lease=self._lease,
             clock=self._around.clock,
         )
 

@@ -2,12 +2,14 @@
 
 import asyncio
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import NoReturn, Protocol
 
+from towline_agent.addon_lease import LeaseRecord
 from towline_agent.channel import HubChannel
 from towline_agent.configuration_report import ConfigurationOutcome
 from towline_agent.ownership import Owner
+from towline_agent.spoke_access import Spoke
 from towline_agent.user_code import UserCode
 from towline_api.addon_codec import AddonCodec
 from towline_api.addons import ManagedClusterAddon
@@ -73,6 +75,8 @@ class Station:
         code: Takes how its developer's functions fare, for the hub to know.
         clock: Time.
         cleaned_up: Called when nothing is left to do for an add-on that is gone.
+        hosting: The cluster its agent runs on, where that is not the managed one; else None.
+        lease: Takes how the renewals of its Lease go.
     """
 
     owner: Owner
@@ -84,6 +88,21 @@ class Station:
     code: UserCode
     clock: Clock
     cleaned_up: Callable[[], None] = lambda: None
+    hosting: Client | None = None
+    lease: LeaseRecord = field(default_factory=LeaseRecord)
+
+    @property
+    def home(self) -> Client:
+        """The cluster that the add-on's agent runs on, where its Secrets and its Lease are."""
+        return self.spoke if self.hosting is None else self.hosting
+
+    def spoke_at(self, namespace: str) -> Spoke:
+        """Return the managed cluster as the add-on's functions get it.
+
+        Args:
+            namespace: The add-on's install namespace.
+        """
+        return Spoke(self.spoke, self.owner.cluster, namespace, self.hosting)
 
 
 class AddonProcess(Protocol):

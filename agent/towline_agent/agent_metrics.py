@@ -64,6 +64,7 @@ class _Overlooked(Collector):
         yield from _credentials(overview)
         yield from _configurations(overview)
         yield from _code(overview)
+        yield from _health(overview)
         renewed = CounterMetricFamily(
             "towline_agent_lease_renewals", "Renewals of the cluster's lease on the hub."
         )
@@ -160,3 +161,28 @@ def _code(overview: AgentOverview) -> Iterator[Metric]:
         for function, count in addon.code_failures.items():
             failures.add_metric((addon.name, function.role, function.name), count)
     yield failures
+
+
+def _health(overview: AgentOverview) -> Iterator[Metric]:
+    checks = GaugeMetricFamily(
+        "towline_agent_addon_check",
+        "1 for a health check of an add-on that was passed when it was last asked, else 0.",
+        labels=("addon", "check"),
+    )
+    renewed = CounterMetricFamily(
+        "towline_agent_addon_lease_renewals",
+        "Renewals of an add-on's Lease by this process.",
+        labels=("addon",),
+    )
+    failed = CounterMetricFamily(
+        "towline_agent_addon_lease_failures",
+        "Renewals of an add-on's Lease by this process that failed.",
+        labels=("addon",),
+    )
+    for addon in overview.addons:
+        for name, is_passed in addon.checks.items():
+            checks.add_metric((addon.name, name), float(is_passed))
+        if addon.lease is not None:
+            renewed.add_metric((addon.name,), addon.lease.renewals)
+            failed.add_metric((addon.name,), addon.lease.failures)
+    yield from (checks, renewed, failed)

@@ -62,6 +62,7 @@ def _addon(addon: AddonOverview) -> dict[str, Any]:
         if outcome is None
         else {"troubles": list(outcome.troubles), "awaited": list(outcome.awaited)},
         "faults": list(addon.faults),
+        "checks": dict(addon.checks),
     }
 
 

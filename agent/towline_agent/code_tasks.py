@@ -1,12 +1,11 @@
-"""Running the tasks and health checks of an add-on's developer, whatever they raise."""
+"""Running the tasks of an add-on's developer, whatever they raise."""
 
 import asyncio
 import random
 from collections.abc import Awaitable, Callable
 from datetime import timedelta
 
-from towline_agent.user_code import Role, UserCode, UserFunction, function_name
-from towline_api.errors import TowlineError
+from towline_agent.user_code import UserCode, UserFunction
 from towline_kube.backoff import Backoff
 from towline_kube.cancellation import heed_cancellation
 from towline_kube.clock import Clock
@@ -58,34 +57,3 @@ async def _run_once(
     finally:
         proving.cancel()
         await asyncio.wait({proving})
-
-
-async def is_healthy(
-    check: Callable[[], Awaitable[bool]], *, code: UserCode, limit: timedelta
-) -> bool:
-    """Return whether a health check says that all is well, and says so in time.
-
-    Args:
-        check: The check.
-        code: Told how it fares.
-        limit: How long it may take.
-    """
-    function = UserFunction(Role.HEALTH, function_name(check))
-    error: BaseException
-    try:
-        async with asyncio.timeout(limit.total_seconds()):
-            if await check():
-                code.succeeded(function)
-                return True
-        error = UnhealthyError("it says that the add-on is not healthy")
-    except TimeoutError:
-        error = UnhealthyError(f"no answer within {limit.total_seconds():g} s")
-    except (Exception, asyncio.CancelledError) as raised:  # noqa: BLE001 - told
-        heed_cancellation()
-        error = raised
-    code.failed(function, error)
-    return False
-
-
-class UnhealthyError(TowlineError):
-    """A health check did not say that all is well."""

@@ -74,10 +74,12 @@ async def _relay(station: Station, configuration: AddonConfiguration) -> NoRetur
 
 async def _renew(station: Station, is_serving: asyncio.Event) -> NoReturn:
     lease = AddonLease(
-        station.spoke,
+        station.home,
         owner=station.owner,
         holder=AGENT_HOLDER,
         is_agent=True,
+        find_hub=lambda: station.hub.client,
+        record=station.lease,
         clock=station.clock,
     )
 

@@ -7,7 +7,7 @@ from datetime import timedelta
 from functools import partial
 from typing import NoReturn
 
-from towline_agent.addon_lease import AddonLease
+from towline_agent.addon_heartbeat import AddonHeartbeat
 from towline_agent.addon_removal import (
     REMOVAL_LIMIT,
     RemovalFunction,
@@ -16,27 +16,20 @@ from towline_agent.addon_removal import (
 )
 from towline_agent.addon_station import Station
 from towline_agent.channel import HubChannel
-from towline_agent.code_tasks import is_healthy, run_task
+from towline_agent.code_tasks import run_task
 from towline_agent.embedded_configuration import EmbeddedConfiguration, places_of
 from towline_agent.handled_sources import NamedSubscription, Subscription
+from towline_agent.health_rounds import RegisteredCheck
 from towline_agent.spoke_access import Spoke
 from towline_agent.task_set import TaskSet
-from towline_agent.user_code import Role, UserFunction, function_name
-from towline_api.addons import HealthMode
+from towline_agent.user_code import UserFunction
 from towline_api.names import ADDON_NAMESPACE
 from towline_kube.task_groups import TaskGroup
 
-HealthCheck = Callable[[], Awaitable[bool]]
-"""Says whether the add-on is healthy; what it raises means that it is not."""
 HubTask = Callable[[HubChannel], Awaitable[object]]
 """Work that lasts as long as the agent, or ends when it has nothing more to do."""
 SpokeTask = Callable[[HubChannel, Spoke], Awaitable[object]]
 """The same, for work that needs the managed cluster, too."""
-
-CHECK_AGAIN = timedelta(seconds=10)
-"""How soon an unhealthy add-on is asked again; a healthy one is asked once per renewal."""
-CHECK_LIMIT = timedelta(seconds=10)
-"""How long a health check may take before it counts as failed."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -66,7 +59,7 @@ class EmbeddedProcess:
     """
 
     subscriptions: tuple[Subscription | NamedSubscription, ...] = ()
-    checks: tuple[HealthCheck, ...] = ()
+    checks: tuple[RegisteredCheck, ...] = ()
     tasks: tuple[AddonTask, ...] = ()
     namespace: str | None = None
     on_removed: tuple[RemovalFunction, ...] = ()
@@ -93,8 +86,6 @@ class EmbeddedProcess:
                 partial(self._run, task, station),
                 name=f"run-{task.function.name}/{name}",
             )
-        for check in self.checks:
-            station.code.expect(UserFunction(Role.HEALTH, function_name(check)))
         plan = RemovalPlan(
             self.on_removed,
             lambda namespace: places_of(self.subscriptions, namespace=namespace),
@@ -108,50 +99,18 @@ class EmbeddedProcess:
         )
         async with TaskGroup() as group:
             group.create_task(running.run(), name=f"work-for-addon/{name}")
-            group.create_task(self._renew(station), name=f"renew-addon-lease/{name}")
+            heartbeat = AddonHeartbeat(self.checks, station=station, namespace=self.namespace)
+            group.create_task(heartbeat.run(), name=f"renew-addon-lease/{name}")
         raise AssertionError("unreachable: the tasks are endless")
 
     async def _configure(self, station: Station) -> NoReturn:
         hub = await station.hub.wait_ready()
         await EmbeddedConfiguration(self.subscriptions, station=station, hub=hub).run()
 
-    async def _renew(self, station: Station) -> NoReturn:
-        lease = AddonLease(
-            station.spoke,
-            owner=station.owner,
-            holder=f"{station.owner.addon}-agent",
-            is_agent=False,
-            clock=station.clock,
-        )
-        # Alive means able to do its work, and that begins with the channel.
-        await station.hub.wait_ready()
-
-        async def ready() -> str:
-            while True:
-                namespace = self._lease_namespace(station)
-                if namespace is not None and await self._is_healthy(station):
-                    return namespace
-                await station.clock.sleep(CHECK_AGAIN)
-
-        await lease.keep_renewing(ready)
-
-    def _lease_namespace(self, station: Station) -> str | None:
-        """Return where the Lease belongs; None while nobody looks for one."""
-        addon = station.view.addon
-        if addon is not None and addon.effective_health_mode is not HealthMode.LEASE:
-            return None
-        return self.namespace or (None if addon is None else addon.install_namespace)
-
-    async def _is_healthy(self, station: Station) -> bool:
-        for check in self.checks:
-            if not await is_healthy(check, code=station.code, limit=CHECK_LIMIT):
-                return False
-        return True
-
     async def _run(self, task: AddonTask, station: Station) -> NoReturn:
         """Run a task to its end, and then rest: only what fails is started again."""
         await station.hub.wait_ready()
-        spoke = Spoke(station.spoke, station.owner.cluster, await self._install_namespace(station))
+        spoke = station.spoke_at(await self._install_namespace(station))
         await run_task(
             lambda: task.work(station.hub, spoke),
             function=task.function,

@@ -20,6 +20,7 @@ a bootstrap kubeconfig, is its cluster's whole agent by itself. The code is the 
 import asyncio
 import sys
 from collections.abc import Awaitable, Callable, Sequence
+from datetime import timedelta
 from types import TracebackType
 from typing import Any, Generic, NoReturn, Self, cast, overload
 
@@ -32,13 +33,7 @@ from towline_agent.addon_settings import AddonSettings
 from towline_agent.addons import AddonOptions, run_addons
 from towline_agent.channel import HubChannel
 from towline_agent.cluster_session import ClusterSession
-from towline_agent.embedded_process import (
-    AddonTask,
-    EmbeddedProcess,
-    HealthCheck,
-    HubTask,
-    SpokeTask,
-)
+from towline_agent.embedded_process import AddonTask, EmbeddedProcess, HubTask, SpokeTask
 from towline_agent.handled_sources import (
     AnyHandler,
     ClusterNamespace,
@@ -46,6 +41,8 @@ from towline_agent.handled_sources import (
     NamedSubscription,
     Subscription,
 )
+from towline_agent.health_registration import AnyHealthCheck, HealthDecorator, register_check
+from towline_agent.health_rounds import CHECK_LIMIT, RegisteredCheck
 from towline_agent.hub_contact import both
 from towline_agent.mounted_station import StationObservers, work_behind_agent
 from towline_agent.registered_functions import check_function
@@ -73,6 +70,7 @@ _KNOWN = {
 
 S = TypeVar("S", bound=AddonSettings, default=AddonSettings, covariant=True)
 M = TypeVar("M", bound=BaseModel)
+H = TypeVar("H", bound=AnyHealthCheck)
 
 
 class AddonAgent(Generic[S]):
@@ -106,7 +104,7 @@ class AddonAgent(Generic[S]):
         self._settings = settings
         self._subscriptions: list[Subscription | NamedSubscription] = []
         self._on_removed: list[RemovalFunction] = []
-        self._checks: list[HealthCheck] = []
+        self._checks: list[RegisteredCheck] = []
         self._tasks: list[AddonTask] = []
         self._group: TaskGroup | None = None
         self._running: asyncio.Task[None] | None = None
@@ -223,16 +221,47 @@ class AddonAgent(Generic[S]):
 
         return register
 
-    def health(self, check: HealthCheck) -> HealthCheck:
-        """Register a health check; use as a decorator.
+    @overload
+    def health(
+        self, check: H, *, timeout: timedelta = CHECK_LIMIT, name: str | None = None
+    ) -> H: ...
 
-        The add-on's Lease is renewed only while every check returns True, within ten seconds.
+    @overload
+    def health(
+        self, *, timeout: timedelta = CHECK_LIMIT, name: str | None = None
+    ) -> HealthDecorator: ...
+
+    def health(
+        self,
+        check: Any = None,
+        *,
+        timeout: timedelta = CHECK_LIMIT,
+        name: str | None = None,
+    ) -> Any:
+        """Register a health check; use as a decorator, with or without arguments, or call it.
+
+        The add-on's Lease is renewed only while every check is passed. They are asked all at once
+        before each renewal, and every ten seconds while one fails. A check is called with the
+        `Spoke`, or without arguments. It passes by returning True in time; it says what is wrong by
+        raising `UnhealthyError`, or anything else.
+
+        Args:
+            check: The check: an asynchronous function, `ApiServerLives()`, `PodsReady(...)`.
+            timeout: How long it may take; more than 0, at most a minute.
+            name: What logs, metrics and conditions call it; by default as the function is called.
+
+        Raises:
+            TypeError: It is not asynchronous, or takes other arguments.
+            ValueError: The time is too short or too long.
         """
-        check_function(
-            check, decorator="agent.health", takes=(0,), example="async def healthy() -> bool"
-        )
-        self._checks.append(check)
-        return check
+
+        def register(function: AnyHealthCheck) -> AnyHealthCheck:
+            taken = {known.function.name for known in self._checks}
+            registered = register_check(function, timeout=timeout, name=name, taken=taken)
+            self._checks.append(registered)
+            return function
+
+        return register if check is None else register(check)
 
     @overload
     def task(self, task: HubTask) -> HubTask: ...

@@ -96,6 +96,8 @@ class LookedProcess:
             failed=self._failed,
             faults=() if station is None else told_faults(station.code),
             code_failures={} if station is None else dict(station.code.failures),
+            checks={} if station is None else dict(station.code.checks),
+            lease=None if station is None else station.lease,
         )
         return AgentOverview(
             cluster="" if station is None else station.owner.cluster,

@@ -117,6 +117,8 @@ class UserCode:
         self._untried: set[UserFunction] = set()
         self.failures: Counter[UserFunction] = Counter()
         """How often each function has failed since the process began."""
+        self.checks: dict[str, bool] = {}
+        """Whether each health check was passed when it was last asked, by its name."""
 
     @property
     def faults(self) -> tuple[CodeFault, ...]:
@@ -136,6 +138,8 @@ class UserCode:
             about: The object it was called for.
         """
         self.failures[function] += 1
+        if function.role is Role.HEALTH:
+            self.checks[function.name] = False
         key = (function, about)
         before = self._faults.get(key)
         fault = CodeFault(
@@ -167,6 +171,8 @@ class UserCode:
 
     def succeeded(self, function: UserFunction, *, about: str = "") -> None:
         """Take it that a function works (again)."""
+        if function.role is Role.HEALTH:
+            self.checks[function.name] = True
         fault = self._faults.pop((function, about), None)
         was_untried = function in self._untried
         self._untried.discard(function)

@@ -9,28 +9,32 @@ import pytest
 
 from support.clock import FakeClock
 from support.tasks import background
-from towline_agent.addon_lease import AGENT_HOLDER, AddonLease
+from towline_agent.addon_lease import AGENT_HOLDER, AddonLease, LeaseRecord
 from towline_agent.ownership import Claim, Owner
 from towline_api.resources import LEASES, KubeObject, Resource
 from towline_api.timestamps import format_micro_time, parse_time
 from towline_kube.client import Client
-from towline_kube.errors import Unreachable
+from towline_kube.errors import NotServed, Unreachable
 
 OWNER = Owner("c1", "helloworld")
 
 
 class Spoke:
-    """One Lease on a managed cluster."""
+    """One Lease on a cluster."""
 
-    def __init__(self) -> None:
+    def __init__(self, namespace: str = "addons") -> None:
         self.lease: KubeObject | None = None
         self.writes = 0
         self.is_down = False
+        self.serves_leases = True
+        self.namespace = namespace
 
     async def find(self, resource: Resource, name: str, *, namespace: str) -> KubeObject | None:
         if self.is_down:
             raise Unreachable("down")
-        assert (resource, name, namespace) == (LEASES, "helloworld", "addons")
+        if not self.serves_leases:
+            raise NotServed("no leases")
+        assert (resource, name, namespace) == (LEASES, "helloworld", self.namespace)
         return deepcopy(self.lease)
 
     async def create(self, resource: Resource, body: KubeObject) -> KubeObject:
@@ -61,12 +65,21 @@ def spoke() -> Spoke:
     return Spoke()
 
 
-def lease(spoke: Spoke, clock: FakeClock, *, is_agent: bool = False) -> AddonLease:
+def lease(
+    spoke: Spoke,
+    clock: FakeClock,
+    *,
+    is_agent: bool = False,
+    hub: Spoke | None = None,
+    record: LeaseRecord | None = None,
+) -> AddonLease:
     return AddonLease(
         cast("Client", spoke),
         owner=OWNER,
         holder=AGENT_HOLDER if is_agent else "helloworld-agent",
         is_agent=is_agent,
+        find_hub=None if hub is None else lambda: cast("Client", hub),
+        record=record,
         clock=clock,
     )
 
@@ -148,3 +161,55 @@ async def test_a_process_takes_the_lease_over_from_the_agent(
     assert await lease(spoke, clock).renew("addons")
     assert not await agent.renew("addons")
     assert spoke.lease["spec"]["holderIdentity"] == "helloworld-agent"
+
+
+async def test_without_a_lease_api_the_hub_holds_the_lease(
+    spoke: Spoke, clock: FakeClock, caplog: pytest.LogCaptureFixture
+) -> None:
+    """As OCM's add-ons do: in the cluster's namespace there, and only for as long as it is so."""
+    caplog.set_level("INFO")
+    hub = Spoke(namespace="c1")
+    renewer = lease(spoke, clock, hub=hub)
+    spoke.serves_leases = False
+    for _ in range(2):
+        assert await renewer.renew("addons")
+    assert (spoke.writes, hub.writes) == (0, 2)
+    assert hub.lease is not None
+    assert hub.lease["metadata"]["namespace"] == "c1"
+    assert caplog.text.count("add-on lease goes to the hub") == 1
+    spoke.serves_leases = True
+    assert await renewer.renew("addons")
+    assert (spoke.writes, hub.writes) == (1, 2)
+
+
+@pytest.mark.parametrize("is_down", [False, True])
+async def test_a_managed_cluster_that_is_away_sends_no_lease_to_the_hub(
+    spoke: Spoke, clock: FakeClock, is_down: bool
+) -> None:
+    """Only the missing API is a reason: else the two clusters would tell two stories."""
+    hub = Spoke(namespace="c1")
+    spoke.is_down = is_down
+    if is_down:
+        with pytest.raises(Unreachable):
+            await lease(spoke, clock, hub=hub).renew("addons")
+    else:
+        await lease(spoke, clock, hub=hub).renew("addons")
+    assert hub.writes == 0
+
+
+async def test_a_lease_api_that_is_missing_on_both_sides_is_an_error_like_others(
+    spoke: Spoke, clock: FakeClock
+) -> None:
+    """It is told, and tried again."""
+    spoke.serves_leases = False
+    record = LeaseRecord()
+    with pytest.raises(NotServed):
+        await lease(spoke, clock).renew("addons")
+    async with background(lease(spoke, clock, record=record).keep_renewing(always), name="renew"):
+        await clock.settle()
+        assert (record.failures, record.trouble) == (1, ""), "one missed beat is normal"
+        await clock.advance(timedelta(seconds=76))
+        assert (record.failures, record.trouble) == (2, "no leases")
+        spoke.serves_leases = True
+        await clock.advance(timedelta(seconds=76))
+        assert (record.renewals, record.trouble) == (1, "")

@@ -1,4 +1,4 @@
-"""Tasks and health checks of an add-on's developer: whatever they do, they are run again."""
+"""Tasks of an add-on's developer: whatever they do, they are run again."""
 
 import asyncio
 import itertools
@@ -8,7 +8,7 @@ import pytest
 
 from support.clock import FakeClock
 from support.tasks import background
-from towline_agent.code_tasks import PROVEN_AFTER, is_healthy, run_task
+from towline_agent.code_tasks import PROVEN_AFTER, run_task
 from towline_agent.user_code import Role, UserCode, UserFunction
 
 TASK = UserFunction(Role.TASK, "main")
@@ -75,30 +75,3 @@ async def test_a_task_ends_when_it_is_told_to(code: UserCode, clock: FakeClock) 
     await asyncio.wait({task})
     assert task.cancelled()
     assert not code.failures
-
-
-@pytest.mark.parametrize(
-    ("outcome", "said"),
-    [
-        pytest.param(True, None, id="well"),
-        pytest.param(False, "it says that the add-on is not healthy", id="ill"),
-        pytest.param(ZeroDivisionError("no"), "ZeroDivisionError: no", id="raises"),
-        pytest.param(asyncio.CancelledError(), "CancelledError", id="waited-in-vain"),
-        pytest.param(None, "no answer within 0.01 s", id="hangs"),
-    ],
-)
-async def test_only_a_yes_in_time_is_a_yes(
-    code: UserCode, outcome: bool | BaseException | None, said: str | None
-) -> None:
-    """An add-on that cannot tell must not look alive."""
-
-    async def check() -> bool:
-        if outcome is None:
-            await asyncio.Event().wait()
-        if isinstance(outcome, BaseException):
-            raise outcome
-        return bool(outcome)
-
-    well = await is_healthy(check, code=code, limit=timedelta(milliseconds=10))
-    assert well is (said is None)
-    assert [fault.error for fault in code.faults] == ([] if said is None else [said])
