@@ -6,7 +6,7 @@ import logging
 from collections.abc import Callable
 from contextlib import AsyncExitStack
 from pathlib import Path
-from typing import NoReturn, Self
+from typing import NoReturn, Protocol, Self
 
 from towline_agent.channel import FIELD_MANAGER
 from towline_agent.mounted_credential import MountedCredential
@@ -14,8 +14,21 @@ from towline_api.errors import ConfigError
 from towline_kube.client import Call, Client, user_agent
 from towline_kube.clock import SYSTEM_CLOCK, Clock
 from towline_kube.connection import Connection
+from towline_kube.patience import Patience
 
 log = logging.getLogger(__name__)
+
+
+class BootstrapAccess(Protocol):
+    """Whatever has the client of a bootstrap identity."""
+
+    async def client(self) -> Client:
+        """Return the client that speaks as the bootstrap identity.
+
+        Raises:
+            ConfigError: There is none that can be used.
+        """
+        ...
 
 
 class Bootstrap:
@@ -29,6 +42,7 @@ class Bootstrap:
         source: The kubeconfig, or the connection if the settings told it. None or a missing file
             is fine while a credential is stored.
         on_call: Told each call of the client, for counting.
+        patience: How long the hub is left alone while it fails; None leaves it to who asks.
         clock: Time.
     """
 
@@ -37,10 +51,12 @@ class Bootstrap:
         source: Path | Connection | None,
         *,
         on_call: Callable[[Call], None] | None = None,
+        patience: Patience | None = None,
         clock: Clock = SYSTEM_CLOCK,
     ) -> None:
         self._file = MountedCredential(source, clock=clock) if isinstance(source, Path) else None
         self._on_call = on_call
+        self._patience = patience
         self._clock = clock
         self._stack = AsyncExitStack()
         self._client: Client | None = None
@@ -74,7 +90,8 @@ class Bootstrap:
         """
         if self.connection is None:
             raise ConfigError(f"the hub cannot be asked for a certificate: {self.trouble}")
-        if self._client is None:
+        if self._client is None or self._client.connection.server != self.connection.server:
+            # A client for another hub is left to those who still speak with that hub.
             self._client = await self._stack.enter_async_context(
                 Client(
                     self.connection,
@@ -82,6 +99,7 @@ class Bootstrap:
                     user_agent=user_agent("agent"),
                     clock=self._clock,
                     on_call=self._on_call,
+                    patience=self._patience,
                 )
             )
         elif self._client.connection != self.connection:

@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import Any, NoReturn
 
 from towline_agent.client_certificate import ClientCertificate, ClientCertificates
+from towline_agent.hub_return import not_before, return_policy
 from towline_agent.kubeconfig_file import KubeconfigFile, kept_kubeconfig
 from towline_agent.listeners import Listener, Listeners
 from towline_agent.resting import rest
@@ -22,6 +23,7 @@ from towline_kube.connection import Connection
 from towline_kube.errors import Unauthorized
 from towline_kube.live_context import LiveContext
 from towline_kube.official_client import OfficialClient
+from towline_kube.patience import Patience
 from towline_kube.tls import TlsIdentity
 
 log = logging.getLogger(__name__)
@@ -51,6 +53,8 @@ class HubChannel:
         connect: Makes a client; by default a `Client` with our field manager.
         certificates: The add-on's certificates by signers of its own; by default some that are to
             be offered.
+        patience: How long the hub is left alone while it fails, shared by all that speak with it;
+            by default one of its own.
         clock: Time, for pauses between attempts.
     """
 
@@ -62,6 +66,7 @@ class HubChannel:
         on_call: Callable[[Call], None] | None = None,
         connect: Callable[[Connection], Client] | None = None,
         certificates: ClientCertificates | None = None,
+        patience: Patience | None = None,
         clock: Clock = SYSTEM_CLOCK,
     ) -> None:
         self._user = user
@@ -69,6 +74,8 @@ class HubChannel:
         self._on_call = on_call
         self._connect = connect or self._new_client
         self._clock = clock
+        self.patience = patience or Patience(return_policy(), clock=clock)
+        """Says when to come again to a hub that fails; the client's errors have it from here."""
         self._client: Client | None = None
         self._offer: Connection | None = None
         self._offered = asyncio.Event()
@@ -261,11 +268,8 @@ class HubChannel:
                 if refusals >= _REFUSALS_BEFORE_GIVING_UP and self._on_refused is not None:
                     self._on_refused(str(error))
                     return
-                if await rest(
-                    self._clock,
-                    _PROOFS.delay(failures, roll=random.random()),  # noqa: S311 - spreads load
-                    unless=self._offered,
-                ):
+                delay = _PROOFS.delay(failures, roll=random.random())  # noqa: S311 - spreads load
+                if await rest(self._clock, not_before(delay, error), unless=self._offered):
                     return
             else:
                 if failures:
@@ -315,4 +319,5 @@ class HubChannel:
             user_agent=user_agent("agent"),
             clock=self._clock,
             on_call=self._on_call,
+            patience=self.patience,
         )

@@ -9,13 +9,14 @@ from datetime import timedelta
 from typing import Any, NoReturn
 
 from towline_agent.agent_state import Standing
-from towline_agent.bootstrap import Bootstrap
+from towline_agent.bootstrap import BootstrapAccess
 from towline_agent.channel import HubChannel, HubNotReadyError
 from towline_agent.cluster_registration import new_cluster, updated_cluster
 from towline_agent.cluster_status import is_accepted, standing_of
 from towline_agent.cluster_view import ClusterView
+from towline_agent.hub_return import not_before
 from towline_agent.resting import rest
-from towline_api.errors import ConfigError, TowlineError, TransientError
+from towline_api.errors import ConfigError, TowlineError
 from towline_api.resources import MANAGED_CLUSTERS, KubeObject
 from towline_kube.backoff import Backoff
 from towline_kube.cache import Cache
@@ -57,7 +58,7 @@ class ClusterFollower:
         self,
         name: str,
         *,
-        bootstrap: Bootstrap,
+        bootstrap: BootstrapAccess,
         channel: HubChannel,
         view: ClusterView,
         is_recorded: asyncio.Event,
@@ -88,10 +89,8 @@ class ClusterFollower:
             except TowlineError as error:
                 failures += 1
                 delay = _RETRIES.delay(failures, roll=random.random())  # noqa: S311 - spreads load
-                if isinstance(error, TransientError) and error.retry_after is not None:
-                    delay = max(delay, error.retry_after)
                 self._tell(logging.WARNING, f"cluster cannot be registered: {error}")
-                await self._clock.sleep(delay)
+                await self._clock.sleep(not_before(delay, error))
             else:
                 failures = 0 if followed else failures + 1
                 if not followed:

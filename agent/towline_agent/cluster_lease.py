@@ -7,8 +7,9 @@ from typing import NoReturn
 
 from towline_agent.channel import HubChannel
 from towline_agent.cluster_view import ClusterView
+from towline_agent.hub_return import not_before
 from towline_agent.resting import rest
-from towline_api.errors import TowlineError, TransientError
+from towline_api.errors import TowlineError
 from towline_api.metadata import name_of
 from towline_api.names import CLUSTER_LEASE
 from towline_api.resources import LEASES, KubeObject
@@ -119,9 +120,7 @@ class LeaseRenewer:
         duration = lease_duration(cluster)
         first = min(timedelta(milliseconds=500), duration)
         delay = Backoff(first=first, limit=duration).delay(failures, roll=_roll())
-        if isinstance(error, TransientError) and error.retry_after is not None:
-            delay = max(delay, error.retry_after)
-        await self._rest(delay, duration)
+        await self._rest(not_before(delay, error), duration)
 
     async def _rest(self, delay: timedelta, duration: timedelta) -> None:
         """Sleep until the next beat, or until the cluster is not accepted or beats otherwise."""

@@ -11,6 +11,7 @@ from towline_agent.cluster_status import ClaimLimits, desired_status
 from towline_agent.cluster_view import ClusterView
 from towline_agent.credential_keeper import CredentialKeeper
 from towline_agent.credential_status import rotation_report
+from towline_agent.hub_return import not_before
 from towline_agent.resting import rest
 from towline_agent.spoke_observer import SpokeObserver
 from towline_api.errors import TowlineError
@@ -82,7 +83,8 @@ class ClusterReporter:
                         "cluster status not reported; trying again",
                         extra={"cluster": name_of(cluster), "error": str(error)},
                     )
-                await self._clock.sleep(_RETRIES.delay(failures, roll=random.random()))  # noqa: S311 - spreads load
+                delay = _RETRIES.delay(failures, roll=random.random())  # noqa: S311 - spreads load
+                await self._clock.sleep(not_before(delay, error))
             else:
                 failures = 0
                 if not wrote:

@@ -9,7 +9,7 @@ from datetime import timedelta
 from typing import Any, NoReturn
 
 from towline_agent.addon_overview import AddonOverview
-from towline_agent.bootstrap import Bootstrap
+from towline_agent.bootstrap import BootstrapAccess
 from towline_agent.channel import HubChannel
 from towline_agent.cluster_follower import ClusterFollower
 from towline_agent.cluster_identity import cluster_order
@@ -21,6 +21,7 @@ from towline_agent.credential_keeper import CredentialKeeper
 from towline_agent.credential_status import CredentialStatus
 from towline_agent.credential_stores import CredentialStore
 from towline_agent.hub_contact import HubContact, both
+from towline_agent.hub_return import return_policy
 from towline_agent.spoke_observer import SpokeObserver
 from towline_agent.state_tracking import StateTracker
 from towline_api.names import AGENT_NAME_KEY, CLUSTER_NAME_KEY, KUBECONFIG_KEY
@@ -30,6 +31,7 @@ from towline_kube.client import Call, Client
 from towline_kube.clock import SYSTEM_CLOCK, Clock
 from towline_kube.connection import Connection
 from towline_kube.kubeconfig_writing import format_kubeconfig
+from towline_kube.patience import Patience, ReturnPolicy
 from towline_kube.task_groups import TaskGroup
 
 log = logging.getLogger(__name__)
@@ -47,6 +49,7 @@ class ClusterSettings:
         configs: How the hub may reach the cluster's API server.
         limits: Which cluster claims are reported.
         health_period: Between two looks at the cluster's API server.
+        hub_return: When the agent tries again after it lost the hub.
     """
 
     certificate_lifetime: timedelta | None = None
@@ -54,6 +57,7 @@ class ClusterSettings:
     configs: Sequence[Mapping[str, Any]] = ()
     limits: ClaimLimits = dataclasses.field(default_factory=ClaimLimits)
     health_period: timedelta = timedelta(minutes=1)
+    hub_return: ReturnPolicy = dataclasses.field(default_factory=return_policy)
 
 
 class ClusterSession:
@@ -81,7 +85,7 @@ class ClusterSession:
         hub: Connection,
         spoke: Client,
         store: CredentialStore,
-        bootstrap: Bootstrap,
+        bootstrap: BootstrapAccess,
         settings: ClusterSettings,
         also: Mapping[str, Callable[["ClusterSession"], Awaitable[None]]] | None = None,
         on_call: Callable[[Call], None] | None = None,
@@ -99,6 +103,7 @@ class ClusterSession:
             user=identity.user,
             on_refused=self._on_refused,
             on_call=both(on_call, self.contact.note),
+            patience=Patience(settings.hub_return, clock=clock),
             clock=clock,
         )
         self.keeper = CredentialKeeper(
@@ -120,6 +125,9 @@ class ClusterSession:
         self.store = store.description
         self.overlook_addons: Callable[[], Sequence[AddonOverview]] = tuple
         """Returns how the add-ons are; whoever serves them puts it here."""
+        self.overlook_move: Callable[[], str] = str
+        """Returns which hub is being moved to, and how that stands; empty while none is."""
+        self._keeping: asyncio.Task[NoReturn] | None = None
         self.tasks: Sequence[asyncio.Task[Any]] = ()
         """What has to go on for as long as the session does."""
         self._bell = self.view.subscribe()
@@ -169,13 +177,25 @@ class ClusterSession:
         # The stored kubeconfig says how the hub is reached as well.
         self.keeper.look_again()
 
+    async def retire(self) -> None:
+        """Leave the store to whoever comes next; everything else goes on until `run` is cancelled.
+
+        Without renewals the channel lasts as long as the certificate it has.
+        """
+        keeping, self._keeping = self._keeping, None
+        if keeping is not None:
+            self.tasks = [task for task in self.tasks if task is not keeping]
+            keeping.cancel("the store has another owner")
+            await asyncio.wait({keeping})
+
     async def run(self) -> NoReturn:
         """Stay at the hub until cancelled."""
         cluster = self.identity.cluster
         async with TaskGroup() as group:
+            self._keeping = group.create_task(self.keeper.run(), name=f"keep-credential/{cluster}")
             self.tasks = [
+                self._keeping,
                 group.create_task(self.channel.run(), name=f"keep-channel/{cluster}"),
-                group.create_task(self.keeper.run(), name=f"keep-credential/{cluster}"),
                 group.create_task(self._follower.run(), name=f"follow-cluster/{cluster}"),
                 group.create_task(self._observer.run(), name=f"observe-spoke/{cluster}"),
                 group.create_task(self._reporter.run(), name=f"report-status/{cluster}"),
@@ -217,7 +237,7 @@ class ClusterSession:
 class ClusterAsker:
     """Asks under the cluster's own identity while it has one, else under the bootstrap identity."""
 
-    def __init__(self, bootstrap: Bootstrap, channel: HubChannel) -> None:
+    def __init__(self, bootstrap: BootstrapAccess, channel: HubChannel) -> None:
         self._bootstrap = bootstrap
         self._channel = channel
 

@@ -3,6 +3,7 @@
 import asyncio
 import logging
 import random
+from collections import deque
 from collections.abc import Callable, Mapping
 from datetime import datetime, timedelta
 from typing import NoReturn, Protocol, assert_never
@@ -35,10 +36,16 @@ from towline_agent.enrollment import (
     is_overdue,
     next_step,
 )
+from towline_agent.hub_return import (
+    DEFAULT_PAUSES,
+    REQUESTS_AN_HOUR,
+    not_before,
+    time_until_request,
+)
 from towline_agent.resting import rest
 from towline_agent.signing_requests import new_pending, observe_request, signing_request
 from towline_agent.state_tracking import CredentialFacts
-from towline_api.errors import TowlineError, TransientError
+from towline_api.errors import TowlineError
 from towline_api.metadata import uid_of
 from towline_api.resources import CERTIFICATE_SIGNING_REQUESTS, KubeObject
 from towline_certs.credentials import Credential, parse_credential
@@ -54,8 +61,6 @@ from towline_kube.task_groups import TaskGroup
 
 log = logging.getLogger(__name__)
 
-DEFAULT_PAUSES = Backoff(first=timedelta(seconds=30), limit=timedelta(hours=1))
-"""Between a request that came to nothing and the next one."""
 _RETRIES = Backoff(first=timedelta(seconds=1), limit=timedelta(minutes=2))
 """Between attempts at one step while the hub or the store cannot be reached."""
 _LONGEST_REST = timedelta(minutes=5)
@@ -126,6 +131,7 @@ class CredentialKeeper:
         self._pauses = pauses
         self._clock = clock
         self._wake = asyncio.Event()
+        self._nudge = asyncio.Event()
         self._custody = Custody(store, order=order, hub=hub, changed=self._wake, clock=clock)
         self._board = StatusBoard(on_status=on_status, now=clock.now)
         self._request: Request = NotLookedUp()
@@ -134,10 +140,15 @@ class CredentialKeeper:
         self._asking_with = ""
         self._csr_uid: str | None = None
         self._holding: Holding = NothingStored()
+        self._keys_made: deque[float] = deque(maxlen=REQUESTS_AN_HOUR)
+        self._refused_in_vain = 0
+        self._refusal: str | None = None
         self.renewals = 0
         """How many certificates were earned and stored, the first among them."""
         self.failures = 0
         """How many attempts at a step failed, and how many requests came to nothing."""
+        self.stuck_since: datetime | None = None
+        """Since when every attempt at a step has failed; None if the last one did not."""
         self.is_recorded = asyncio.Event()
         """Set once the store holds who we are: a credential, or the key of a request for one."""
 
@@ -178,13 +189,18 @@ class CredentialKeeper:
         )
 
     def look_again(self) -> None:
-        """Wake the keeper: what it asks `beside` for may have changed."""
+        """Wake the keeper: what it asks `beside` for may have changed, or whom it asks as."""
         self._wake.set()
+        self._nudge.set()
 
     def refuse(self, reason: str) -> None:
         """Stop using the present credential: the hub does not take it, whatever its dates say."""
         if self._credential is not None:
             self._custody.refuse(self._credential, reason=reason)
+            if self._keys_made:
+                # The hub refuses what it has just issued to us, and may go on like that for ever.
+                self._refused_in_vain += 1
+                self._refusal = reason
             self._wake.set()
 
     async def run(self) -> NoReturn:
@@ -199,6 +215,7 @@ class CredentialKeeper:
         failures = 0
         while True:
             self._wake.clear()
+            self._nudge.clear()
             try:
                 with log_context(**self.request_facts):
                     if self._custody.is_stale:
@@ -207,10 +224,12 @@ class CredentialKeeper:
             except TowlineError as error:
                 failures += 1
                 self.failures += 1
+                self.stuck_since = self.stuck_since or self._clock.now()
                 delay = _delay_after(error, failures)
                 self._tell_failure(error, failures=failures, delay=delay)
-                await self._clock.sleep(delay)
+                await rest(self._clock, delay, unless=self._nudge)
             else:
+                self.stuck_since = None
                 if failures:
                     log.info(
                         "credential is being kept again", extra={"object": self._custody.where}
@@ -220,6 +239,8 @@ class CredentialKeeper:
     async def _take_step(self) -> None:
         holding, credential = self._custody.assess()
         self._holding = holding
+        if self._refusal is not None and self._custody.progress is None:
+            await self._pause_after_refusal(self._refusal)
         if isinstance(holding, Unusable) and holding.ended is not None and self._validity is None:
             # Also after a restart the hub is to hear when the certificate ended.
             self._validity = holding.ended
@@ -240,6 +261,13 @@ class CredentialKeeper:
                 self._tell(CredentialState.HOLDING, "Holding", f"renewal is due at {until:%FT%TZ}")
                 await self._rest_until(until)
             case MakeKey(reason=reason, failures=failures):
+                wait = time_until_request(self._keys_made, now=self._clock.monotonic())
+                if wait:
+                    await self._rest_from_requests(wait, why=reason)
+                    return
+                if isinstance(holding, Usable):
+                    self._refused_in_vain = 0
+                self._keys_made.append(self._clock.monotonic())
                 self._tell(CredentialState.REQUESTING, "MakingKey", reason)
                 self._csr_uid = None
                 log.info("making a key", extra={"object": self._custody.where, "reason": reason})
@@ -356,7 +384,7 @@ class CredentialKeeper:
 
     async def _store(self, pending: Pending, certificate_pem: bytes) -> None:
         credential = parse_credential(key_pem=pending.key_pem, certificate_pem=certificate_pem)
-        self._request = NotLookedUp()
+        self._request, self._refusal = NotLookedUp(), None
         await self._custody.store_credential(credential, beside=self._beside())
         self.renewals += 1
         log.info(
@@ -386,6 +414,35 @@ class CredentialKeeper:
         )
         await self._custody.store_progress(progress)
         self._request = NotLookedUp()
+
+    async def _pause_after_refusal(self, reason: str) -> None:
+        """Have the next request wait, the longer the more certificates were refused in a row."""
+        failures = self._refused_in_vain
+        delay = self._pauses.delay(failures, roll=random.random())  # noqa: S311 - spreads load
+        until = self._clock.now() + delay
+        paused = Paused(
+            until=until,
+            failures=failures,
+            reason=f"the hub refuses the certificate it issued: {reason}; asking for another at "
+            f"{until:%FT%TZ}",
+            subject=self._order.subject,
+        )
+        await self._custody.store_progress(paused)
+        self._refusal = None
+
+    async def _rest_from_requests(self, wait: timedelta, *, why: str) -> None:
+        """Make no key for a while, though one is due: no hub is ever flooded with requests."""
+        until = self._clock.now() + wait
+        message = (
+            f"{REQUESTS_AN_HOUR} certificates were asked for within an hour; asking again at "
+            f"{until:%FT%TZ} ({why})"
+        )
+        if self._tell(CredentialState.PAUSED, "TooManyRequests", message, failure=message):
+            log.warning(
+                "too many certificate requests; pausing",
+                extra={"object": self._custody.where, "reason": message},
+            )
+        await self._rest_until(until)
 
     async def _rest_until(self, until: datetime) -> None:
         delay = min(until - self._clock.now(), _LONGEST_REST)
@@ -432,6 +489,4 @@ class CredentialKeeper:
 
 
 def _delay_after(error: TowlineError, failures: int) -> timedelta:
-    delay = _RETRIES.delay(failures, roll=random.random())  # noqa: S311 - spreads load
-    asked = error.retry_after if isinstance(error, TransientError) else None
-    return max(delay, asked) if asked is not None else delay
+    return not_before(_RETRIES.delay(failures, roll=random.random()), error)  # noqa: S311 - spreads load

@@ -19,6 +19,7 @@ from towline_agent.cluster_session import ClusterSession, ClusterSettings
 from towline_agent.cluster_status import ClaimLimits
 from towline_agent.credential_stores import CredentialStore, DirectoryCredentialStore
 from towline_agent.hub_contact import both
+from towline_agent.hub_return import return_policy
 from towline_agent.secret_store import SecretStore
 from towline_agent.settings import AgentSettings
 from towline_agent.stored_credentials import Stored, stored_connection
@@ -30,6 +31,7 @@ from towline_kube.clock import SYSTEM_CLOCK, Clock
 from towline_kube.connection import Connection
 from towline_kube.discovery import in_cluster_connection, load_kubeconfig
 from towline_kube.listen_address import ListenAddress
+from towline_kube.patience import Patience
 from towline_kube.task_groups import TaskGroup
 
 if TYPE_CHECKING:
@@ -112,6 +114,7 @@ async def run(
             Bootstrap(
                 settings.told_hub or settings.bootstrap_kubeconfig,
                 on_call=observers.on_hub_call,
+                patience=Patience(return_policy(settings.hub_return_spread), clock=clock),
                 clock=clock,
             )
         )
@@ -196,6 +199,7 @@ class _Agent:
                 reserved_suffixes=settings.reserved_cluster_claim_suffixes,
             ),
             health_period=settings.cluster_healthcheck_period,
+            hub_return=return_policy(settings.hub_return_spread),
         )
         self._store = self._make_store()
         bootstrap.on_change(self._on_bootstrap_change)

@@ -6,6 +6,7 @@ from datetime import datetime, timedelta
 from typing import TypeVar
 
 from towline_agent.channel import HubChannel
+from towline_agent.hub_return import not_before
 from towline_api.errors import TowlineError
 from towline_kube.client import Call
 from towline_kube.clock import SYSTEM_CLOCK, Clock
@@ -17,7 +18,8 @@ RECENT = timedelta(seconds=100)
 75 s at most, so an agent at rest is never made to ask, however often somebody looks."""
 _ASK_WITHIN = timedelta(seconds=5)
 _SHORTEST_PAUSE = timedelta(seconds=10)
-"""Ten thousand agents whose hub is away are looked at as often as those of one that is there."""
+"""Ten thousand agents whose hub is away are looked at as often as those of one that is there. Their
+hub is not asked more often for that: the pauses of the agent's own tries hold here as well."""
 _UNAUTHORIZED = 401
 
 
@@ -32,7 +34,7 @@ class HubContact:
         self._clock = clock
         self._answered: float | None = None
         self._is_doubtful = False
-        self._asked = float("-inf")
+        self._ask_from = float("-inf")
         self._problem: str | None = None
         self._asking = asyncio.Lock()
         self.at: datetime | None = None
@@ -65,8 +67,8 @@ class HubContact:
             if age is not None and age < RECENT and not self._is_doubtful:
                 return None
             now = self._clock.monotonic()
-            if now - self._asked >= _SHORTEST_PAUSE.total_seconds():
-                self._asked = now
+            if now >= self._ask_from:
+                self._ask_from = now + _SHORTEST_PAUSE.total_seconds()
                 self._problem = await self._ask(channel)
             return self._problem
 
@@ -75,11 +77,17 @@ class HubContact:
             async with asyncio.timeout(_ASK_WITHIN.total_seconds()):
                 await channel.client.whoami()
         except TowlineError as error:
+            self._leave_alone(not_before(_SHORTEST_PAUSE, error))
             return str(error)
         except TimeoutError:
+            channel.patience.note_failure()
+            self._leave_alone(max(_SHORTEST_PAUSE, channel.patience.pause()))
             return f"no answer within {_ASK_WITHIN.total_seconds():g} s"
         self._note_answer()
         return None
+
+    def _leave_alone(self, pause: timedelta) -> None:
+        self._ask_from = self._clock.monotonic() + pause.total_seconds()
 
     def _note_answer(self) -> None:
         self._answered = self._clock.monotonic()

@@ -12,6 +12,7 @@ from towline_agent.addon_status import AddonFacts, agent_status
 from towline_agent.channel import FIELD_MANAGER, HubChannel
 from towline_agent.client_certificate import ClientCertificate, ClientCertificates
 from towline_agent.configuration_report import ConfigurationOutcome
+from towline_agent.hub_return import return_policy
 from towline_agent.mounted_certificate import MountedCertificate, mounted_certificate_folder
 from towline_agent.mounted_credential import MountedCredential
 from towline_agent.ownership import Owner
@@ -30,6 +31,7 @@ from towline_kube.clock import SYSTEM_CLOCK, Clock
 from towline_kube.controller import DONE, Controller, Result
 from towline_kube.discovery import in_cluster_connection, load_kubeconfig
 from towline_kube.errors import Forbidden
+from towline_kube.patience import Patience
 from towline_kube.task_groups import TaskGroup
 
 log = logging.getLogger(__name__)
@@ -89,7 +91,12 @@ async def work_behind_agent(
             )
 
         certificates = ClientCertificates(on_wanted=keep, clock=clock)
-        channel = HubChannel(certificates=certificates, on_call=observers.on_hub_call, clock=clock)
+        channel = HubChannel(
+            certificates=certificates,
+            on_call=observers.on_hub_call,
+            patience=Patience(return_policy(settings.hub_return_spread), clock=clock),
+            clock=clock,
+        )
         if observers.on_channel is not None:
             observers.on_channel(channel)
         credential = MountedCredential(settings.hub_kubeconfig, clock=clock)

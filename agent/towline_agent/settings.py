@@ -7,6 +7,8 @@ from typing import Self
 from pydantic import Field, SecretStr, field_validator, model_validator
 
 from towline_agent.cluster_registration import agent_annotations, client_configs
+from towline_agent.hub_return import DEFAULT_SPREAD
+from towline_agent.hub_choice import DEFAULT_TIMEOUT
 from towline_agent.service_account_tokens import DEFAULT_LIFETIME, SHORTEST_LIFETIME
 from towline_agent.told_hub import told_hub
 from towline_api.addons import KubeClientDriver
@@ -38,6 +40,13 @@ class AgentSettings(ProgramSettings):
     bootstrap_kubeconfig: Path | None = None
     """Kubeconfig that may ask the hub for a certificate. It also says where the hub is and whom to
     trust there. Read again whenever it changes. Not needed once a credential is stored."""
+    bootstrap_kubeconfigs: tuple[Path, ...] = ()
+    """Bootstrap kubeconfigs of several hubs, in the order they are tried, in the place of
+    `bootstrap-kubeconfig`. The agent is at one hub at a time; it goes to the next one that takes it
+    when its hub denies it, has deleted it, or cannot be reached for `hub-connection-timeout`."""
+    hub_connection_timeout: Duration = Field(default=DEFAULT_TIMEOUT, gt=timedelta(0))
+    """How long the hub may be silent before another one of `bootstrap-kubeconfigs` is tried; 10m,
+    as in OCM."""
     hub_server: str | None = None
     """URL of the hub, https; with `hub-ca-data` and `bootstrap-token` in the place of a bootstrap
     kubeconfig, as `towline join-command` prints them."""
@@ -61,6 +70,9 @@ class AgentSettings(ProgramSettings):
     """Directory to keep the credential in instead of a Secret, for agents outside of a cluster."""
     client_cert_expiration: Duration | None = None
     """Lifetime to ask for, at least 10m; by default the hub's signer decides."""
+    hub_return_spread: Duration = Field(default=DEFAULT_SPREAD, gt=timedelta(0))
+    """Over what time agents that lost their hub at one moment come back to it; later pauses grow to
+    four times as long. Half a minute serves ten thousand; a handful may do with a second."""
     cluster_healthcheck_period: Duration = Field(default=timedelta(minutes=1), gt=timedelta(0))
     """How often the managed cluster's API server is looked at; a minute, as in OCM."""
     spoke_external_server_urls: tuple[str, ...] = ()
@@ -121,6 +133,19 @@ class AgentSettings(ProgramSettings):
         return lifetime
 
     @property
+    def bootstraps(self) -> tuple[Path | Connection, ...]:
+        """All ways to a hub that the settings tell, in the order they are to be tried.
+
+        Raises:
+            ConfigError: As for `told_hub`.
+        """
+        told = self.told_hub
+        if told is not None:
+            return (told,)
+        single = self.bootstrap_kubeconfig
+        return self.bootstrap_kubeconfigs if single is None else (single,)
+
+    @property
     def told_hub(self) -> Connection | None:
         """The way to the hub that the settings tell without a kubeconfig, if they do.
 
@@ -136,10 +161,10 @@ class AgentSettings(ProgramSettings):
         if len(missing) == len(parts):
             return None
         given = ", ".join(name for name in parts if name not in missing)
-        if self.bootstrap_kubeconfig is not None:
+        if self.bootstrap_kubeconfig is not None or self.bootstrap_kubeconfigs:
+            file = "bootstrap-kubeconfig" + ("s" if self.bootstrap_kubeconfigs else "")
             raise ConfigError(
-                f"bootstrap-kubeconfig and {given} both say how to reach the hub; give one or the "
-                "other"
+                f"{file} and {given} both say how to reach the hub; give one or the other"
             )
         if self.hub_server is None or self.hub_ca_data is None or self.bootstrap_token is None:
             raise ConfigError(
@@ -149,6 +174,10 @@ class AgentSettings(ProgramSettings):
 
     @model_validator(mode="after")
     def _is_whole(self) -> Self:
+        if self.bootstrap_kubeconfig is not None and self.bootstrap_kubeconfigs:
+            raise ValueError(
+                "bootstrap-kubeconfig and bootstrap-kubeconfigs: give one or the other"
+            )
         try:
             _ = self.told_hub
             agent_annotations(self.cluster_annotations)

@@ -8,6 +8,7 @@ from datetime import timedelta
 from typing import NoReturn
 
 from towline_agent.channel import HubChannel
+from towline_agent.hub_return import not_before
 from towline_agent.resting import rest
 from towline_agent.secret_store import SecretStore
 from towline_agent.service_account_tokens import (
@@ -139,7 +140,7 @@ class TokenKeeper:
                 self.failures += 1
                 delay = _RETRIES.delay(failures, roll=random.random())  # noqa: S311 - spreads load
                 self._tell_failure(error, failures=failures)
-                await self._clock.sleep(delay)
+                await self._clock.sleep(not_before(delay, error))
                 continue
             failures = 0
             await rest(self._clock, min(delay, _LONGEST_REST), unless=self._wake)

@@ -2,15 +2,17 @@
 
 from collections import Counter
 from collections.abc import AsyncGenerator, AsyncIterator, Callable, Iterator
-from contextlib import AsyncExitStack, asynccontextmanager, contextmanager
+from contextlib import AsyncExitStack, aclosing, asynccontextmanager, contextmanager
 from dataclasses import dataclass
 from datetime import timedelta
 
+from towline_api.errors import TransientError
 from towline_kube.answers import from_status
 from towline_kube.clock import Clock
 from towline_kube.connection import Connection
 from towline_kube.errors import ApiError, Attempt, ServerError, Unreachable
 from towline_kube.fence import Fence
+from towline_kube.patience import Patience
 from towline_kube.retries import Repeat, RetryPolicy, with_retries
 from towline_kube.transport import Request, Transport
 
@@ -34,6 +36,11 @@ class Call:
     attempt: int
 
 
+_ONE_TRY = RetryPolicy(attempts=1)
+_IN_TIME = 0.9
+"""Share of its time after which a watch may end without anything being wrong."""
+
+
 class Caller:
     """What a client speaks through: the transport in use, and those that are being drained.
 
@@ -45,6 +52,8 @@ class Caller:
         clock: For pauses between attempts.
         on_call: Told of every request made; must not raise or block.
         fence: What requests that change something have to pass; None for none.
+        patience: Says how long to leave the server alone after failures; None leaves it to whoever
+            calls.
 
     Raises:
         ConfigError: A certificate, key or authority of the connection cannot be used.
@@ -60,6 +69,7 @@ class Caller:
         clock: Clock,
         on_call: Callable[[Call], None] | None,
         fence: Fence | None = None,
+        patience: Patience | None = None,
     ) -> None:
         self._user_agent = user_agent
         self._request_timeout = request_timeout
@@ -67,6 +77,7 @@ class Caller:
         self._clock = clock
         self._on_call = on_call
         self._fence = fence
+        self._patience = patience
         self.calls: Counter[tuple[str, str]] = Counter()
         """How often which verb was sent for which resource."""
         self._transport = self._new_transport(connection)
@@ -126,6 +137,8 @@ class Caller:
                     )
                     outcome.status = answer.status
                 if 200 <= answer.status < 300:
+                    if self._patience is not None:
+                        self._patience.note_answer()
                     return answer.body
                 raise from_status(
                     attempt,
@@ -136,17 +149,44 @@ class Caller:
             except ApiError as error:
                 error.follows_lost_answer = answer_lost
                 answer_lost = answer_lost or _may_have_been_done(error)
+                self._note(error)
                 raise
 
-        return await with_retries(once, repeat=repeat, policy=self._retry, clock=self._clock)
+        policy = self._retry
+        if self._patience is not None and self._patience.is_away:
+            # Whoever calls comes again; all tries of all calls together would be a flood.
+            policy = _ONE_TRY
+        try:
+            return await with_retries(once, repeat=repeat, policy=policy, clock=self._clock)
+        except ApiError as error:
+            self._advise(error)
+            raise
 
     @asynccontextmanager
     async def stream(
-        self, attempt: Attempt, request: Request, *, counted: str, silence: timedelta
+        self,
+        attempt: Attempt,
+        request: Request,
+        *,
+        counted: str,
+        silence: timedelta,
+        lasting: timedelta,
     ) -> AsyncIterator[AsyncGenerator[bytes, None]]:
-        """Give the chunks of an answer without end; see `Transport.stream`. Not retried."""
+        """Give the chunks of an answer without end; see `Transport.stream`. Not retried.
+
+        With patience, an answer that ends before its time is a failure, as of a server that stops:
+        all its watches end then, and in good order.
+
+        Args:
+            attempt: What is tried, for messages.
+            request: What is sent.
+            counted: Under which name the request is counted.
+            silence: Longest time without one byte.
+            lasting: When the server is to end it.
+        """
         async with AsyncExitStack() as stack:
-            opened = self._transport.stream(
+            transport = self._transport
+            opened = transport.stream(
                 request, attempt=attempt, open_within=self._request_timeout, silence=silence
             )
             with self._counting(attempt.verb, counted, 1) as outcome:
@@ -154,9 +194,54 @@ class Caller:
                     chunks = await stack.enter_async_context(opened)
                 except ApiError as error:
                     outcome.status = error.status
+                    self._note(error)
+                    self._advise(error)
                     raise
                 outcome.status = 200
-            yield chunks
+            if self._patience is None:
+                yield chunks
+                return
+            self._patience.note_answer()
+            guarded = self._guarded(chunks, attempt=attempt, transport=transport, lasting=lasting)
+            async with aclosing(guarded):
+                yield guarded
+
+    async def _guarded(
+        self,
+        chunks: AsyncGenerator[bytes, None],
+        *,
+        attempt: Attempt,
+        transport: Transport,
+        lasting: timedelta,
+    ) -> AsyncGenerator[bytes, None]:
+        """Yield the chunks; say with each failure how long to leave the server alone."""
+        began = self._clock.monotonic()
+        try:
+            async for chunk in chunks:
+                yield chunk
+            lasted = self._clock.monotonic() - began
+            if not transport.retired and lasted < _IN_TIME * lasting.total_seconds():
+                raise Unreachable(
+                    f"{attempt}: the server ended the watch after {lasted:.0f} s, long before its "
+                    "time; taking it for a restart and watching again",
+                    verb=attempt.verb,
+                    object=attempt.object,
+                )
+        except ApiError as error:
+            self._note(error)
+            self._advise(error)
+            raise
+
+    def _note(self, error: ApiError) -> None:
+        if self._patience is not None:
+            if isinstance(error, TransientError):
+                self._patience.note_failure()
+            else:
+                self._patience.note_answer()
+
+    def _advise(self, error: ApiError) -> None:
+        if self._patience is not None and isinstance(error, TransientError):
+            error.retry_after = self._patience.pause(asked=error.retry_after)
 
     def _new_transport(self, connection: Connection) -> Transport:
         return Transport(

@@ -31,6 +31,7 @@ from towline_kube.fence import Fence
 from towline_kube.list_watch import Selection
 from towline_kube.listing import ObjectList, list_all
 from towline_kube.operations import Operation, PatchType, Propagation
+from towline_kube.patience import Patience
 from towline_kube.retries import RetryPolicy
 from towline_kube.targets import Target
 from towline_kube.watch import LineSplitter, WatchEvent, parse_event
@@ -76,6 +77,8 @@ class Client:
         on_call: Told of every request made; must not raise or block.
         fence: What calls that change something have to pass, on a process that may lead; None for
             none.
+        patience: Shared by all clients of one server: while it fails, calls are tried once, and
+            transient errors say in their `retry_after` when to come again. None for neither.
 
     Raises:
         ConfigError: A certificate, key or authority of the connection cannot be used.
@@ -92,6 +95,7 @@ class Client:
         clock: Clock = SYSTEM_CLOCK,
         on_call: Callable[[Call], None] | None = None,
         fence: Fence | None = None,
+        patience: Patience | None = None,
     ) -> None:
         self._field_manager = field_manager
         self._caller = Caller(
@@ -102,6 +106,7 @@ class Client:
             clock=clock,
             on_call=on_call,
             fence=fence,
+            patience=patience,
         )
 
     @property
@@ -251,7 +256,9 @@ class Client:
         watch = operations.watch(selection, resource_version=resource_version, lasting=lasting)
         attempt = watch.attempt_on(self.connection.host)
         splitter = LineSplitter()
-        stream = self._caller.stream(attempt, watch.request, counted=watch.counted, silence=silence)
+        stream = self._caller.stream(
+            attempt, watch.request, counted=watch.counted, silence=silence, lasting=lasting
+        )
         async with stream as chunks:
             async for chunk in chunks:
                 for line in splitter.feed(chunk):
