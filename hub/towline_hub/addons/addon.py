@@ -85,10 +85,12 @@ class Addon:
         groups: Iterable[str] = (),
         organization_units: Iterable[str] = (),
         server: bool = False,
+        dns_names: Iterable[str] = (),
     ) -> None:
         """Give its agents a certificate from a signer other than the hub's API server.
 
-        `{cluster}` in a part of the subject stands for the name of the agent's cluster.
+        `{cluster}` in a part of the subject, or in a DNS name, stands for the name of the agent's
+        cluster.
 
         Args:
             signer_name: Which signer, as `example.com/name`.
@@ -96,12 +98,18 @@ class Addon:
             groups: Organizations.
             organization_units: Organizational units.
             server: Whether the certificate shall be good for servers as well.
+            dns_names: DNS names that it holds beside the one made from the add-on's.
 
         Raises:
-            ConfigError: The name is no signer's, or taken already.
+            ConfigError: The name is no signer's, or taken already; a DNS name is none.
         """
         signer = CustomSigner(
-            signer_name, user, tuple(groups), tuple(organization_units), server=server
+            signer_name,
+            user,
+            tuple(groups),
+            tuple(organization_units),
+            server=server,
+            dns_names=tuple(dns_names),
         )
         signers = (*self._declaration.custom_signers, signer)
         self._declaration = replace(self._declaration, custom_signers=signers)

@@ -72,6 +72,9 @@ class CustomSignerSettings(_Entry):
     """Organizational units."""
     server: bool = False
     """Whether the certificate shall be good for servers as well, if the signer allows it."""
+    dns_names: tuple[str, ...] = ()
+    """DNS names that the certificate holds beside the one made from the add-on's; `{cluster}`
+    stands for the cluster's name."""
 
     @model_validator(mode="after")
     def _is_a_signer(self) -> Self:
@@ -85,7 +88,12 @@ class CustomSignerSettings(_Entry):
             ConfigError: It is no custom signer.
         """
         return CustomSigner(
-            self.signer_name, self.user, self.groups, self.organization_units, server=self.server
+            self.signer_name,
+            self.user,
+            self.groups,
+            self.organization_units,
+            server=self.server,
+            dns_names=self.dns_names,
         )
 
 
@@ -166,6 +174,7 @@ class DeclarationSettings(_Entry):
                     groups=item.groups,
                     organization_units=item.organization_units,
                     server=item.server,
+                    dns_names=item.dns_names,
                 )
                 for item in declaration.custom_signers
             ),

@@ -16,7 +16,7 @@ from towline_api.addons import (
     SubjectSpec,
     SupportedConfig,
 )
-from towline_api.dns_names import is_dns_label
+from towline_api.dns_names import LONGEST_LABEL, is_dns_label, is_dns_subdomain
 from towline_api.errors import ConfigError
 from towline_certs.errors import IdentityError
 from towline_certs.identities import AddonIdentity, check_addon_name
@@ -44,10 +44,12 @@ class CustomSigner:
         groups: Organizations.
         organization_units: Organizational units.
         server: Whether the certificate shall be good for servers as well, if the signer allows it.
+        dns_names: DNS names that the certificate holds beside the one made from the add-on's. A
+            request may name all of them or none; the certificate holds them in any case.
 
     Raises:
         ConfigError: The signer's name is none, or one of Kubernetes' own; the subject cannot be
-            told from text with holes.
+            told from text with holes; a DNS name is none, or a wildcard.
     """
 
     signer_name: str
@@ -55,6 +57,7 @@ class CustomSigner:
     groups: tuple[str, ...] = ()
     organization_units: tuple[str, ...] = ()
     server: bool = False
+    dns_names: tuple[str, ...] = ()
 
     def __post_init__(self) -> None:
         name = self.signer_name
@@ -67,7 +70,7 @@ class CustomSigner:
             raise ConfigError(
                 f"{name!r} is a signer of Kubernetes; a custom signer is one of the add-on's own"
             )
-        for text in (self.user, *self.groups, *self.organization_units):
+        for text in (self.user, *self.groups, *self.organization_units, *self.dns_names):
             rest = text.replace(CLUSTER_PLACEHOLDER, "")
             if "{" in rest or "}" in rest:
                 raise ConfigError(
@@ -77,6 +80,17 @@ class CustomSigner:
         for text in (*self.groups, *self.organization_units):
             if not text:
                 raise ConfigError(f"signer {name}: a group or organization unit is empty")
+        for text in self.dns_names:
+            # A cluster's name may be a whole label long.
+            if not is_dns_subdomain(text.replace(CLUSTER_PLACEHOLDER, "c" * LONGEST_LABEL)):
+                raise ConfigError(
+                    f"signer {name}: {text!r} is not a DNS name, expected labels in lower case "
+                    "joined by dots, and no wildcard"
+                )
+
+    def dns_names_on(self, cluster: str) -> tuple[str, ...]:
+        """Return the DNS names in a certificate for this cluster, beside the add-on's own."""
+        return tuple(text.replace(CLUSTER_PLACEHOLDER, cluster) for text in self.dns_names)
 
     def registration(self, cluster: str) -> CustomSignerRegistration:
         """Return what an agent on this cluster is told to ask for."""

@@ -5,7 +5,7 @@ Pure: objects in, facts out.
 
 import base64
 import binascii
-from collections.abc import Collection, Iterable, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from datetime import datetime
 
 from towline_api import names
@@ -25,7 +25,7 @@ from towline_certs.certificates import parse_chain
 from towline_certs.identities import Subject, addon_cluster_group
 from towline_certs.signing_requests import SigningRequest
 from towline_certs.validity import validity_of
-from towline_hub.addons.declarations import AddonDeclaration
+from towline_hub.addons.declarations import AddonDeclaration, CustomSigner
 from towline_hub.approval.live_identity import has_live_identity, reported_expiry
 from towline_hub.clusters.standing import accepts_client, is_denied, name_problem
 
@@ -83,16 +83,15 @@ def addon_facts(
         declaration: What it is declared to be; None if it is not.
         own_signers: Custom signers that this hub plays itself.
     """
-    servers = frozenset(
-        signer.signer_name
+    declared = {
+        signer.signer_name: signer
         for signer in (() if declaration is None else declaration.custom_signers)
-        if signer.server
-    )
+    }
     return AddonFacts(
         deleting=addon.is_being_deleted,
         created=created,
         registrations=tuple(
-            _expected(item, cluster=addon.cluster, addon=addon.name, servers=servers)
+            _expected(item, cluster=addon.cluster, addon=addon.name, declared=declared)
             for item in addon.registrations
             if _counts(
                 item, cluster=addon.cluster, declaration=declaration, own_signers=own_signers
@@ -122,7 +121,11 @@ def _counts(
 
 
 def _expected(
-    registration: Registration, *, cluster: str, addon: str, servers: Collection[str]
+    registration: Registration,
+    *,
+    cluster: str,
+    addon: str,
+    declared: Mapping[str, CustomSigner],
 ) -> ExpectedRegistration:
     spec = registration.subject
     # What a registration leaves out, agents fill in like this.
@@ -132,10 +135,13 @@ def _expected(
         return ExpectedRegistration(
             names.KUBE_CLIENT_SIGNER, Subject(user, frozenset(spec.groups or (group,)))
         )
+    # What no registration has room for stands in the declaration alone.
+    signer = declared.get(registration.signer_name)
     return ExpectedRegistration(
         registration.signer_name,
         Subject(user, frozenset(spec.groups), frozenset(spec.organization_units)),
-        extended_usages=_BOTH if registration.signer_name in servers else _CLIENT_ONLY,
+        extended_usages=_BOTH if signer is not None and signer.server else _CLIENT_ONLY,
+        dns_names=frozenset() if signer is None else frozenset(signer.dns_names_on(cluster)),
     )
 
 

@@ -77,6 +77,7 @@ class SigningScene:
             "user": "agent of {cluster}",
             "groups": ["fleet"],
             "server": signer.pop("server", False),
+            "dns-names": signer.pop("dns_names", []),
         }
         chosen = {
             "namespace": self.namespace,

@@ -126,8 +126,12 @@ async def test_usage_for_servers_takes_the_word_of_both_addon_and_operator(
     server: list[str],
     usages: list[x509.ObjectIdentifier],
 ) -> None:
-    """The add-on asks for it in both cases; only one operator lets the signer give it."""
-    settings = await scene.settings(HUB_USER, usages=server, server=True)
+    """The add-on asks for it in both cases; only one operator lets the signer give it.
+
+    Its name as a server is the declaration's to say: the agent asks as for any client.
+    """
+    host = "{cluster}.metrics.example.com"
+    settings = await scene.settings(HUB_USER, usages=server, server=True, dns_names=[host])
     key = key_of(kind)
     made = create_authority("ca", now=datetime.now(UTC), lifetime=timedelta(days=1), key_kind=kind)
     await scene.store(made)
@@ -136,6 +140,11 @@ async def test_usage_for_servers_takes_the_word_of_both_addon_and_operator(
         (leaf,) = x509.load_pem_x509_certificates(await issued(scene.admin, await scene.ask()))
         leaf.verify_directly_issued_by(made.certificate)
         assert sorted(usages_of(leaf), key=str) == sorted(usages, key=str)
+        alternative = leaf.extensions.get_extension_for_class(x509.SubjectAlternativeName).value
+        assert list(alternative) == [
+            x509.DNSName(names.addon_dns_name(scene.addon)),
+            x509.DNSName(f"{scene.spoke.cluster}.metrics.example.com"),
+        ]
 
 
 async def test_whoever_trusts_the_root_alone_can_follow(

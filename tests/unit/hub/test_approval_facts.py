@@ -155,6 +155,18 @@ def test_a_declaration_says_whether_a_certificate_is_good_for_servers(server: bo
     assert ("server auth" in found.extended_usages) is server
 
 
+def test_a_declaration_says_which_names_a_certificate_holds() -> None:
+    """And says it for each cluster; what a request names beyond that is not signed."""
+    signer = CustomSigner("example.com/own", user="u", dns_names=("{cluster}.example.com", "all"))
+    registrations = (KubeClientRegistration(SubjectSpec()), signer.registration("c1"))
+    addon = ManagedClusterAddon("helloworld", "c1", registrations=registrations)
+    declaration = AddonDeclaration("helloworld", custom_signers=(signer,))
+    client, own = addon_facts(addon, declaration=declaration).registrations
+    assert client.dns_names == frozenset()
+    assert own.dns_names == {"c1.example.com", "all"}
+    assert addon_facts(addon).registrations[1].dns_names == frozenset()
+
+
 def test_what_the_hub_signs_itself_has_to_be_declared() -> None:
     """A cluster's agent could write any subject into its add-ons' status, and be given it."""
     registration = CustomSignerRegistration("example.com/own", SubjectSpec(user="anybody"))

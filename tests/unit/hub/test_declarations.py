@@ -32,6 +32,7 @@ declarations:
     groups: [speakers]
     organization-units: ["of-{cluster}"]
     server: true
+    dns-names: ["{cluster}.hello.example.com"]
   supported-configs:
   - resource: configmaps
     default-name: words
@@ -65,6 +66,7 @@ def hello() -> Addon:
         groups=["speakers"],
         organization_units=["of-{cluster}"],
         server=True,
+        dns_names=["{cluster}.hello.example.com"],
     )
     addon.supports_config("configmaps", default_name="words", default_namespace="fleet")
     return addon
@@ -141,6 +143,15 @@ def test_a_custom_signer_is_one(signer: tuple[object, ...], reason: str) -> None
     """A kubelet's signer would make the agent a node."""
     with pytest.raises(ConfigError, match=reason):
         CustomSigner(*signer)  # type: ignore[arg-type]
+
+
+@pytest.mark.parametrize(
+    "name", ["*.example.com", "A.example.com", "", "a b", "{cluster}." + "a" * 200, "10.0.0.1/8"]
+)
+def test_a_dns_name_of_a_certificate_is_one(name: str) -> None:
+    """On every cluster, however long its name; a wildcard would speak for servers of others."""
+    with pytest.raises(ConfigError, match="is not a DNS name"):
+        CustomSigner("example.com/a", dns_names=(name,))
 
 
 def test_the_cluster_stands_in_a_subject_where_it_is_asked_for() -> None:
