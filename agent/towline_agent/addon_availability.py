@@ -68,7 +68,13 @@ class LeaseLooks:
         self._sighting: Sighting | None = None
 
     def look(
-        self, lease: KubeObject | None, *, at: ObjectKey, now: datetime, monotonic: float
+        self,
+        lease: KubeObject | None,
+        *,
+        at: ObjectKey,
+        where: str = "the managed cluster",
+        now: datetime,
+        monotonic: float,
     ) -> tuple[Availability | None, timedelta | None]:
         """Return what to say about the add-on, and for how long that holds if nothing changes.
 
@@ -77,7 +83,8 @@ class LeaseLooks:
 
         Args:
             lease: The Lease as it is now; None if there is none.
-            at: Where it belongs on the managed cluster; its name is the add-on's.
+            at: Where it belongs; its name is the add-on's.
+            where: On which cluster, as messages call it.
             now: The present by the wall clock.
             monotonic: The present by the monotonic clock.
         """
@@ -90,7 +97,8 @@ class LeaseLooks:
         left = timedelta(seconds=until - monotonic) if monotonic < until else None
         if sighting is None and left is not None:
             return None, left
-        return availability(sighting, addon=at.name, lease=at, monotonic=monotonic), left
+        says = availability(sighting, addon=at.name, lease=at, where=where, monotonic=monotonic)
+        return says, left
 
 
 def look_at(
@@ -119,21 +127,27 @@ def look_at(
 
 
 def availability(
-    sighting: Sighting | None, *, addon: str, lease: ObjectKey, monotonic: float
+    sighting: Sighting | None,
+    *,
+    addon: str,
+    lease: ObjectKey,
+    where: str = "the managed cluster",
+    monotonic: float,
 ) -> Availability:
     """Return what to say about an add-on.
 
     Args:
         sighting: The last renewal seen; None if there is no Lease that was ever renewed.
         addon: Name of the add-on.
-        lease: Where its Lease belongs on the managed cluster.
+        lease: Where its Lease belongs.
+        where: On which cluster, as messages call it.
         monotonic: The present by the monotonic clock.
     """
     every = int(LEASE_DURATION.total_seconds())
     if sighting is None:
         hint = (
-            f"There is no renewed Lease {lease.name} in namespace {lease.namespace} of the managed "
-            f"cluster; the agent of the add-on renews it there every {every} s while it is healthy."
+            f"There is no renewed Lease {lease.name} in namespace {lease.namespace} of {where}; "
+            f"the agent of the add-on renews it there every {every} s while it is healthy."
         )
         return Availability(
             "Unknown", REASON_ADDON_LEASE_NOT_FOUND, f"{addon_unknown_message(addon)} {hint}"
@@ -141,7 +155,7 @@ def availability(
     if monotonic < sighting.alive_until:
         return Availability("True", REASON_ADDON_LEASE_UPDATED, addon_available_message(addon))
     hint = (
-        f"Lease {lease.name} in namespace {lease.namespace} of the managed cluster was renewed"
+        f"Lease {lease.name} in namespace {lease.namespace} of {where} was renewed"
         f" last at {format_time(sighting.renewed)}, and should be every {every} s."
     )
     return Availability(

@@ -27,7 +27,8 @@ from towline_kube.errors import Conflict, Forbidden
 
 log = logging.getLogger(__name__)
 
-_KINDS = (SECRETS, CONFIG_MAPS, LEASES)
+KINDS = (SECRETS, CONFIG_MAPS, LEASES)
+"""What we make for add-ons."""
 
 
 class AddonLeftovers:
@@ -56,7 +57,7 @@ class AddonLeftovers:
             TowlineError: The managed cluster could not be asked.
         """
         selector = cluster_selector(self._cluster)
-        found = [obj for kind in _KINDS for obj in await self._list(kind, selector)]
+        found = [obj for kind in KINDS for obj in await self._list(kind, selector)]
         return frozenset(filter(None, (labels_of(obj).get(ADDON_NAME_LABEL) for obj in found)))
 
     async def secrets(self, owner: Owner) -> list[ObjectKey]:
@@ -76,19 +77,27 @@ class AddonLeftovers:
         await self._client.delete(SECRETS, key.name, namespace=key.namespace, missing_ok=True)
         log.info("credential deleted", extra={"object": f"secrets {key}"})
 
-    async def remove(self, owner: Owner, *, outside: str | None = None) -> None:
+    async def remove(
+        self,
+        owner: Owner,
+        *,
+        outside: str | None = None,
+        kinds: Collection[Resource] = KINDS,
+    ) -> None:
         """Delete what we made for an add-on.
 
         Args:
             owner: The add-on.
             outside: Its install namespace, to delete only the configuration and Leases elsewhere;
                 None deletes everything, the credentials too.
+            kinds: What to delete at most.
 
         Raises:
             TowlineError: The managed cluster refused or could not be asked.
         """
-        kinds = _KINDS if outside is None else (CONFIG_MAPS, LEASES)
         for kind in kinds:
+            if kind == SECRETS and outside is not None:
+                continue
             for obj in await self._ours(kind, owner, outside=outside):
                 if namespace_of(obj) != outside and not is_being_deleted(obj):
                     await self._delete(kind, obj)

@@ -7,8 +7,8 @@ from datetime import timedelta
 from typing import NoReturn
 
 from towline_agent.addon_credentials import AddonCredentials, HubCredential
+from towline_agent.addon_home import AddonHome, Side
 from towline_agent.addon_lease import LeaseRecord
-from towline_agent.addon_leftovers import AddonLeftovers
 from towline_agent.addon_overview import AddonOverview, told_faults
 from towline_agent.addon_station import AddonProcess, AddonView, Station
 from towline_agent.agent_state import Standing
@@ -40,7 +40,6 @@ class Surroundings:
         channel: The hub under the cluster's own identity.
         codec: Of the API version the hub serves.
         spoke: The managed cluster.
-        leftovers: What we made, wherever it is.
         lifetime: Lifetime to ask for in certificates; None leaves it to the signer.
         tokens: Lifetime of the tokens with which add-ons come in; None for certificates.
         on_hub_call: Told each call of an add-on's channel, for counting.
@@ -51,7 +50,6 @@ class Surroundings:
     channel: HubChannel
     codec: AddonCodec
     spoke: Client
-    leftovers: AddonLeftovers
     lifetime: timedelta | None
     tokens: timedelta | None = None
     on_hub_call: Callable[[Call], None] | None = None
@@ -64,6 +62,7 @@ class AddonRunner:
     Args:
         name: Name of the add-on.
         around: What it shares with the others.
+        home: The cluster its agent runs on.
         find: Returns the add-on as the hub describes it now; None while it is unknown.
         on_change: Called whenever there may be news to report.
         process: Does what the add-on is for, in this process; None if that happens elsewhere.
@@ -76,6 +75,7 @@ class AddonRunner:
         name: str,
         *,
         around: Surroundings,
+        home: AddonHome,
         find: Callable[[], ManagedClusterAddon | None],
         on_change: Callable[[], None],
         process: AddonProcess | None,
@@ -83,6 +83,8 @@ class AddonRunner:
     ) -> None:
         self._owner = Owner(around.cluster, name)
         self._around = around
+        self.home = home
+        """The cluster its agent runs on."""
         self._on_change = on_change
         self._process = process
         self._channel = HubChannel(
@@ -93,7 +95,7 @@ class AddonRunner:
         self._credentials = AddonCredentials(
             self._owner,
             channel=around.channel,
-            spoke=around.spoke,
+            spoke=home.client,
             on_hub_credential=self._use,
             on_certificate=self._channel.certificates.offer,
             on_change=on_change,
@@ -105,6 +107,7 @@ class AddonRunner:
         )
         self._work: TaskSet[str] = TaskSet(clock=around.clock)
         self._install_namespace: str | None = None
+        self._is_followed = False
         # What an earlier process, or an earlier registration, may have left behind.
         self._old_secrets = True
         self._old_objects = process is not None
@@ -133,6 +136,11 @@ class AddonRunner:
             group.create_task(self._work.run(), name=f"keep-working/{name}")
         raise AssertionError("unreachable: all tasks are endless")
 
+    @property
+    def are_credentials_earned(self) -> bool:
+        """Whether every credential that the hub says it needs is there and usable."""
+        return self._is_followed and self._credentials.are_earned
+
     def rotation(self) -> RotationReport | None:
         """Return what to tell the hub about the add-on's certificates."""
         return self._credentials.rotation()
@@ -155,6 +163,7 @@ class AddonRunner:
         self.is_cleaned_up = False
         if await self._credentials.follow(addon):
             self._old_secrets = True
+        self._is_followed = True
         if addon.install_namespace != self._install_namespace:
             self._install_namespace = addon.install_namespace
             self._old_objects = self._process is not None
@@ -168,7 +177,7 @@ class AddonRunner:
             await self._remove_old_secrets()
             self._old_secrets = False
         if self._old_objects and self._is_serving(addon.install_namespace):
-            await self._around.leftovers.remove(self._owner, outside=addon.install_namespace)
+            await self.home.leftovers.remove(self._owner, outside=addon.install_namespace)
             self._old_objects = False
 
     def overview(self) -> AddonOverview:
@@ -203,7 +212,7 @@ class AddonRunner:
         return outcome is not None and outcome.is_serving and outcome.namespace == namespace
 
     async def _remove_old_secrets(self) -> None:
-        leftovers = self._around.leftovers
+        leftovers = self.home.leftovers
         present = await leftovers.secrets(self._owner)
         for key in self._credentials.superseded(present):
             await leftovers.delete_secret(key)
@@ -218,6 +227,7 @@ class AddonRunner:
             report=self._take,
             code=self.code,
             cleaned_up=self._take_cleaned_up,
+            hosting=self.home.client if self.home.side is Side.HOSTING else None,
             lease=self._lease,
             clock=self._around.clock,
         )

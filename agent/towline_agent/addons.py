@@ -6,8 +6,9 @@ from dataclasses import dataclass, field
 from datetime import timedelta
 from typing import NoReturn
 
-from towline_agent.addon_availability import Availability, LeaseLooks
-from towline_agent.addon_leftovers import AddonLeftovers
+from towline_agent.addon_home import AddonHome, Side, side_of
+from towline_agent.addon_leases import AddonLeases, out_of_sight
+from towline_agent.addon_leftovers import KINDS
 from towline_agent.addon_overview import AddonOverview
 from towline_agent.addon_runner import AddonRunner, Surroundings
 from towline_agent.addon_station import AddonProcess
@@ -15,18 +16,17 @@ from towline_agent.addon_status import AddonFacts, agent_status
 from towline_agent.channel import HubChannel
 from towline_agent.cluster_session import ClusterSession
 from towline_agent.cluster_view import ClusterView
-from towline_agent.configuration_process import ConfigurationProcess
-from towline_agent.install_namespaces import Corner, InstallNamespaces
+from towline_agent.install_namespaces import Corner
 from towline_agent.ownership import Owner
 from towline_agent.task_set import TaskSet
 from towline_api.addon_codec import AddonCodec
-from towline_api.addons import HealthMode, KubeClientDriver, ManagedClusterAddon
+from towline_api.addons import KubeClientDriver, ManagedClusterAddon
 from towline_api.condition_types import TOKEN_INFRASTRUCTURE_READY, find_service_account_uid
 from towline_api.conditions import ConditionStatus, find_condition
 from towline_api.errors import WireError
-from towline_api.metadata import ObjectKey, name_of
+from towline_api.metadata import name_of
 from towline_api.names import ADDON_NAMESPACE
-from towline_api.resources import LEASES, KubeObject
+from towline_api.resources import CONFIG_MAPS, LEASES, KubeObject
 from towline_kube.addon_api import wait_for_codec
 from towline_kube.cache import Cache
 from towline_kube.client import Call, Client
@@ -55,6 +55,7 @@ class AddonOptions:
         elsewhere: Add-ons with a process of their own, which applies their configuration and
             renews their Lease. The agent does both for all others.
         processes: Add-ons whose own code runs in this process.
+        hosting_namespaces: The same as `namespaces`, on the hosting cluster.
     """
 
     namespaces: frozenset[str] = frozenset({ADDON_NAMESPACE})
@@ -62,6 +63,7 @@ class AddonOptions:
     tokens: timedelta | None = None
     elsewhere: frozenset[str] = frozenset()
     processes: Mapping[str, AddonProcess] = field(default_factory=dict)
+    hosting_namespaces: frozenset[str] = frozenset({ADDON_NAMESPACE})
 
 
 async def run_addons(
@@ -85,6 +87,7 @@ async def run_addons(
         channel=session.channel,
         hub=hub,
         spoke=session.spoke,
+        hosting=session.hosting,
         view=session.view,
         options=options,
         codec=await wait_for_codec(hub, clock=clock),
@@ -108,6 +111,7 @@ class Addons:
         view: ClusterView,
         options: AddonOptions,
         codec: AddonCodec,
+        hosting: Client | None = None,
         on_hub_call: Callable[[Call], None] | None = None,
         clock: Clock = SYSTEM_CLOCK,
     ) -> None:
@@ -120,29 +124,39 @@ class Addons:
         self._addons = Cache(
             hub, self._codec.managed_cluster_addons, namespace=cluster, clock=clock
         )
-        self._namespaces = InstallNamespaces(
-            spoke, cluster=cluster, on_change=self._on_spoke_change, clock=clock
-        )
-        self._leftovers = AddonLeftovers(
-            spoke, cluster=cluster, namespaces=self._namespaces_to_search
+        clients = {Side.MANAGED: (spoke, options.namespaces)}
+        if hosting is not None:
+            clients[Side.HOSTING] = (hosting, options.hosting_namespaces)
+        self._homes = {
+            side: AddonHome(
+                side,
+                client,
+                cluster=cluster,
+                namespaces=namespaces,
+                on_change=self._on_home_change,
+                clock=clock,
+            )
+            for side, (client, namespaces) in clients.items()
+        }
+        self._leases = AddonLeases(
+            hub, cluster=cluster, on_change=self._on_hub_leases, clock=clock
         )
         self._around = Surroundings(
             cluster=cluster,
             channel=channel,
             codec=codec,
             spoke=spoke,
-            leftovers=self._leftovers,
             lifetime=options.lifetime,
             tokens=options.tokens,
             on_hub_call=on_hub_call,
             clock=clock,
         )
-        self._standard = ConfigurationProcess(self._namespaces)
         self.runners: dict[str, AddonRunner] = {}
         """What serves each add-on, by its name."""
         self._tasks: TaskSet[str] = TaskSet(clock=clock)
-        self._lease_looks: dict[str, LeaseLooks] = {}
-        self._former_namespaces: set[str] = set()
+        self._found_at: dict[str, AddonHome] = {}
+        # Add-ons of which nothing is left on a cluster that their agent ran on before.
+        self._moved_in: set[str] = set()
         # One at a time: the set of namespaces to watch follows from all add-ons together.
         self._serve = Controller("serve-addons", self._serve_one, clock=clock)
         self._report = Controller("report-addons", self._report_one, concurrency=4, clock=clock)
@@ -154,7 +168,7 @@ class Addons:
         async with TaskGroup() as group:
             for work, name in (
                 (self._addons.run(), "watch-addons"),
-                (self._namespaces.run(), "watch-install-namespaces"),
+                (self._leases.run(), "watch-hub-leases"),
                 (self._tasks.run(), "run-addons"),
                 (self._serve.run(), "serve-addons"),
                 (self._report.run(), "report-addons"),
@@ -162,6 +176,8 @@ class Addons:
                 (self._follow_cluster(), "follow-cluster"),
             ):
                 group.create_task(work, name=f"{name}/{self._cluster}")
+            for side, home in self._homes.items():
+                group.create_task(home.run(), name=f"watch-install-namespaces/{side}")
         raise AssertionError("unreachable: the tasks are endless")
 
     def overview(self) -> tuple[AddonOverview, ...]:
@@ -170,38 +186,66 @@ class Addons:
 
     async def _serve_one(self, name: str) -> Result:
         addon = self._find(name)
-        await self._namespaces.want({a.install_namespace for a in self._all() if _is_ours(a)})
+        for home in self._homes.values():
+            await home.namespaces.want(
+                {each.install_namespace for each in self._all() if self._home_of(each) is home}
+            )
         if addon is None:
             await self._remove(name)
             return DONE
-        if not _is_ours(addon):
+        home_now = self._home_of(addon)
+        if home_now is None:
             log.info(
                 "add-on is hosted on another cluster; leaving it alone",
                 extra={"addon": name, "reason": addon.hosting_cluster or ""},
             )
             await self._stop(name)
             return DONE
-        self._former_namespaces.add(addon.install_namespace)
+        home_now.former_namespaces.add(addon.install_namespace)
         runner = self.runners.get(name)
         if addon.is_being_deleted and (runner is not None or not self._cleans_up(name)):
             # Whatever cleans up after it may need its credential, and what it was configured with.
             if runner is not None:
                 runner.view.ring()
             return DONE
+        if runner is not None and runner.home is not home_now:
+            self._moved_in.discard(name)
+            await self._stop(name)
+            runner = None
         if runner is None:
-            runner = self._start(name)
+            runner = self._start(name, home_now)
         await runner.follow(addon)
+        await self._clear_former_home(runner, name)
         return Result(look_again_in=LOOK_AGAIN)
+
+    async def _clear_former_home(self, runner: AddonRunner, name: str) -> None:
+        """Remove what is left of an add-on where its agent does not run any more.
+
+        Not before it has its credentials where the agent runs now, as everywhere.
+        """
+        if name in self._moved_in or not runner.are_credentials_earned:
+            return
+        # What an add-on's own code applied to the managed cluster belongs there in either case.
+        applies = name in self._options.processes
+        kinds = [kind for kind in KINDS if not (applies and kind == CONFIG_MAPS)]
+        for home in self._homes.values():
+            if home is not runner.home:
+                await home.leftovers.remove(Owner(self._cluster, name), kinds=kinds)
+        self._moved_in.add(name)
 
     async def _report_one(self, name: str) -> Result:
         obj, addon = self._addons.find(name, self._cluster), self._find(name)
         runner = self.runners.get(name)
-        if obj is None or addon is None or not _is_ours(addon):
+        if obj is None or addon is None:
             return DONE
+        home = self._home_of(addon)
         if addon.is_being_deleted:
             await self._report_removal(obj, runner)
             return DONE
-        says, until = self._availability(addon)
+        if home is None:
+            await self._report_out_of_sight(obj, addon)
+            return DONE
+        says, until = await self._leases.look(addon, home)
         facts = AddonFacts(
             rotation=runner.rotation() if runner else None,
             availability=says,
@@ -229,25 +273,25 @@ class Addons:
             status = agent_status(obj, facts, cluster=None, codec=self._codec, now=now, driver=None)
             await self._hub.patch_status(self._codec.managed_cluster_addons, obj, status)
 
-    def _availability(
-        self, addon: ManagedClusterAddon
-    ) -> tuple[Availability | None, timedelta | None]:
-        """Return what its Lease says about an add-on, and how long that holds."""
-        leases = self._namespaces.find_synced(LEASES, addon.install_namespace)
-        if leases is None or addon.effective_health_mode is not HealthMode.LEASE:
-            return None, None
-        looks = self._lease_looks.setdefault(addon.name, LeaseLooks())
-        where = ObjectKey(addon.name, addon.install_namespace)
-        lease = leases.find(where.name, where.namespace)
-        return looks.look(lease, at=where, now=self._clock.now(), monotonic=self._clock.monotonic())
+    async def _report_out_of_sight(self, obj: KubeObject, addon: ManagedClusterAddon) -> None:
+        """Say that nobody here can tell how an add-on is."""
+        facts = AddonFacts(availability=out_of_sight(addon))
+        cluster, now = self._view.cluster, self._clock.now()
+        status = agent_status(obj, facts, cluster=cluster, codec=self._codec, now=now, driver=None)
+        await self._hub.patch_status(self._codec.managed_cluster_addons, obj, status)
 
-    def _start(self, name: str) -> AddonRunner:
+    def _home_of(self, addon: ManagedClusterAddon) -> AddonHome | None:
+        side = side_of(addon, is_hosted=Side.HOSTING in self._homes)
+        return None if side is None else self._homes[side]
+
+    def _start(self, name: str, home: AddonHome) -> AddonRunner:
         runner = self.runners[name] = AddonRunner(
             name,
             around=self._around,
+            home=home,
             find=lambda: self._find(name),
             on_change=lambda: self._on_runner_change(name),
-            process=self._process_of(name),
+            process=self._process_of(name, home),
             find_account_uid=lambda: self._find_account_uid(name),
         )
         self._tasks.start(name, runner.run, name=f"run-addon/{name}")
@@ -261,28 +305,31 @@ class Addons:
             return None
         return find_service_account_uid(ready.message)
 
-    def _process_of(self, name: str) -> AddonProcess | None:
+    def _process_of(self, name: str, home: AddonHome) -> AddonProcess | None:
         if name in self._options.processes:
             return self._options.processes[name]
-        return None if name in self._options.elsewhere else self._standard
+        return None if name in self._options.elsewhere else home.standard
 
     async def _stop(self, name: str) -> None:
         self.runners.pop(name, None)
-        self._lease_looks.pop(name, None)
+        await self._leases.forget(name)
         await self._tasks.stop(name)
 
     def _cleans_up(self, name: str) -> bool:
-        process = self._process_of(name)
+        process = self._options.processes.get(name)
         return process is not None and process.cleans_up
 
     async def _remove(self, name: str) -> None:
         runner = self.runners.get(name)
         if self._cleans_up(name) and not (runner is not None and runner.is_cleaned_up):
             # It is removed once its own code has said that it is done; marks of it stay until then.
-            (runner or self._start(name)).view.ring()
+            where = self._found_at.get(name, self._homes[Side.MANAGED])
+            (runner or self._start(name, where)).view.ring()
             return
         await self._stop(name)
-        await self._leftovers.remove(Owner(self._cluster, name))
+        self._moved_in.discard(name)
+        for home in self._homes.values():
+            await home.leftovers.remove(Owner(self._cluster, name))
         log.info("add-on is gone; nothing of it is left", extra={"addon": name})
 
     async def _look_for_orphans(self) -> NoReturn:
@@ -295,9 +342,11 @@ class Addons:
         await found.run()
 
     async def _find_orphans(self, _: str) -> Result:
-        for name in await self._leftovers.addons():
-            if self._addons.find(name, self._cluster) is None:
-                self._serve.enqueue(name)
+        for home in self._homes.values():
+            for name in await home.leftovers.addons():
+                if self._addons.find(name, self._cluster) is None:
+                    self._found_at[name] = home
+                    self._serve.enqueue(name)
         return DONE
 
     async def _follow_cluster(self) -> NoReturn:
@@ -316,9 +365,13 @@ class Addons:
     def _report_soon(self, name: str) -> None:
         self._report.enqueue(name, after=_REPORT_DELAY)
 
-    def _on_spoke_change(self, corner: Corner) -> None:
+    def _on_hub_leases(self) -> None:
         for addon in self._all():
-            if addon.install_namespace != corner.namespace:
+            self._report_soon(addon.name)
+
+    def _on_home_change(self, home: AddonHome, corner: Corner) -> None:
+        for addon in self._all():
+            if self._home_of(addon) is not home or addon.install_namespace != corner.namespace:
                 continue
             if corner.resource == LEASES:
                 self._report_soon(addon.name)
@@ -341,11 +394,3 @@ class Addons:
         except WireError:
             # Its own pass says so; the others go on without it.
             return None
-
-    def _namespaces_to_search(self) -> frozenset[str]:
-        return self._options.namespaces | self._former_namespaces
-
-
-def _is_ours(addon: ManagedClusterAddon) -> bool:
-    """Return whether the agent of an add-on runs on this managed cluster itself."""
-    return addon.hosting_cluster is None

@@ -79,6 +79,10 @@ class AgentEndpoint:
         """Count a request to the managed cluster; give it to a client as `on_call`."""
         self._metrics.count_spoke_call(call)
 
+    def count_hosting_call(self, call: Call) -> None:
+        """Count a request to the hosting cluster; give it to a client as `on_call`."""
+        self._metrics.count_hosting_call(call)
+
     async def __aenter__(self) -> Self:
         """Begin to answer.
 

@@ -30,7 +30,7 @@ class AgentMetrics:
         """What an exporter shows."""
         self._calls = Counter(
             "towline_agent_api_requests",
-            "Requests made to the API servers of hub and managed cluster, retries included.",
+            "Requests made to the API servers of hub, managed and hosting cluster, with retries.",
             ("side", "verb", "resource", "code"),
             registry=self.registry,
         )
@@ -45,6 +45,10 @@ class AgentMetrics:
     def count_spoke_call(self, call: Call) -> None:
         """Count a request to the managed cluster; give it to a client as `on_call`."""
         self._count("spoke", call)
+
+    def count_hosting_call(self, call: Call) -> None:
+        """Count a request to the hosting cluster; give it to a client as `on_call`."""
+        self._count("hosting", call)
 
     def _count(self, side: str, call: Call) -> None:
         self._calls.labels(side, call.verb, call.resource, str(call.status)).inc()

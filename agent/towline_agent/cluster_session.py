@@ -75,6 +75,7 @@ class ClusterSession:
         settings: What to tell and how to ask.
         also: Further parts that live as long as the session; each is called with it.
         on_call: Told each call to the hub, for counting.
+        hosting: The cluster the agent runs on in hosted mode; None if that is the managed one.
         clock: Time.
     """
 
@@ -89,10 +90,12 @@ class ClusterSession:
         settings: ClusterSettings,
         also: Mapping[str, Callable[["ClusterSession"], Awaitable[None]]] | None = None,
         on_call: Callable[[Call], None] | None = None,
+        hosting: Client | None = None,
         clock: Clock = SYSTEM_CLOCK,
     ) -> None:
         self.identity = identity
         self.spoke = spoke
+        self.hosting = hosting
         self.view = ClusterView(on_standing=self._look)
         self.contact = HubContact(clock=clock)
         self.on_hub_call = on_call

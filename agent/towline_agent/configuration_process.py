@@ -50,7 +50,7 @@ class ConfigurationProcess:
             owner=station.owner,
             hub=await station.hub.wait_ready(),
             codec=station.codec,
-            spoke=station.spoke,
+            spoke=station.home,
             namespaces=self._namespaces,
             find_addon=lambda: station.view.addon,
             on_outcome=take,

@@ -10,9 +10,9 @@ from datetime import timedelta
 from typing import TYPE_CHECKING, NoReturn
 
 from towline_agent.addons import AddonOptions, run_addons
+from towline_agent.agent_clusters import Clusters, open_clusters
 from towline_agent.agent_overview import LookedSession
 from towline_agent.bootstrap import Bootstrap
-from towline_agent.channel import FIELD_MANAGER
 from towline_agent.cluster_identity import choose_identity
 from towline_agent.cluster_registration import agent_annotations, client_configs
 from towline_agent.cluster_session import ClusterSession, ClusterSettings
@@ -26,10 +26,9 @@ from towline_agent.stored_credentials import Stored, stored_connection
 from towline_api.errors import ConfigError, TowlineError
 from towline_api.names import MANAGED_BY_LABEL
 from towline_kube.backoff import Backoff
-from towline_kube.client import Call, Client, user_agent
+from towline_kube.client import Call
 from towline_kube.clock import SYSTEM_CLOCK, Clock
 from towline_kube.connection import Connection
-from towline_kube.discovery import in_cluster_connection, load_kubeconfig
 from towline_kube.listen_address import ListenAddress
 from towline_kube.patience import Patience
 from towline_kube.task_groups import TaskGroup
@@ -54,11 +53,13 @@ class Observers:
         on_hub_call: Told each call to the hub.
         on_spoke_call: Told each call to the managed cluster.
         on_session: Told each session as it begins.
+        on_hosting_call: Told each call to the hosting cluster.
     """
 
     on_hub_call: Callable[[Call], None] | None = None
     on_spoke_call: Callable[[Call], None] | None = None
     on_session: Callable[[ClusterSession], None] | None = None
+    on_hosting_call: Callable[[Call], None] | None = None
 
 
 async def run(
@@ -85,11 +86,6 @@ async def run(
         ConfigError: The settings name something that cannot be used.
     """
     observers = observers or Observers()
-    spoke_connection = (
-        in_cluster_connection()
-        if settings.spoke_kubeconfig is None
-        else load_kubeconfig(settings.spoke_kubeconfig)
-    )
     async with AsyncExitStack() as stack:
         if settings.listen is not None:
             endpoint = _endpoint(settings.listen, clock)
@@ -99,15 +95,15 @@ async def run(
                 on_session=both(
                     observers.on_session, lambda session: endpoint.look_at(LookedSession(session))
                 ),
+                on_hosting_call=both(observers.on_hosting_call, endpoint.count_hosting_call),
             )
             await stack.enter_async_context(endpoint)
-        spoke = await stack.enter_async_context(
-            Client(
-                spoke_connection,
-                field_manager=FIELD_MANAGER,
-                user_agent=user_agent("agent"),
+        clusters = await stack.enter_async_context(
+            open_clusters(
+                settings,
+                on_managed_call=observers.on_spoke_call,
+                on_hosting_call=observers.on_hosting_call,
                 clock=clock,
-                on_call=observers.on_spoke_call,
             )
         )
         bootstrap = await stack.enter_async_context(
@@ -120,8 +116,7 @@ async def run(
         )
         agent = _Agent(
             settings,
-            spoke=spoke,
-            spoke_connection=spoke_connection,
+            clusters=clusters,
             bootstrap=bootstrap,
             parts=_default_parts(settings, clock) if parts is None else parts,
             observers=observers,
@@ -132,6 +127,7 @@ async def run(
                 tasks = [
                     group.create_task(agent.run(), name="run-agent"),
                     group.create_task(agent.watch_bootstrap(), name="watch-bootstrap-kubeconfig"),
+                    group.create_task(clusters.keep_current(), name="follow-managed-kubeconfig"),
                 ]
                 await stop.wait()
                 for task in tasks:
@@ -157,6 +153,7 @@ def _default_parts(settings: AgentSettings, clock: Clock) -> dict[str, Part]:
         lifetime=settings.client_cert_expiration,
         tokens=settings.addon_tokens,
         elsewhere=frozenset(settings.addons_elsewhere),
+        hosting_namespaces=frozenset(settings.hosting_addon_namespaces),
     )
 
     async def serve_addons(session: ClusterSession) -> None:
@@ -172,15 +169,14 @@ class _Agent:
         self,
         settings: AgentSettings,
         *,
-        spoke: Client,
-        spoke_connection: Connection,
+        clusters: Clusters,
         bootstrap: Bootstrap,
         parts: Mapping[str, Part],
         observers: Observers,
         clock: Clock,
     ) -> None:
         self._settings = settings
-        self._spoke = spoke
+        self._clusters = clusters
         self._bootstrap = bootstrap
         self._parts = parts
         self._observers = observers
@@ -192,7 +188,7 @@ class _Agent:
             certificate_lifetime=settings.client_cert_expiration,
             annotations=agent_annotations(settings.cluster_annotations),
             configs=client_configs(
-                settings.spoke_external_server_urls, ca_pem=spoke_connection.ca_pem
+                settings.spoke_external_server_urls, ca_pem=clusters.managed.connection.ca_pem
             ),
             limits=ClaimLimits(
                 custom=settings.max_custom_cluster_claims,
@@ -232,7 +228,8 @@ class _Agent:
             self._session = session = ClusterSession(
                 identity,
                 hub=hub,
-                spoke=self._spoke,
+                spoke=self._clusters.managed,
+                hosting=self._clusters.hosting,
                 store=self._store,
                 bootstrap=self._bootstrap,
                 settings=self._cluster_settings,
@@ -252,7 +249,7 @@ class _Agent:
         if settings.state_dir is not None:
             return DirectoryCredentialStore(settings.state_dir, clock=self._clock)
         return SecretStore(
-            self._spoke,
+            self._clusters.home,
             namespace=settings.namespace,
             name=settings.hub_kubeconfig_secret,
             labels={MANAGED_BY_LABEL: MANAGED_BY},

@@ -437,6 +437,7 @@ class AddonAgent(Generic[S]):
             tokens=settings.addon_tokens,
             elsewhere=frozenset(settings.addons_elsewhere),
             processes={self.name: process},
+            hosting_namespaces=frozenset(settings.hosting_addon_namespaces),
         )
 
         async def serve_addons(session: ClusterSession) -> None:

@@ -13,7 +13,7 @@ from towline_api.resources import CONFIG_MAPS, LEASES, NAMESPACES, KubeObject, R
 from towline_kube.cache import Cache
 from towline_kube.client import Client
 from towline_kube.clock import SYSTEM_CLOCK, Clock
-from towline_kube.errors import AlreadyExists, Forbidden
+from towline_kube.errors import AlreadyExists, Forbidden, NotServed
 
 log = logging.getLogger(__name__)
 
@@ -82,6 +82,11 @@ class InstallNamespaces:
         cache = self._caches.find(Corner(resource, namespace))
         error = cache.last_error if cache is not None else None
         return str(error) if error is not None else ""
+
+    def are_unserved(self, resource: Resource, namespace: str) -> bool:
+        """Return whether the cluster has said that it does not serve this kind at all."""
+        cache = self._caches.find(Corner(resource, namespace))
+        return cache is not None and isinstance(cache.last_error, NotServed)
 
     def ours(self, resource: Resource) -> dict[Target, KubeObject]:
         """Return everything of one kind that carries our labels, in all of the namespaces."""

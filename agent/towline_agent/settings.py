@@ -7,8 +7,8 @@ from typing import Self
 from pydantic import Field, SecretStr, field_validator, model_validator
 
 from towline_agent.cluster_registration import agent_annotations, client_configs
-from towline_agent.hub_return import DEFAULT_SPREAD
 from towline_agent.hub_choice import DEFAULT_TIMEOUT
+from towline_agent.hub_return import DEFAULT_SPREAD
 from towline_agent.service_account_tokens import DEFAULT_LIFETIME, SHORTEST_LIFETIME
 from towline_agent.told_hub import told_hub
 from towline_api.addons import KubeClientDriver
@@ -58,12 +58,19 @@ class AgentSettings(ProgramSettings):
     `TOWLINE_BOOTSTRAP_TOKEN` keeps it out of the process list."""
     spoke_kubeconfig: Path | None = None
     """Kubeconfig of the managed cluster; by default the service account of this pod."""
+    hosted: bool = False
+    """Hosted mode: the agent runs on another cluster than the managed one, whose kubeconfig is
+    `spoke-kubeconfig`. Its own Secrets, and those of add-ons that are hosted too, are where it
+    runs."""
+    hosting_kubeconfig: Path | None = None
+    """Kubeconfig of the cluster the agent runs on in hosted mode; by default the service account of
+    this pod. Naming one is hosted mode."""
     cluster_name: str | None = None
     """Name of the managed cluster, a DNS label; by default the stored one, else a random UUID."""
     agent_id: str | None = None
     """Name of this agent; by default the stored one, else five random characters."""
     namespace: str = AGENT_NAMESPACE
-    """Namespace of the agent on the managed cluster, where its Secret is."""
+    """Namespace of the agent on the cluster it runs on, where its Secret is."""
     hub_kubeconfig_secret: str = HUB_KUBECONFIG_SECRET
     """Secret the cluster's credential for the hub rests in."""
     state_dir: Path | None = None
@@ -92,6 +99,8 @@ class AgentSettings(ProgramSettings):
 
     addon_namespaces: tuple[str, ...] = (ADDON_NAMESPACE,)
     """Namespaces add-ons may be installed in."""
+    hosting_addon_namespaces: tuple[str, ...] = (ADDON_NAMESPACE,)
+    """The same on the hosting cluster, for add-ons that are hosted; only in hosted mode."""
     addons_elsewhere: tuple[str, ...] = ()
     """Add-ons with a process of their own, which applies their configuration and renews their
     Lease; the agent does both for all others."""
@@ -101,6 +110,11 @@ class AgentSettings(ProgramSettings):
     addon_token_lifetime: Duration = Field(default=DEFAULT_LIFETIME, ge=SHORTEST_LIFETIME)
     """Lifetime of such tokens, at least 10m; the API server may give less. The next is asked for
     when a fifth is left, so a hub may be away for as long without an add-on losing it."""
+
+    @property
+    def is_hosted(self) -> bool:
+        """Whether the agent runs on another cluster than the managed one."""
+        return self.hosted or self.hosting_kubeconfig is not None
 
     @property
     def addon_tokens(self) -> timedelta | None:
@@ -177,6 +191,10 @@ class AgentSettings(ProgramSettings):
         if self.bootstrap_kubeconfig is not None and self.bootstrap_kubeconfigs:
             raise ValueError(
                 "bootstrap-kubeconfig and bootstrap-kubeconfigs: give one or the other"
+            )
+        if self.is_hosted and self.spoke_kubeconfig is None:
+            raise ValueError(
+                "hosted mode needs spoke-kubeconfig, the kubeconfig of the managed cluster"
             )
         try:
             _ = self.told_hub

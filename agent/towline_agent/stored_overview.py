@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import assert_never
 
 from towline_agent.addon_overview import CredentialOverview
+from towline_agent.agent_clusters import home_connection
 from towline_agent.agent_overview import AgentOverview
 from towline_agent.agent_state import Standing
 from towline_agent.channel import FIELD_MANAGER
@@ -27,7 +28,6 @@ from towline_certs.identities import ClusterIdentity
 from towline_kube.client import Client, user_agent
 from towline_kube.clock import SYSTEM_CLOCK, Clock
 from towline_kube.connection import Connection
-from towline_kube.discovery import in_cluster_connection, load_kubeconfig
 from towline_kube.errors import Forbidden
 from towline_kube.retries import RetryPolicy
 
@@ -102,13 +102,8 @@ async def _store(settings: AgentSettings, stack: AsyncExitStack, clock: Clock) -
     if settings.state_dir is not None:
         _check_is_there(settings.state_dir)
         return DirectoryCredentialStore(settings.state_dir, clock=clock)
-    connection = (
-        in_cluster_connection()
-        if settings.spoke_kubeconfig is None
-        else load_kubeconfig(settings.spoke_kubeconfig)
-    )
     client = Client(
-        connection,
+        home_connection(settings),
         field_manager=FIELD_MANAGER,
         user_agent=user_agent("agent-status"),
         retry=RetryPolicy(attempts=1),
