@@ -48,7 +48,7 @@ def return_policy(spread: timedelta = DEFAULT_SPREAD) -> ReturnPolicy:
 def tries_per_second(
     agents: int, *, loops: int = CLUSTER_LOOPS, spread: timedelta = DEFAULT_SPREAD
 ) -> float:
-    """Return how often a second a fleet asks its hub at most, on average, while or after it is away.
+    """Return how often a second a fleet tries its hub at most, on average, once it was lost.
 
     Args:
         agents: How many there are; that all lose the hub at once is the worst case.

@@ -7,6 +7,7 @@ joined, so tests and measurements run both here.
 import asyncio
 from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
 from contextlib import aclosing, asynccontextmanager
+from datetime import timedelta
 from pathlib import Path
 from typing import Any
 
@@ -113,6 +114,8 @@ async def prepare_agent(
         "spoke_kubeconfig": keep_kubeconfig(folder, f"{cluster}-spoke", spoke),
         "cluster_name": cluster,
         "addon_namespaces": tuple(addon_namespaces),
+        # A sandbox has no fleet whose return would have to be spread.
+        "hub_return_spread": timedelta(seconds=1),
     }
     return AgentSettings(**(given | settings))
 

@@ -276,6 +276,8 @@ async def agent_settings(
         "cluster_name": hub.cluster,
         "namespace": hub.namespace,
         "addon_namespaces": tuple(addon_namespaces),
+        # Nobody else is at the hub, so nobody has to be waited for.
+        "hub_return_spread": timedelta(seconds=1),
         **settings,
     }
     made = AgentSettings(**given)
