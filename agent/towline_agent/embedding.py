@@ -423,6 +423,7 @@ class AddonAgent(Generic[S]):
             observers = StationObservers(
                 on_hub_call=both(endpoint.count_hub_call, looked.observers.on_hub_call),
                 on_spoke_call=endpoint.count_spoke_call,
+                on_hosting_call=endpoint.count_hosting_call,
                 on_channel=looked.observers.on_channel,
             )
             await work_behind_agent(self.name, looked, settings=settings, observers=observers)

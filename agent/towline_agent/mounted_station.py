@@ -1,15 +1,15 @@
 """An add-on's station behind an agent that keeps its credential in a mounted Secret."""
 
 import logging
-from collections.abc import AsyncIterator, Callable
-from contextlib import asynccontextmanager
+from collections.abc import Callable
 from dataclasses import dataclass
 from typing import NoReturn
 
 from towline_agent.addon_settings import AddonSettings
 from towline_agent.addon_station import AddonProcess, AddonView, Station
 from towline_agent.addon_status import AddonFacts, agent_status
-from towline_agent.channel import FIELD_MANAGER, HubChannel
+from towline_agent.agent_clusters import open_clusters
+from towline_agent.channel import HubChannel
 from towline_agent.client_certificate import ClientCertificate, ClientCertificates
 from towline_agent.configuration_report import ConfigurationOutcome
 from towline_agent.hub_return import return_policy
@@ -29,7 +29,6 @@ from towline_kube.cache import Cache
 from towline_kube.client import Call, Client
 from towline_kube.clock import SYSTEM_CLOCK, Clock
 from towline_kube.controller import DONE, Controller, Result
-from towline_kube.discovery import in_cluster_connection, load_kubeconfig
 from towline_kube.errors import Forbidden
 from towline_kube.patience import Patience
 from towline_kube.task_groups import TaskGroup
@@ -45,11 +44,13 @@ class StationObservers:
         on_hub_call: Told each call to the hub.
         on_spoke_call: Told each call to the managed cluster.
         on_channel: Told the channel once there is one, before it is up.
+        on_hosting_call: Told each call to the hosting cluster.
     """
 
     on_hub_call: Callable[[Call], None] | None = None
     on_spoke_call: Callable[[Call], None] | None = None
     on_channel: Callable[[HubChannel], None] | None = None
+    on_hosting_call: Callable[[Call], None] | None = None
 
 
 async def work_behind_agent(
@@ -74,9 +75,15 @@ async def work_behind_agent(
     """
     observers = observers or StationObservers()
     async with (
-        _spoke_client(settings, clock, observers.on_spoke_call) as spoke,
+        open_clusters(
+            settings,
+            on_managed_call=observers.on_spoke_call,
+            on_hosting_call=observers.on_hosting_call,
+            clock=clock,
+        ) as clusters,
         TaskGroup() as group,
     ):
+        group.create_task(clusters.keep_current(), name=f"follow-managed-kubeconfig/{name}")
 
         def keep(certificate: ClientCertificate) -> None:
             folder = mounted_certificate_folder(
@@ -111,7 +118,8 @@ async def work_behind_agent(
             owner=registration.owner,
             hub=channel,
             codec=codec,
-            spoke=spoke,
+            spoke=clusters.managed,
+            hosting=clusters.hosting,
             view=registration.view,
             report=registration.report,
             code=registration.code,
@@ -208,18 +216,3 @@ async def _cluster_of(hub: Client, credential: MountedCredential) -> str:
             f"cannot tell which cluster this is: there is no file {beside}, and the hub knows us "
             f"as {user!r}; set cluster_name"
         ) from error
-
-
-@asynccontextmanager
-async def _spoke_client(
-    settings: AddonSettings, clock: Clock, on_call: Callable[[Call], None] | None
-) -> AsyncIterator[Client]:
-    connection = (
-        in_cluster_connection()
-        if settings.spoke_kubeconfig is None
-        else load_kubeconfig(settings.spoke_kubeconfig)
-    )
-    async with Client(
-        connection, field_manager=FIELD_MANAGER, clock=clock, on_call=on_call
-    ) as client:
-        yield client

@@ -1,10 +1,11 @@
 """What the agent may do on its managed cluster: what it needs by name, and no wildcard anywhere."""
 
 from collections.abc import Sequence
+from dataclasses import dataclass
 from typing import Any
 
 from towline_agent.addon_permissions import addon_cluster_rules, addon_rules
-from towline_agent.secret_store import pending_secret
+from towline_agent.secret_store import next_secret, pending_secret
 from towline_api.names import (
     ADDON_NAMESPACE,
     AGENT_NAMESPACE,
@@ -27,6 +28,14 @@ from towline_api.resources import (
 AGENT_ROLE = "open-cluster-management:towline-agent"
 AGENT_ADDON_ROLE = "open-cluster-management:towline-agent:addons"
 _HEALTH_PATHS = ["/livez", "/healthz", "/version"]
+
+
+@dataclass(frozen=True, slots=True)
+class HostedPermissions:
+    """What to apply for an agent in hosted mode, each list on its cluster."""
+
+    hosting: list[KubeObject]
+    managed: list[KubeObject]
 
 
 def agent_permissions(
@@ -66,6 +75,61 @@ def agent_permissions(
     return objects
 
 
+def hosted_agent_permissions(
+    *,
+    hosting_subject: KubeObject,
+    managed_subject: KubeObject,
+    namespace: str,
+    secret: str = HUB_KUBECONFIG_SECRET,
+    addon_namespaces: Sequence[str] = (ADDON_NAMESPACE,),
+    hosting_addon_namespaces: Sequence[str] = (ADDON_NAMESPACE,),
+    may_make_namespaces: bool = True,
+) -> HostedPermissions:
+    """Return the Roles an agent in hosted mode runs under on both of its clusters.
+
+    On the hosting cluster it has no right outside of namespaces, unless it may make some.
+
+    Args:
+        hosting_subject: Who runs the agent there.
+        managed_subject: Whom the kubeconfig of the managed cluster names there.
+        namespace: Namespace of the agent on the hosting cluster; each managed cluster's agent there
+            has one of its own. It is part of the names of what is not in a namespace.
+        secret: The Secret the credential rests in.
+        addon_namespaces: Where add-ons may be installed on the managed cluster.
+        hosting_addon_namespaces: Where add-ons that are hosted may be, on the hosting cluster.
+        may_make_namespaces: Whether the agent may make namespaces for add-ons, on both.
+    """
+    hosting = [
+        _role(ROLES, AGENT_ROLE, credential_rules(secret), namespace=namespace),
+        _binding(ROLE_BINDINGS, AGENT_ROLE, hosting_subject, namespace=namespace),
+    ]
+    observing = cluster_observing_rules()
+    if may_make_namespaces:
+        observing += addon_cluster_rules()
+        everywhere = f"{AGENT_ROLE}:{namespace}"
+        hosting += [
+            _role(CLUSTER_ROLES, everywhere, addon_cluster_rules()),
+            _binding(CLUSTER_ROLE_BINDINGS, everywhere, hosting_subject),
+        ]
+    managed = [
+        _role(CLUSTER_ROLES, AGENT_ROLE, observing),
+        _binding(CLUSTER_ROLE_BINDINGS, AGENT_ROLE, managed_subject),
+    ]
+    for place in hosting_addon_namespaces:
+        # Several agents may use one namespace there.
+        name = f"{AGENT_ADDON_ROLE}:{namespace}"
+        hosting += [
+            _role(ROLES, name, addon_rules(), namespace=place),
+            _binding(ROLE_BINDINGS, name, hosting_subject, namespace=place),
+        ]
+    for place in addon_namespaces:
+        managed += [
+            _role(ROLES, AGENT_ADDON_ROLE, addon_rules(), namespace=place),
+            _binding(ROLE_BINDINGS, AGENT_ADDON_ROLE, managed_subject, namespace=place),
+        ]
+    return HostedPermissions(hosting, managed)
+
+
 def cluster_observing_rules() -> list[dict[str, Any]]:
     """Return the rules for reporting the cluster's status: to look, and only at this."""
     return [
@@ -76,12 +140,14 @@ def cluster_observing_rules() -> list[dict[str, Any]]:
 
 
 def credential_rules(secret: str) -> list[dict[str, Any]]:
-    """Return the rules for keeping the cluster's credential in its Secret, and in no other."""
+    """Return the rules for keeping the cluster's credential in its Secrets, and in no other."""
+    credentials = [secret, next_secret(secret)]
+    kept = [*credentials, *(pending_secret(name) for name in credentials)]
     return [
         # What is created has no name to judge by yet, so this one cannot be limited to names.
         _rule(SECRETS, "create"),
-        _rule(SECRETS, "get update delete", only=[secret, pending_secret(secret)]),
-        _rule(SECRETS, "list watch", only=[secret]),
+        _rule(SECRETS, "get update delete", only=kept),
+        _rule(SECRETS, "list watch", only=credentials),
     ]
 
 

@@ -13,7 +13,8 @@ from towline_agent.stored_credentials import (
     encode_progress,
 )
 from towline_api.errors import ConfigError, TransientError, WireError
-from towline_api.metadata import annotations_of, name_of, resource_version_of
+from towline_api.metadata import annotations_of, labels_of, name_of, resource_version_of
+from towline_api.names import CLUSTER_NAME_LABEL
 from towline_api.resources import NAMESPACES, SECRETS, KubeObject
 from towline_api.timestamps import format_micro_time, parse_time
 from towline_certs.credentials import from_secret_data, to_secret_data
@@ -36,6 +37,11 @@ _TRIES = 5
 def pending_secret(name: str) -> str:
     """Return the name of the Secret with the pending key that belongs to a credential's Secret."""
     return f"{name}-pending"
+
+
+def next_secret(name: str) -> str:
+    """Return the name of the Secret with the next hub's credential, while an agent moves there."""
+    return f"{name}-next"
 
 
 class SecretStore:
@@ -152,8 +158,23 @@ class SecretStore:
 
     async def _look_up(self, name: str) -> KubeObject | None:
         secret = await self._client.find(SECRETS, name, namespace=self._namespace)
+        self._check_whose(name, secret)
         self._seen[name] = secret
         return secret
+
+    def _check_whose(self, name: str, secret: KubeObject | None) -> None:
+        """Refuse a Secret with another cluster's credential.
+
+        Agents in hosted mode share their hosting cluster, and would overwrite each other for ever.
+        """
+        theirs = None if secret is None else labels_of(secret).get(CLUSTER_NAME_LABEL)
+        ours = self._labels.get(CLUSTER_NAME_LABEL)
+        if theirs and ours and theirs != ours:
+            raise ConfigError(
+                f"secret {self._namespace}/{name} holds the credential of cluster {theirs}, "
+                f"expected none or one of cluster {ours}; give each cluster's add-on an install "
+                "namespace of its own"
+            )
 
     def _files_of(self, secret: KubeObject | None) -> dict[str, bytes]:
         if secret is None:
