@@ -43,4 +43,4 @@ class AddonSettings(AgentSettings):
     @property
     def is_standalone(self) -> bool:
         """Whether the program is its cluster's agent as well."""
-        return self.bootstrap_kubeconfig is not None
+        return bool(self.bootstraps)

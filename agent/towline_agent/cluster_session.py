@@ -172,12 +172,12 @@ class ClusterSession:
         """
         if hub.server != self._hub.server:
             raise ValueError(f"this session is at {self._hub.server}, not at {hub.server}")
-        if _without_credential(hub) == _without_credential(self._hub):
-            return
-        self._hub = hub
-        if self.keeper.credential is not None:
-            self._on_credential(self.keeper.credential)
-        # The stored kubeconfig says how the hub is reached as well.
+        if _without_credential(hub) != _without_credential(self._hub):
+            self._hub = hub
+            if self.keeper.credential is not None:
+                self._on_credential(self.keeper.credential)
+        # The stored kubeconfig says how the hub is reached as well; and who has a new bootstrap
+        # credential need not wait until another try with the old one would have been due.
         self.keeper.look_again()
 
     async def retire(self) -> None:

@@ -61,6 +61,11 @@ class Custody:
         return self._store.description
 
     @property
+    def credential(self) -> StoredCredential | None:
+        """What is stored as the credential."""
+        return self._stored.credential
+
+    @property
     def progress(self) -> Progress | None:
         """What is known of the request under way."""
         return self._stored.progress

@@ -45,6 +45,7 @@ from towline_agent.hub_return import (
 from towline_agent.resting import rest
 from towline_agent.signing_requests import new_pending, observe_request, signing_request
 from towline_agent.state_tracking import CredentialFacts
+from towline_agent.stored_credentials import StoredCredential
 from towline_api.errors import TowlineError
 from towline_api.metadata import uid_of
 from towline_api.resources import CERTIFICATE_SIGNING_REQUESTS, KubeObject
@@ -161,6 +162,11 @@ class CredentialKeeper:
     def credential(self) -> Credential | None:
         """The credential in use; None until the first is earned."""
         return self._credential
+
+    @property
+    def stored(self) -> StoredCredential | None:
+        """The credential as it rests in the store, usable or not; None if there is none."""
+        return self._custody.credential
 
     @property
     def request_facts(self) -> dict[str, str]:

@@ -12,25 +12,28 @@ from typing import TYPE_CHECKING, NoReturn
 from towline_agent.addons import AddonOptions, run_addons
 from towline_agent.agent_clusters import Clusters, open_clusters
 from towline_agent.agent_overview import LookedSession
-from towline_agent.bootstrap import Bootstrap
+from towline_agent.bootstraps import Bootstraps
 from towline_agent.cluster_identity import choose_identity
 from towline_agent.cluster_registration import agent_annotations, client_configs
 from towline_agent.cluster_session import ClusterSession, ClusterSettings
 from towline_agent.cluster_status import ClaimLimits
 from towline_agent.credential_stores import CredentialStore, DirectoryCredentialStore
+from towline_agent.hub_choice import first_hub
 from towline_agent.hub_contact import both
+from towline_agent.hub_mover import HubMover
 from towline_agent.hub_return import return_policy
-from towline_agent.secret_store import SecretStore
+from towline_agent.kept_hub import kept_hub
+from towline_agent.secret_store import SecretStore, next_secret
 from towline_agent.settings import AgentSettings
 from towline_agent.stored_credentials import Stored, stored_connection
 from towline_api.errors import ConfigError, TowlineError
 from towline_api.names import MANAGED_BY_LABEL
+from towline_certs.identities import ClusterIdentity
 from towline_kube.backoff import Backoff
 from towline_kube.client import Call
 from towline_kube.clock import SYSTEM_CLOCK, Clock
 from towline_kube.connection import Connection
 from towline_kube.listen_address import ListenAddress
-from towline_kube.patience import Patience
 from towline_kube.task_groups import TaskGroup
 
 if TYPE_CHECKING:
@@ -106,18 +109,18 @@ async def run(
                 clock=clock,
             )
         )
-        bootstrap = await stack.enter_async_context(
-            Bootstrap(
-                settings.told_hub or settings.bootstrap_kubeconfig,
+        bootstraps = await stack.enter_async_context(
+            Bootstraps(
+                settings.bootstraps,
                 on_call=observers.on_hub_call,
-                patience=Patience(return_policy(settings.hub_return_spread), clock=clock),
+                hub_return=return_policy(settings.hub_return_spread),
                 clock=clock,
             )
         )
         agent = _Agent(
             settings,
             clusters=clusters,
-            bootstrap=bootstrap,
+            bootstraps=bootstraps,
             parts=_default_parts(settings, clock) if parts is None else parts,
             observers=observers,
             clock=clock,
@@ -170,19 +173,19 @@ class _Agent:
         settings: AgentSettings,
         *,
         clusters: Clusters,
-        bootstrap: Bootstrap,
+        bootstraps: Bootstraps,
         parts: Mapping[str, Part],
         observers: Observers,
         clock: Clock,
     ) -> None:
         self._settings = settings
         self._clusters = clusters
-        self._bootstrap = bootstrap
+        self._bootstraps = bootstraps
         self._parts = parts
         self._observers = observers
         self._clock = clock
+        self._mover: HubMover | None = None
         self._session: ClusterSession | None = None
-        self._moved = asyncio.Event()
         self._has_hub = asyncio.Event()
         self._cluster_settings = ClusterSettings(
             certificate_lifetime=settings.client_cert_expiration,
@@ -198,25 +201,26 @@ class _Agent:
             hub_return=return_policy(settings.hub_return_spread),
         )
         self._store = self._make_store()
-        bootstrap.on_change(self._on_bootstrap_change)
+        self._next_store = self._make_next_store()
+        bootstraps.on_change(self._on_bootstrap_change)
 
     async def watch_bootstrap(self) -> NoReturn:
         """Take over changes of the bootstrap kubeconfig, from the first session on."""
         # Before, what is wrong with it ends the program, with that one line.
         await self._has_hub.wait()
-        await self._bootstrap.watch()
+        await self._bootstraps.watch()
 
     async def run(self) -> NoReturn:
-        """Stay at the hub the bootstrap kubeconfig names; move when it names another."""
+        """Stay at one hub after another; see `towline_agent.hub_choice` for when one is left."""
+        target: str | None = None
         while True:
-            self._moved.clear()
             stored = await self._read_store()
             chosen = choose_identity(
                 stored, cluster=self._settings.cluster_name, agent=self._settings.agent_id
             )
-            hub = self._find_hub(stored)
-            self._has_hub.set()
             identity = chosen.identity
+            hub = self._find_hub(stored, identity, target=target)
+            self._has_hub.set()
             log.info(
                 "agent starts",
                 extra={
@@ -225,33 +229,74 @@ class _Agent:
                     "reason": f"cluster name from {chosen.origin}; hub {hub.host}",
                 },
             )
-            self._session = session = ClusterSession(
-                identity,
-                hub=hub,
-                spoke=self._clusters.managed,
-                hosting=self._clusters.hosting,
-                store=self._store,
-                bootstrap=self._bootstrap,
-                settings=self._cluster_settings,
-                also=self._parts,
-                on_call=self._observers.on_hub_call,
-                clock=self._clock,
+            self._session = session = self._make_session(
+                identity, hub, store=self._store, parts=self._parts
             )
+            self._mover = mover = self._make_mover(session)
             if self._observers.on_session is not None:
                 self._observers.on_session(session)
             async with TaskGroup() as group:
                 staying = group.create_task(session.run(), name="stay-at-hub")
-                await self._moved.wait()
-                staying.cancel("the hub has moved")
+                is_first = target is None and stored.credential is None
+                target = await mover.run(tidies=not is_first)
+                staying.cancel("the hub is left")
+
+    def _make_session(
+        self,
+        identity: ClusterIdentity,
+        hub: Connection,
+        *,
+        store: CredentialStore,
+        parts: Mapping[str, Part],
+    ) -> ClusterSession:
+        return ClusterSession(
+            identity,
+            hub=hub,
+            spoke=self._clusters.managed,
+            hosting=self._clusters.hosting,
+            store=store,
+            bootstrap=self._bootstraps.at(hub.server),
+            settings=self._cluster_settings,
+            also=parts,
+            on_call=self._observers.on_hub_call,
+            clock=self._clock,
+        )
+
+    def _make_mover(self, session: ClusterSession) -> HubMover:
+        def successor(hub: str) -> ClusterSession:
+            connection = self._bootstraps.find_connection(hub)
+            assert connection is not None  # noqa: S101 - only hubs that are listed are moved to
+            return self._make_session(
+                session.identity, connection, store=self._next_store, parts={}
+            )
+
+        return HubMover(
+            session,
+            bootstraps=self._bootstraps,
+            store=self._store,
+            next_store=self._next_store,
+            successor=successor,
+            timeout=self._settings.hub_connection_timeout,
+            clock=self._clock,
+        )
 
     def _make_store(self) -> CredentialStore:
         settings = self._settings
         if settings.state_dir is not None:
             return DirectoryCredentialStore(settings.state_dir, clock=self._clock)
+        return self._secret_store(settings.hub_kubeconfig_secret)
+
+    def _make_next_store(self) -> CredentialStore:
+        settings = self._settings
+        if settings.state_dir is not None:
+            return DirectoryCredentialStore(settings.state_dir / "next", clock=self._clock)
+        return self._secret_store(next_secret(settings.hub_kubeconfig_secret))
+
+    def _secret_store(self, name: str) -> SecretStore:
         return SecretStore(
             self._clusters.home,
-            namespace=settings.namespace,
-            name=settings.hub_kubeconfig_secret,
+            namespace=self._settings.namespace,
+            name=name,
             labels={MANAGED_BY_LABEL: MANAGED_BY},
             make_namespace=True,
             clock=self._clock,
@@ -273,33 +318,41 @@ class _Agent:
                 delay = _RETRIES.delay(failures, roll=random.random())  # noqa: S311 - spreads load
                 await self._clock.sleep(delay)
 
-    def _find_hub(self, stored: Stored) -> Connection:
-        if self._bootstrap.connection is not None:
-            return self._bootstrap.connection
-        kept = None if stored.credential is None else stored_connection(stored.credential.files)
-        if kept is None:
+    def _find_hub(
+        self, stored: Stored, identity: ClusterIdentity, *, target: str | None
+    ) -> Connection:
+        """Return how the hub to be at is reached.
+
+        Raises:
+            ConfigError: Nothing says where any hub is.
+        """
+        listed = self._bootstraps.listed
+        kept = kept_hub(stored, identity=identity, listed=listed, now=self._clock.now())
+        wanted = target or first_hub(listed, kept)
+        connection = None if wanted is None else self._bootstraps.find_connection(wanted)
+        if connection is not None:
+            return connection
+        known = None if stored.credential is None else stored_connection(stored.credential.files)
+        if known is None:
             raise ConfigError(
-                f"there is no way to the hub: {self._bootstrap.trouble}, and no kubeconfig of the "
+                f"there is no way to the hub: {self._bootstraps.trouble}, and no kubeconfig of the "
                 f"hub is stored in {self._store.description}"
             )
         log.warning(
             "going on with the stored credential; a lost one could not be earned again",
-            extra={"object": self._store.description, "reason": self._bootstrap.trouble},
-        )
-        return kept
-
-    def _on_bootstrap_change(self) -> None:
-        connection, session = self._bootstrap.connection, self._session
-        if connection is None or session is None:
-            return
-        if connection.server == session.hub.server:
-            session.trust(connection)
-            return
-        log.warning(
-            "the bootstrap kubeconfig names another hub; registering there",
             extra={
-                "cluster": session.identity.cluster,
-                "reason": f"{session.hub.host} -> {connection.host}",
+                "object": self._store.description,
+                "reason": self._bootstraps.trouble or f"no bootstrap kubeconfig names {known.host}",
             },
         )
-        self._moved.set()
+        return known
+
+    def _on_bootstrap_change(self) -> None:
+        mover = self._mover
+        if mover is None:
+            return
+        for session in filter(None, (self._session, mover.successor)):
+            connection = self._bootstraps.find_connection(session.hub.server)
+            if connection is not None:
+                session.trust(connection)
+        mover.look_again()

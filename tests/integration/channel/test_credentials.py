@@ -578,7 +578,8 @@ async def test_the_agent_holds_exactly_what_it_needs_on_its_managed_cluster(
 ) -> None:
     """A hub that falls, or a thief in the agent's pod, gets two Secrets and some ConfigMaps."""
     own = pair.one
-    kept = ("hub-kubeconfig-secret", "hub-kubeconfig-secret-pending")
+    credentials = ("hub-kubeconfig-secret", "hub-kubeconfig-secret-next")
+    kept = (*credentials, *(f"{name}-pending" for name in credentials))
     everywhere = {
         *grants("", "nodes", "list watch"),
         *grants(CLUSTER, "clusterclaims", "list watch"),
@@ -586,9 +587,8 @@ async def test_the_agent_holds_exactly_what_it_needs_on_its_managed_cluster(
     }
     at_home = {
         *grants("", "secrets", "create"),
-        *grants("", "secrets", "get update delete", name=kept[0]),
-        *grants("", "secrets", "get update delete", name=kept[1]),
-        *grants("", "secrets", "list watch", name=kept[0]),
+        *(one for name in kept for one in grants("", "secrets", "get update delete", name=name)),
+        *(one for name in credentials for one in grants("", "secrets", "list watch", name=name)),
     }  # fmt: skip
     with_addons = {
         *grants("", "configmaps", "get list watch create patch delete"),

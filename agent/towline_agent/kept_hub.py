@@ -1,0 +1,38 @@
+"""Which hub a store knows, and whether what it holds is good there. Pure."""
+
+from collections.abc import Sequence
+from datetime import datetime
+
+from towline_agent.cluster_identity import cluster_order
+from towline_agent.enrollment import Usable
+from towline_agent.hub_choice import Kept
+from towline_agent.stored_credentials import Stored, assess, stored_connection
+from towline_certs.identities import ClusterIdentity
+
+
+def kept_hub(
+    stored: Stored, *, identity: ClusterIdentity, listed: Sequence[str], now: datetime
+) -> Kept:
+    """Return what a store says about hubs.
+
+    Args:
+        stored: What it holds.
+        identity: The cluster and agent to be.
+        listed: Hubs of the bootstrap kubeconfigs that can be read.
+        now: The present.
+    """
+    credential, progress = stored.credential, stored.progress
+    known = None if credential is None else stored_connection(credential.files)
+    hub = None if credential is None else credential.hub
+    if hub is None and known is not None:
+        hub = known.server
+    if hub not in listed and (known is None or known.server != hub):
+        # Its address alone is no way to it.
+        hub = None
+    order = cluster_order(identity, lifetime=None)
+    holding, _ = assess(credential, order=order, hub=hub or "", now=now)
+    return Kept(
+        hub=hub,
+        is_usable=hub is not None and isinstance(holding, Usable),
+        asked_hub=None if progress is None else progress.hub,
+    )
