@@ -75,4 +75,6 @@ def test_in_its_own_namespace_only_its_own_secrets_are_open() -> None:
         assert set(rule["resourceNames"]) <= {
             "hub-kubeconfig-secret",
             "hub-kubeconfig-secret-pending",
+            "hub-kubeconfig-secret-next",
+            "hub-kubeconfig-secret-next-pending",
         }
