@@ -41,6 +41,9 @@ ADDON_VALUES_ANNOTATION = "addon.open-cluster-management.io/values"
 SERVED_BY_ANNOTATION = "towline.open-cluster-management.io/served-by"
 """On ClusterManagementAddOns: the program that registers the add-on's agents and grants their
 rights, so that a hub which looks after all add-ons leaves these two things to it."""
+DECLARED_SIGNERS_ANNOTATION = "towline.open-cluster-management.io/declared-signers"
+"""towline's own, on ManagedClusterAddOns: the custom signers, separated by commas, that are
+registered because the hub's settings declare them."""
 AUTOMATICALLY_ACCEPTED_ANNOTATION = "open-cluster-management.io/automatically-accepted-on"
 SKIP_CLOCK_SYNC_CHECK_ANNOTATION = "registration.open-cluster-management.io/skip-clock-sync-check"
 TOKENS_EXPIRE_ANNOTATION = "towline.open-cluster-management.io/tokens-expire"

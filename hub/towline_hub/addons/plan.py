@@ -6,7 +6,7 @@ programs write: what registers the agent (registrations, install namespace, heal
 What the agent reports beside them (its driver, what it applied, `Available`, `Progressing`) stays.
 """
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import replace
 from datetime import datetime
 from typing import Any
@@ -39,6 +39,7 @@ from towline_hub.addons.config_references import (
     recorded_references,
 )
 from towline_hub.addons.declarations import AddonDeclaration
+from towline_hub.addons.declared_signers import without_signers
 from towline_hub.addons.registrations import RegistrationProblem, expected_registrations
 
 
@@ -86,6 +87,7 @@ def registration_status(
     configs: Sequence[ResolvedConfig],
     now: datetime,
     declaration: AddonDeclaration | None = None,
+    withdrawn: Collection[str] = (),
     problem: RegistrationProblem | None = None,
 ) -> dict[str, Any]:
     """Return an add-on's status with the half that registers its agent.
@@ -98,9 +100,10 @@ def registration_status(
         configs: The configuration in effect, resolved.
         now: The present, for conditions that change.
         declaration: What the add-on is declared to be; None if it is not.
+        withdrawn: Custom signers that were declared, and are not any more.
         problem: Why its rights are not granted; the agent is told its identity all the same.
     """
-    registrations = expected_registrations(addon, declaration)
+    registrations = without_signers(expected_registrations(addon, declaration), withdrawn)
     planned = codec.encode_addon_status(
         status,
         registrations=registrations,

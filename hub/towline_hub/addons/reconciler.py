@@ -5,8 +5,9 @@ them.
 """
 
 import logging
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from datetime import datetime
+from typing import Any
 
 from towline_api.addon_codec import AddonCodec
 from towline_api.addons import ClusterManagementAddon, ManagedClusterAddon
@@ -27,6 +28,12 @@ from towline_certs.errors import IdentityError
 from towline_certs.identities import check_addon_name
 from towline_hub.addons.config_objects import ConfigObjects
 from towline_hub.addons.config_references import ResolvedConfig, refusal, resolve
+from towline_hub.addons.declared_signers import (
+    declared_signers,
+    note_of,
+    noted_signers,
+    registered_signers,
+)
 from towline_hub.addons.grants import AddonGrants
 from towline_hub.addons.plan import (
     configuration_status,
@@ -162,9 +169,12 @@ class AddonReconciler:
                     configs=configs,
                     now=self._now,
                     declaration=self._scope.declarations.get(addon.name),
+                    withdrawn=self._withdrawn(obj),
                     problem=problem,
                 )
-        await self._write(obj, status)
+        obj = await self._write(obj, status)
+        if self._scope.registers(definition):
+            await self._forget_withdrawn(obj)
         if refused is not None:
             raise refused
 
@@ -193,32 +203,52 @@ class AddonReconciler:
         return status, outcome.error if outcome is not None else None
 
     async def _own(self, obj: KubeObject, definition: KubeObject) -> KubeObject:
-        """Make the ClusterManagementAddOn the owner, so that the add-on goes with it."""
+        """Make the ClusterManagementAddOn the owner; note which signers are to be registered.
+
+        So the add-on goes with its definition, and the registrations with their declaration.
+        """
+        changes: dict[str, Any] = {}
         owner = owner_reference(definition)
         owners = [dict(item) for item in owner_references_of(obj)]
-        if any(item.get("uid") == owner["uid"] for item in owners):
-            return obj
-        # A reference to an earlier object of that name would let the garbage collector take us.
-        owners = [
-            item
-            for item in owners
-            if (item.get("kind"), item.get("name")) != (owner["kind"], owner["name"])
-        ]
+        if all(item.get("uid") != owner["uid"] for item in owners):
+            # A reference to an earlier object of that name would let the garbage collector take us.
+            owners = [
+                item
+                for item in owners
+                if (item.get("kind"), item.get("name")) != (owner["kind"], owner["name"])
+            ]
+            changes["ownerReferences"] = [*owners, owner]
+        noted, declared = noted_signers(obj), self._declared_signers(obj)
+        if self._scope.registers(definition) and not declared <= noted:
+            changes["annotations"] = note_of(noted | declared)
+        return await self._patch_metadata(obj, changes) if changes else obj
+
+    def _declared_signers(self, obj: KubeObject) -> frozenset[str]:
+        return declared_signers(self._scope.declarations.get(name_of(obj)))
+
+    def _withdrawn(self, obj: KubeObject) -> frozenset[str]:
+        if not self._scope.is_whole_hub:
+            return frozenset()  # the note is the whole hub's
+        return noted_signers(obj) - self._declared_signers(obj)
+
+    async def _forget_withdrawn(self, obj: KubeObject) -> None:
+        """Note no longer what is no longer registered: the next to register it is somebody else."""
+        withdrawn = self._withdrawn(obj)
+        if withdrawn and not withdrawn & registered_signers(self._codec.decode_addon(obj)):
+            kept = note_of(noted_signers(obj) - withdrawn)
+            await self._patch_metadata(obj, {"annotations": kept})
+
+    async def _patch_metadata(self, obj: KubeObject, changes: Mapping[str, Any]) -> KubeObject:
         key = key_of(obj)
-        owned = await self._client.patch(
+        bound = {"uid": uid_of(obj), "resourceVersion": resource_version_of(obj)}
+        patched = await self._client.patch(
             self._codec.managed_cluster_addons,
             key.name,
-            {
-                "metadata": {
-                    "uid": uid_of(obj),
-                    "resourceVersion": resource_version_of(obj),
-                    "ownerReferences": [*owners, owner],
-                }
-            },
+            {"metadata": {**bound, **changes}},
             namespace=key.namespace,
         )
-        self._views.addons.remember(owned)
-        return owned
+        self._views.addons.remember(patched)
+        return patched
 
     async def _resolve(
         self, addon: ManagedClusterAddon, definition: ClusterManagementAddon
@@ -244,16 +274,15 @@ class AddonReconciler:
         if self._tokens is not None:
             await self._tokens.remove(key)
 
-    async def _write(self, obj: KubeObject, status: KubeObject) -> None:
+    async def _write(self, obj: KubeObject, status: KubeObject) -> KubeObject:
         before = obj.get("status") or {}
         if status == before:
-            return
+            return obj
         patched = await self._client.patch_status(self._codec.managed_cluster_addons, obj, status)
         self._views.addons.remember(patched)
-        log.info(
-            "add-on status written",
-            extra=_facts(key_of(obj)) | {"reason": _changed_conditions(before, status)},
-        )
+        told = {"reason": _changed_conditions(before, status)}
+        log.info("add-on status written", extra=_facts(key_of(obj)) | told)
+        return patched
 
     @property
     def _now(self) -> datetime:

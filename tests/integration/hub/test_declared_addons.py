@@ -21,7 +21,7 @@ from integration.hub.spoke import Spoke, eventually, join
 from towline_api import names
 from towline_api.addons import ConfigKind, HealthMode, SupportedConfig
 from towline_api.condition_types import REGISTRATION_APPLIED
-from towline_api.metadata import ObjectKey
+from towline_api.metadata import ObjectKey, annotations_of
 from towline_api.rbac_subjects import user_subject
 from towline_api.resources import (
     CLUSTER_MANAGEMENT_ADDONS,
@@ -244,6 +244,52 @@ async def test_a_declaration_makes_its_definition_and_its_registrations(
         await eventually(put_right, what="the declared name")
         definition = await admin.get(CLUSTER_MANAGEMENT_ADDONS, name)
         assert definition["metadata"]["labels"] == {"team": "a"}
+
+
+async def test_what_is_declared_no_more_is_registered_no_more(
+    spoke: Spoke, admin: Client, run_hub: RunHub, rights: Rights, name: str
+) -> None:
+    """Its agent would ask for that certificate for ever. What others registered stays theirs."""
+    former, kept = CustomSigner("example.com/former"), CustomSigner("example.com/kept")
+    declaration = AddonDeclaration(name, custom_signers=(former, kept))
+    fewer = AddonDeclaration(name, custom_signers=(kept,))
+    foreign = {"signerName": "example.com/foreign", "subject": {"user": "somebody"}}
+    await rights.give(declaration)
+
+    async def registered() -> list[str]:
+        addon = await admin.get(MANAGED_CLUSTER_ADDONS, name, namespace=spoke.cluster)
+        found = (addon.get("status") or {}).get("registrations") or []
+        return sorted(item["signerName"] for item in found)
+
+    async def until(signers: list[str], *, note: str | None) -> None:
+        wanted = sorted([names.KUBE_CLIENT_SIGNER, *signers])
+
+        async def so() -> bool | None:
+            addon = await admin.get(MANAGED_CLUSTER_ADDONS, name, namespace=spoke.cluster)
+            told = annotations_of(addon).get(names.DECLARED_SIGNERS_ANNOTATION)
+            return True if (await registered(), told) == (wanted, note) else None
+
+        await eventually(so, what=f"registrations with {wanted} alone")
+
+    async with (
+        run_hub(declarations=in_settings(declaration)) as hub,
+        await join(spoke, admin) as agent,
+    ):
+        await Installed(admin, spoke, agent, name).install()
+        both = "example.com/former,example.com/kept"
+        await until(["example.com/former", "example.com/kept"], note=both)
+        # Owner and note are one write, the status is the other.
+        assert [call[1] for call in hub.writes()].count(MANAGED_CLUSTER_ADDONS.qualified) == 2
+    async with run_hub(declarations=in_settings(fewer)):
+        await until(["example.com/kept"], note="example.com/kept")
+    addon = await admin.get(MANAGED_CLUSTER_ADDONS, name, namespace=spoke.cluster)
+    await admin.patch_status(
+        MANAGED_CLUSTER_ADDONS,
+        addon,
+        {**addon["status"], "registrations": [*addon["status"]["registrations"], foreign]},
+    )
+    async with run_hub():
+        await until(["example.com/foreign"], note=None)
 
 
 async def test_an_addon_without_any_credential_is_registered_for_none(
