@@ -8,6 +8,7 @@ from typing import NoReturn
 from towline_agent.addon_lease import AddonLease, until_next
 from towline_agent.addon_station import Station
 from towline_agent.health_rounds import HealthRounds, RegisteredCheck
+from towline_agent.resting import rest
 from towline_api.addons import HealthMode
 
 CHECK_AGAIN = timedelta(seconds=10)
@@ -31,6 +32,7 @@ class AddonHeartbeat:
     ) -> None:
         self._station = station
         self._namespace = namespace
+        self._changed = station.view.subscribe()
         self._rounds = HealthRounds(checks, code=station.code)
         self._lease = AddonLease(
             station.home,
@@ -52,14 +54,19 @@ class AddonHeartbeat:
         """Return where the Lease is to be renewed, once it is to be."""
         clock = self._station.clock
         while True:
+            self._changed.clear()
             addon = self._station.view.addon
             namespace = self._namespace or (None if addon is None else addon.install_namespace)
             if namespace is None:
-                await clock.sleep(CHECK_AGAIN)
+                await self._changed.wait()
                 continue
             is_well = await self._rounds.are_well(self._station.spoke_at(namespace))
             is_wanted = addon is None or addon.effective_health_mode is HealthMode.LEASE
             if is_well and is_wanted:
                 return namespace
             roll = random.random()  # noqa: S311 - no secret
-            await clock.sleep(until_next(roll=roll) if is_well else CHECK_AGAIN)
+            if is_well:
+                # Whose health mode changes has a Lease from then on.
+                await rest(clock, until_next(roll=roll), unless=self._changed)
+            else:
+                await clock.sleep(CHECK_AGAIN)
