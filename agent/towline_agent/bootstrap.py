@@ -30,6 +30,10 @@ class BootstrapAccess(Protocol):
         """
         ...
 
+    def trust(self, ca_pem: bytes | None) -> None:
+        """Have the client trust these authorities to be the hub; None for those it names."""
+        ...
+
 
 class Bootstrap:
     """The bootstrap credential in use: a kubeconfig, read again whenever its file changes.
@@ -60,6 +64,7 @@ class Bootstrap:
         self._clock = clock
         self._stack = AsyncExitStack()
         self._client: Client | None = None
+        self._trusted: tuple[str, bytes] | None = None
         self._listeners: list[Callable[[], None]] = []
         self.connection = source if isinstance(source, Connection) else None
         """What the file said when it last could be used; None if it never could."""
@@ -90,7 +95,10 @@ class Bootstrap:
         """
         if self.connection is None:
             raise ConfigError(f"the hub cannot be asked for a certificate: {self.trouble}")
-        if self._client is None or self._client.connection.server != self.connection.server:
+        connection = self.connection
+        if self._trusted is not None and self._trusted[0] == connection.server:
+            connection = dataclasses.replace(connection, ca_pem=self._trusted[1])
+        if self._client is None or self._client.connection.server != connection.server:
             # A client for another hub is left to those who still speak with that hub.
             self._client = await self._stack.enter_async_context(
                 Client(
@@ -102,9 +110,14 @@ class Bootstrap:
                     patience=self._patience,
                 )
             )
-        elif self._client.connection != self.connection:
-            await self._client.swap(self.connection)
+        elif self._client.connection != connection:
+            await self._client.swap(connection)
         return self._client
+
+    def trust(self, ca_pem: bytes | None) -> None:
+        """Have the client trust these authorities to be the hub that is named now."""
+        if self.connection is not None and ca_pem is not None:
+            self._trusted = self.connection.server, ca_pem
 
     async def watch(self) -> NoReturn:
         """Take over changes of the file until cancelled."""

@@ -150,6 +150,12 @@ class HubBootstrap:
             raise ConfigError(f"the hub cannot be asked for a certificate: {why}")
         return await entry.bootstrap.client()
 
+    def trust(self, ca_pem: bytes | None) -> None:
+        """Have the client trust these authorities to be the hub."""
+        entry = self._bootstraps.find(self._hub)
+        if entry is not None:
+            entry.bootstrap.trust(ca_pem)
+
     @property
     def contact(self) -> HubContact | None:
         """When the hub last answered the bootstrap identity; None while there is none."""

@@ -22,8 +22,11 @@ from towline_agent.credential_status import CredentialStatus
 from towline_agent.credential_stores import CredentialStore
 from towline_agent.hub_contact import HubContact, both
 from towline_agent.hub_return import return_policy
+from towline_agent.hub_trust import HubTrust, initial_trust
 from towline_agent.spoke_observer import SpokeObserver
 from towline_agent.state_tracking import StateTracker
+from towline_agent.stored_credentials import PUBLISHED_AUTHORITIES_KEY
+from towline_agent.trust_keeper import TrustKeeper
 from towline_api.names import AGENT_NAME_KEY, CLUSTER_NAME_KEY, KUBECONFIG_KEY
 from towline_certs.credentials import Credential
 from towline_certs.identities import ClusterIdentity
@@ -73,6 +76,8 @@ class ClusterSession:
         store: Where the credential rests.
         bootstrap: Whom to ask as while there is no credential.
         settings: What to tell and how to ask.
+        kept_trust: Whom to trust to be the hub, if an earlier process has stored more than `hub`
+            says.
         also: Further parts that live as long as the session; each is called with it.
         on_call: Told each call to the hub, for counting.
         hosting: The cluster the agent runs on in hosted mode; None if that is the managed one.
@@ -88,6 +93,7 @@ class ClusterSession:
         store: CredentialStore,
         bootstrap: BootstrapAccess,
         settings: ClusterSettings,
+        kept_trust: HubTrust | None = None,
         also: Mapping[str, Callable[["ClusterSession"], Awaitable[None]]] | None = None,
         on_call: Callable[[Call], None] | None = None,
         hosting: Client | None = None,
@@ -100,6 +106,7 @@ class ClusterSession:
         self.contact = HubContact(clock=clock)
         self.on_hub_call = on_call
         self._hub = hub
+        self._named_ca = hub.ca_pem
         self._bootstrap = bootstrap
         self._also = dict(also or {})
         self.channel = HubChannel(
@@ -109,6 +116,14 @@ class ClusterSession:
             patience=Patience(settings.hub_return, clock=clock),
             clock=clock,
         )
+        self.trust_keeper = TrustKeeper(
+            kept_trust or initial_trust(hub.ca_pem),
+            channel=self.channel,
+            bootstrap=bootstrap,
+            on_change=self._on_trust,
+            clock=clock,
+        )
+        self._pin()
         self.keeper = CredentialKeeper(
             cluster_order(identity, lifetime=settings.certificate_lifetime),
             store=store,
@@ -172,12 +187,30 @@ class ClusterSession:
         """
         if hub.server != self._hub.server:
             raise ValueError(f"this session is at {self._hub.server}, not at {hub.server}")
-        if _without_credential(hub) != _without_credential(self._hub):
-            self._hub = hub
-            if self.keeper.credential is not None:
-                self._on_credential(self.keeper.credential)
-        # The stored kubeconfig says how the hub is reached as well; and who has a new bootstrap
-        # credential need not wait until another try with the old one would have been due.
+        before, self._hub = self._hub, hub
+        self._named_ca = hub.ca_pem
+        self.trust_keeper.name(hub.ca_pem)
+        self._pin()
+        if _without_credential(before) != _without_credential(self._hub):
+            self._on_trust()
+        # Who has a new bootstrap credential need not wait until another try with the old one would
+        # have been due.
+        self.keeper.look_again()
+
+    def _pin(self) -> None:
+        """Put the authorities that count into how the hub is reached."""
+        trust = self.trust_keeper.trust
+        # Alone they stay as they were given, byte by byte: other agents compare them so.
+        is_plain = not trust.published and not trust.former
+        ca_pem = self._named_ca if is_plain else trust.ca_pem
+        self._hub = dataclasses.replace(self._hub, ca_pem=ca_pem)
+        self._bootstrap.trust(ca_pem)
+
+    def _on_trust(self) -> None:
+        self._pin()
+        if self.keeper.credential is not None:
+            self._on_credential(self.keeper.credential)
+        # The stored kubeconfig says how the hub is reached as well.
         self.keeper.look_again()
 
     async def retire(self) -> None:
@@ -200,6 +233,7 @@ class ClusterSession:
                 self._keeping,
                 group.create_task(self.channel.run(), name=f"keep-channel/{cluster}"),
                 group.create_task(self._follower.run(), name=f"follow-cluster/{cluster}"),
+                group.create_task(self.trust_keeper.run(), name=f"keep-trust/{cluster}"),
                 group.create_task(self._observer.run(), name=f"observe-spoke/{cluster}"),
                 group.create_task(self._reporter.run(), name=f"report-status/{cluster}"),
                 group.create_task(self.lease.run(), name=f"renew-lease/{cluster}"),
@@ -209,10 +243,12 @@ class ClusterSession:
         raise AssertionError("a session's tasks never end by themselves")
 
     def _beside(self) -> dict[str, bytes]:
+        published = self.trust_keeper.trust.published_pem
         return {
             KUBECONFIG_KEY: format_kubeconfig(self._hub).encode(),
             CLUSTER_NAME_KEY: self.identity.cluster.encode(),
             AGENT_NAME_KEY: self.identity.agent.encode(),
+            **({PUBLISHED_AUTHORITIES_KEY: published} if published else {}),
         }
 
     def _on_credential(self, credential: Credential) -> None:

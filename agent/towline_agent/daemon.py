@@ -22,7 +22,7 @@ from towline_agent.hub_choice import first_hub
 from towline_agent.hub_contact import both
 from towline_agent.hub_mover import HubMover
 from towline_agent.hub_return import return_policy
-from towline_agent.kept_hub import kept_hub
+from towline_agent.kept_hub import kept_hub, kept_trust
 from towline_agent.secret_store import SecretStore, next_secret
 from towline_agent.settings import AgentSettings
 from towline_agent.stored_credentials import Stored, stored_connection
@@ -230,7 +230,7 @@ class _Agent:
                 },
             )
             self._session = session = self._make_session(
-                identity, hub, store=self._store, parts=self._parts
+                identity, hub, store=self._store, stored=stored, parts=self._parts
             )
             self._mover = mover = self._make_mover(session)
             if self._observers.on_session is not None:
@@ -247,6 +247,7 @@ class _Agent:
         hub: Connection,
         *,
         store: CredentialStore,
+        stored: Stored | None = None,
         parts: Mapping[str, Part],
     ) -> ClusterSession:
         return ClusterSession(
@@ -257,6 +258,7 @@ class _Agent:
             store=store,
             bootstrap=self._bootstraps.at(hub.server),
             settings=self._cluster_settings,
+            kept_trust=None if stored is None else kept_trust(stored, hub=hub),
             also=parts,
             on_call=self._observers.on_hub_call,
             clock=self._clock,

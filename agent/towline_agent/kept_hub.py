@@ -6,8 +6,15 @@ from datetime import datetime
 from towline_agent.cluster_identity import cluster_order
 from towline_agent.enrollment import Usable
 from towline_agent.hub_choice import Kept
-from towline_agent.stored_credentials import Stored, assess, stored_connection
+from towline_agent.hub_trust import HubTrust, initial_trust
+from towline_agent.stored_credentials import (
+    PUBLISHED_AUTHORITIES_KEY,
+    Stored,
+    assess,
+    stored_connection,
+)
 from towline_certs.identities import ClusterIdentity
+from towline_kube.connection import Connection
 
 
 def kept_hub(
@@ -35,4 +42,20 @@ def kept_hub(
         hub=hub,
         is_usable=hub is not None and isinstance(holding, Usable),
         asked_hub=None if progress is None else progress.hub,
+    )
+
+
+def kept_trust(stored: Stored, *, hub: Connection) -> HubTrust:
+    """Return whom to trust to be a hub, with what was kept from an earlier stay there.
+
+    Args:
+        stored: What the store holds.
+        hub: How the hub is reached, by the bootstrap kubeconfig.
+    """
+    files = {} if stored.credential is None else stored.credential.files
+    known = stored_connection(files)
+    if known is None or known.server != hub.server:
+        return initial_trust(hub.ca_pem)
+    return initial_trust(
+        hub.ca_pem, kept=known.ca_pem, published=files.get(PUBLISHED_AUTHORITIES_KEY)
     )

@@ -30,6 +30,9 @@ from towline_kube.kubeconfig import read_kubeconfig
 
 PROGRESS_KEY = "progress.json"
 """The file beside a pending key that says which request it belongs to."""
+PUBLISHED_AUTHORITIES_KEY = "published-ca.crt"
+"""The file beside a credential with the authorities that its hub has announced beside those of the
+bootstrap kubeconfig."""
 CREDENTIAL_KEY = "credential.json"
 """The file beside a credential in a directory that says which hub issued it, and when."""
 
