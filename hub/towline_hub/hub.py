@@ -126,7 +126,11 @@ class Hub:
             views=views,
             writer=writer,
             codec=codec,
-            scope=AddonScope.of(settings.addons, settings.addon_declarations),
+            scope=AddonScope.of(
+                settings.addons,
+                settings.addon_declarations,
+                approves_for_others=settings.approves_for_others,
+            ),
             clock=clock,
         )
         self._health = HealthWatch(

@@ -1,9 +1,10 @@
 """RBAC for the agents of add-ons: one add-on, on one cluster, as Kubernetes objects.
 
-Pure. An add-on's agent gets what it needs to follow its configuration and what its declaration
-grants, nothing more, and is bound by the one name that means both its cluster and its add-on: the
-group of its certificate, or the service account of its token. The group that all agents of the
-add-on share is never bound: it would let cluster B's agent into cluster A's namespace.
+Pure. An add-on's agent gets what it needs to follow its configuration and to say what came of it,
+and what its declaration grants, nothing more. It is bound by the one name that means both its
+cluster and its add-on: the group of its certificate, or the service account of its token. The group
+that all agents of the add-on share is never bound: it would let cluster B's agent into cluster A's
+namespace.
 
 In each namespace there is one Role and one RoleBinding, whose names hold cluster and add-on where
 others share the namespace, so that no two add-ons and no two clusters ever write the same object.
@@ -30,6 +31,7 @@ from towline_hub.clusters.rbac import Rule, role, role_binding, rule
 from towline_hub.permission import Permission
 
 _READ = ("get", "list", "watch")
+_OWN_STATUS = f"{MANAGED_CLUSTER_ADDONS.plural}/status"
 
 
 def addon_labels(cluster: str, addon: str) -> dict[str, str]:
@@ -59,6 +61,7 @@ def addon_rbac(
     configs: Iterable[AddonConfig],
     owner: Mapping[str, Any],
     permissions: Sequence[Permission] = (),
+    reports: bool = False,
     driver: KubeClientDriver | None = None,
 ) -> list[KubeObject]:
     """Return the Roles and RoleBindings of one add-on's agent on one cluster.
@@ -70,6 +73,7 @@ def addon_rbac(
         owner: Owner reference to the ManagedClusterAddOn. Objects in the cluster's namespace carry
             it and go with the add-on; elsewhere Kubernetes does not allow it.
         permissions: What the add-on's declaration grants.
+        reports: Whether the agent may write into the status of its own ManagedClusterAddOn.
         driver: How the agent authenticates; None means by certificate.
     """
     by_namespace: dict[str, list[AddonConfig]] = {}
@@ -85,6 +89,7 @@ def addon_rbac(
         # Whatever an operator puts into the cluster's namespace is meant for this cluster.
         rule("", [CONFIG_MAPS.plural], _READ),
         rule(ADDON_GROUP, [MANAGED_CLUSTER_ADDONS.plural], _READ, only=[addon]),
+        *([rule(ADDON_GROUP, [_OWN_STATUS], ["patch"], only=[addon])] if reports else []),
         *_read_rules(
             config for config in by_namespace.pop(cluster, []) if config.kind != CONFIG_MAP
         ),

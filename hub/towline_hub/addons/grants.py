@@ -1,6 +1,6 @@
 """Granting add-ons' agents their rights, and taking back what they have no claim to any more."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 
 from towline_api.addons import AddonConfig, ManagedClusterAddon
 from towline_api.condition_types import REASON_PERMISSION_FAILED
@@ -8,9 +8,9 @@ from towline_api.errors import TransientError
 from towline_api.metadata import ObjectKey, key_of
 from towline_api.resources import ROLE_BINDINGS, ROLES, KubeObject
 from towline_hub.addons.addon_rbac import addon_rbac, is_addon_grant
-from towline_hub.addons.declarations import AddonDeclaration
 from towline_hub.addons.refused_grants import explain
 from towline_hub.addons.registrations import RegistrationProblem, find_problem
+from towline_hub.addons.scope import AddonScope
 from towline_hub.addons.token_driver import kube_client_of
 from towline_hub.caches import BY_ADDON, AddonCaches, addon_index_key
 from towline_hub.object_writer import ObjectWriter
@@ -23,7 +23,7 @@ class AddonGrants:
     Args:
         caches: What exists.
         writer: Applies and removes objects.
-        declarations: What add-ons are declared to be, by name.
+        scope: Which add-ons, and what they are declared to be.
     """
 
     def __init__(
@@ -31,11 +31,11 @@ class AddonGrants:
         caches: AddonCaches,
         *,
         writer: ObjectWriter,
-        declarations: Mapping[str, AddonDeclaration],
+        scope: AddonScope,
     ) -> None:
         self._caches = caches
         self._writer = writer
-        self._declarations = declarations
+        self._scope = scope
 
     async def follow(
         self, addon: ManagedClusterAddon, *, owner: KubeObject, configs: Sequence[AddonConfig]
@@ -54,7 +54,7 @@ class AddonGrants:
         Raises:
             TransientError: The API server could not be asked.
         """
-        problem = find_problem(addon, self._declarations.get(addon.name))
+        problem = find_problem(addon, self._scope.declarations.get(addon.name))
         if problem is not None:
             return problem, None
         try:
@@ -83,7 +83,7 @@ class AddonGrants:
     async def _grant(
         self, addon: ManagedClusterAddon, *, owner: KubeObject, configs: Sequence[AddonConfig]
     ) -> RegistrationProblem | None:
-        declaration = self._declarations.get(addon.name)
+        declaration = self._scope.declarations.get(addon.name)
         if declaration is not None and not declaration.hub_client:
             await self.keep_only(addon.key, ())
             return None
@@ -101,6 +101,7 @@ class AddonGrants:
             configs=configs,
             owner=owner,
             permissions=[item for item in permissions if item.namespace not in taken],
+            reports=self._scope.lets_report(addon.name),
             driver=registration.driver if registration is not None else None,
         )
         # What is not wanted any more goes first: it must not outlive a grant that is refused.

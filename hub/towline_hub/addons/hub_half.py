@@ -153,7 +153,10 @@ class AddonHub:
 def addon_scope(settings: HubSettings) -> AddonScope:
     """Return which add-ons a hub with these settings looks after, and how much of each."""
     return AddonScope.of(
-        settings.addons, settings.addon_declarations, is_whole_hub=not settings.addons_only
+        settings.addons,
+        settings.addon_declarations,
+        is_whole_hub=not settings.addons_only,
+        approves_for_others=settings.approves_for_others,
     )
 
 

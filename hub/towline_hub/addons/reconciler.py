@@ -5,7 +5,7 @@ them.
 """
 
 import logging
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Sequence
 from datetime import datetime
 from typing import Any
 
@@ -91,7 +91,7 @@ class AddonReconciler:
         self._configs = configs
         self._codec = codec
         self._scope = scope
-        self._grants = AddonGrants(caches, writer=writer, declarations=scope.declarations)
+        self._grants = AddonGrants(caches, writer=writer, scope=scope)
         self._tokens = TokenInfrastructure(writer) if scope.is_whole_hub else None
         self._clock = clock
 
@@ -221,7 +221,18 @@ class AddonReconciler:
         noted, declared = noted_signers(obj), self._declared_signers(obj)
         if self._scope.registers(definition) and not declared <= noted:
             changes["annotations"] = note_of(noted | declared)
-        return await self._patch_metadata(obj, changes) if changes else obj
+        if not changes:
+            return obj
+        key = key_of(obj)
+        bound = {"uid": uid_of(obj), "resourceVersion": resource_version_of(obj)}
+        owned = await self._client.patch(
+            self._codec.managed_cluster_addons,
+            key.name,
+            {"metadata": {**bound, **changes}},
+            namespace=key.namespace,
+        )
+        self._views.addons.remember(owned)
+        return owned
 
     def _declared_signers(self, obj: KubeObject) -> frozenset[str]:
         return declared_signers(self._scope.declarations.get(name_of(obj)))
@@ -236,19 +247,9 @@ class AddonReconciler:
         withdrawn = self._withdrawn(obj)
         if withdrawn and not withdrawn & registered_signers(self._codec.decode_addon(obj)):
             kept = note_of(noted_signers(obj) - withdrawn)
-            await self._patch_metadata(obj, {"annotations": kept})
-
-    async def _patch_metadata(self, obj: KubeObject, changes: Mapping[str, Any]) -> KubeObject:
-        key = key_of(obj)
-        bound = {"uid": uid_of(obj), "resourceVersion": resource_version_of(obj)}
-        patched = await self._client.patch(
-            self._codec.managed_cluster_addons,
-            key.name,
-            {"metadata": {**bound, **changes}},
-            namespace=key.namespace,
-        )
-        self._views.addons.remember(patched)
-        return patched
+            kind = self._codec.managed_cluster_addons
+            changed = await self._client.patch_metadata(kind, obj, annotations=kept)
+            self._views.addons.remember(changed)
 
     async def _resolve(
         self, addon: ManagedClusterAddon, definition: ClusterManagementAddon

@@ -27,11 +27,14 @@ class AddonScope:
         served: Names of the add-ons to look after; empty for all.
         declarations: What add-ons are declared to be, by name.
         is_whole_hub: Whether the second half is ours as well.
+        approves_for_others: Whether requests for custom signers are approved that somebody else
+            plays.
     """
 
     served: frozenset[str] = frozenset()
     declarations: Mapping[str, AddonDeclaration] = field(default_factory=dict)
     is_whole_hub: bool = True
+    approves_for_others: bool = False
 
     @classmethod
     def of(
@@ -40,6 +43,7 @@ class AddonScope:
         declarations: Iterable[AddonDeclaration],
         *,
         is_whole_hub: bool = True,
+        approves_for_others: bool = False,
     ) -> Self:
         """Return the scope that settings describe.
 
@@ -48,6 +52,7 @@ class AddonScope:
                 a hub, means all.
             declarations: Declared add-ons, which are looked after in any case.
             is_whole_hub: Whether owner, configuration and tokens are ours to decide on.
+            approves_for_others: Whether requests for signers that others play are approved.
 
         Raises:
             ConfigError: Two declare the same add-on.
@@ -55,7 +60,7 @@ class AddonScope:
         declared = by_name(declarations)
         # A whole hub that is told of some add-ons' rights still serves the others.
         served = {*addons, *declared} if addons or not is_whole_hub else ()
-        return cls(frozenset(served), declared, is_whole_hub)
+        return cls(frozenset(served), declared, is_whole_hub, approves_for_others)
 
     def serves(self, addon: str) -> bool:
         """Return whether an add-on is looked after at all."""
@@ -70,6 +75,14 @@ class AddonScope:
         if not self.is_whole_hub or str(definition["metadata"]["name"]) in self.declarations:
             return True
         return names.SERVED_BY_ANNOTATION not in annotations_of(definition)
+
+    def lets_report(self, addon: str) -> bool:
+        """Return whether an add-on's agents may write into the status of their own object.
+
+        What stands there must give them nothing. Only where somebody else signs, and no declaration
+        says for whom, does a registration count on the status's word alone.
+        """
+        return addon in self.declarations or not self.approves_for_others
 
     def addons_sharing(self, namespace: str) -> Sequence[str]:
         """Return the declared add-ons whose agents share a namespace of this name."""

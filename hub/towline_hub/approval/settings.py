@@ -123,6 +123,11 @@ class ApprovalSettings(ProgramSettings):
         return self
 
     @property
+    def approves_for_others(self) -> bool:
+        """Whether requests for custom signers are approved that somebody else plays."""
+        return bool(set(self.approve_signers) - {signer.signer_name for signer in self.signers})
+
+    @property
     def approval_rules(self) -> ApprovalRules:
         """What the approval policy is told."""
         own_signers = frozenset(signer.signer_name for signer in self.signers)

@@ -88,6 +88,15 @@ class Installed:
             namespace=self.spoke.cluster,
         )
 
+    async def until_status(self, **fields: Any) -> None:
+        """Return once the status has these fields."""
+
+        async def look() -> bool | None:
+            status = (await self.get()).get("status", {})
+            return True if fields == {key: status.get(key) for key in fields} else None
+
+        await eventually(look, what=f"a status with {fields}")
+
     async def until_message(self, kind: str, part: str) -> KubeObject:
         """Return the ManagedClusterAddOn once a condition's message holds this."""
 

@@ -4,6 +4,7 @@ import asyncio
 import secrets
 from collections import Counter
 from collections.abc import AsyncIterator
+from typing import Any
 
 import pytest
 import pytest_asyncio
@@ -147,7 +148,24 @@ async def test_one_identity_opens_what_is_its_own_and_nothing_of_others(
             await client.create(LEASES, body(LEASES, x.name, mine))
             await client.get(SECRETS, f"of-{x.name}", namespace=mine)
             await client.get(CONFIG_MAPS, f"of-{x.name}", namespace=shared)
-            await client.get(MANAGED_CLUSTER_ADDONS, x.name, namespace=mine)
+            own = await client.get(MANAGED_CLUSTER_ADDONS, x.name, namespace=mine)
+            # Saying how it fares is its own as well; who it is stays the hub's to say.
+            forged: dict[str, Any] = {"namespace": "kube-system"}
+            if driver == "csr":  # with tokens the subject is the cluster's agent's to write
+                forged["registrations"] = []
+            told = await client.patch_status(
+                MANAGED_CLUSTER_ADDONS, own, {**own["status"], **forged}
+            )
+            assert told["status"]["namespace"] == "kube-system"
+            await here.until_status(**{field: own["status"][field] for field in forged})
+            with pytest.raises(Forbidden):
+                await client.patch(MANAGED_CLUSTER_ADDONS, x.name, {"spec": {}}, namespace=mine)
+            for cluster, addon in ((mine, y.name), (other_cluster, x.name)):
+                other = await admin.get(MANAGED_CLUSTER_ADDONS, addon, namespace=cluster)
+                with pytest.raises(Forbidden):
+                    await client.patch_status(
+                        MANAGED_CLUSTER_ADDONS, other, {**other["status"], "conditions": []}
+                    )
             # The other cluster's, the same add-on.
             with pytest.raises(Forbidden):
                 await client.create(LEASES, body(LEASES, x.name, other_cluster))
@@ -278,8 +296,8 @@ async def test_what_is_declared_no_more_is_registered_no_more(
         await Installed(admin, spoke, agent, name).install()
         both = "example.com/former,example.com/kept"
         await until(["example.com/former", "example.com/kept"], note=both)
-        # Owner and note are one write, the status is the other.
-        assert [call[1] for call in hub.writes()].count(MANAGED_CLUSTER_ADDONS.qualified) == 2
+    # Owner and note are one write, the status is the other.
+    assert [call[1] for call in hub.writes()].count(MANAGED_CLUSTER_ADDONS.qualified) == 2
     async with run_hub(declarations=in_settings(fewer)):
         await until(["example.com/kept"], note="example.com/kept")
     addon = await admin.get(MANAGED_CLUSTER_ADDONS, name, namespace=spoke.cluster)

@@ -56,6 +56,7 @@ def handed_out(declaration: AddonDeclaration) -> list[KubeObject]:
             configs=[config],
             owner={},
             permissions=declaration.permissions,
+            reports=True,
             driver=KubeClientDriver.TOKEN,
         ),
         *token_infrastructure("c1", declaration.name, owner={}),
@@ -81,7 +82,8 @@ def test_the_hub_holds_what_its_declarations_hand_out() -> None:
 def test_a_program_for_addons_holds_what_it_hands_out() -> None:
     """Tokens are the whole hub's to hand out."""
     held = rights(addons_only_permissions(ME, declarations=[DECLARED]))
-    for right in rights(addon_rbac("c1", "hello", configs=[], owner={}, permissions=())):
+    granted = addon_rbac("c1", "hello", configs=[], owner={}, permissions=(), reports=True)
+    for right in rights(granted):
         assert _holds(held, *right), right
     assert not any("serviceaccounts" in right[2] for right in held)
 

@@ -170,6 +170,10 @@ def test_an_addon_agent_reads_its_namespace_and_exactly_its_configuration() -> N
         ("addon.open-cluster-management.io", "managedclusteraddons", ("helloworld",)): [*read],
         ("addon.open-cluster-management.io", "addondeploymentconfigs", ("mine",)): [*read],
     }
+    reporting = addon_rbac("c1", "helloworld", configs=[], owner=OWNER, reports=True)
+    status = ("addon.open-cluster-management.io", "managedclusteraddons/status", ("helloworld",))
+    assert set(_rules(reporting[0])) - set(_rules(own)) == {status}
+    assert _rules(reporting[0])[status] == ["patch"]
     assert own["metadata"]["ownerReferences"] == [OWNER]
     assert own_binding["metadata"]["ownerReferences"] == [OWNER]
     assert other["metadata"]["name"] == config_reader_role("c1", "helloworld")
