@@ -6,6 +6,7 @@ import random
 from datetime import timedelta
 from typing import NoReturn
 
+from towline_agent.availability_events import find_news, tell_news
 from towline_agent.channel import HubChannel
 from towline_agent.cluster_status import ClaimLimits, desired_status
 from towline_agent.cluster_view import ClusterView
@@ -38,6 +39,7 @@ class ClusterReporter:
         keeper: Whose certificate is reported.
         limits: Which claims are reported.
         changed: Set whenever the status may have to be another.
+        instance: Name of the agent, for Events.
         clock: Time.
     """
 
@@ -50,6 +52,7 @@ class ClusterReporter:
         *,
         limits: ClaimLimits,
         changed: asyncio.Event,
+        instance: str,
         clock: Clock = SYSTEM_CLOCK,
     ) -> None:
         self._channel = channel
@@ -57,6 +60,7 @@ class ClusterReporter:
         self._spoke = spoke
         self._keeper = keeper
         self._limits = limits
+        self._instance = instance
         self._clock = clock
         self._changed = changed
 
@@ -103,6 +107,15 @@ class ClusterReporter:
             return False
         written = await self._channel.client.patch_status(MANAGED_CLUSTERS, cluster, status)
         self._view.show(written)
+        news = find_news(cluster, status)
+        if news is not None:
+            await tell_news(
+                news,
+                cluster=written,
+                hub=self._channel.client,
+                instance=self._instance,
+                clock=self._clock,
+            )
         log.info(
             "cluster status reported",
             extra={"cluster": name_of(cluster)} | self._keeper.request_facts,

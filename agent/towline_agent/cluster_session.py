@@ -159,6 +159,7 @@ class ClusterSession:
             self.keeper,
             limits=settings.limits,
             changed=self._bell,
+            instance=identity.agent,
             clock=clock,
         )
         self.lease = LeaseRenewer(self.channel, self.view, clock=clock)

@@ -39,6 +39,9 @@ RESERVED_CLAIMS = frozenset(
     }
 )
 """Claims with a meaning of their own: always reported, whatever the limit."""
+_LONGEST_CLAIM_NAME, _LONGEST_CLAIM_VALUE = 253, 1024
+"""What a hub takes in a ManagedCluster. A claim beyond that, which only a changed definition on the
+managed cluster lets through, would keep the whole status from being written."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -198,12 +201,19 @@ def _claims(
 ) -> dict[str, Any]:
     reported = [claim for claim in claims if SPOKE_ONLY_CLAIM_LABEL not in labels_of(claim)]
     entries = sorted(
-        (name_of(claim), str((claim.get("spec") or {}).get("value") or "")) for claim in reported
+        (name, value)
+        for claim in reported
+        if len(name := name_of(claim)) <= _LONGEST_CLAIM_NAME
+        and 0 < len(value := _value_of(claim)) <= _LONGEST_CLAIM_VALUE
     )
     reserved = [entry for entry in entries if _is_reserved(entry[0], limits)]
     custom = [entry for entry in entries if not _is_reserved(entry[0], limits)]
     kept = [{"name": name, "value": value} for name, value in [*reserved, *custom[: limits.custom]]]
     return {"clusterClaims": kept} if kept or status.get("clusterClaims") else {}
+
+
+def _value_of(claim: KubeObject) -> str:
+    return str((claim.get("spec") or {}).get("value") or "")
 
 
 def _is_reserved(name: str, limits: ClaimLimits) -> bool:

@@ -1,6 +1,6 @@
 """An embedded add-on's Lease, from its checks to the API server that keeps it."""
 
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Awaitable, Callable
 from datetime import timedelta
 
 import pytest_asyncio
@@ -136,8 +136,8 @@ async def test_a_failing_check_ends_the_renewals(stage: AddonStage) -> None:
         assert first is not None
 
 
-async def _differs(renewed: object, last: str | None) -> bool:
-    return await renewed() != last  # type: ignore[operator]
+async def _differs(renewed: Callable[[], Awaitable[str | None]], last: str | None) -> bool:
+    return await renewed() != last
 
 
 def rule(group: str, plural: str, verbs: list[str]) -> KubeObject:

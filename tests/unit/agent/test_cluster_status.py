@@ -195,3 +195,20 @@ def test_claims_that_went_away_are_taken_back() -> None:
     )
     assert status_of(live, SpokeFacts(health=Healthy(), claims=[]))["clusterClaims"] == []
     assert "clusterClaims" not in status_of(ACCEPTED, SpokeFacts(health=Healthy(), claims=[]))
+
+
+@pytest.mark.parametrize(
+    "bad",
+    [
+        pytest.param(claim("bad", ""), id="empty"),
+        pytest.param(claim("bad", "x" * 1025), id="too-long"),
+        pytest.param(claim("b" * 254), id="name-too-long"),
+        pytest.param({"metadata": {"name": "bad"}}, id="without-a-spec"),
+        pytest.param(claim("id.k8s.io", ""), id="reserved"),
+    ],
+)
+def test_a_claim_that_a_hub_would_refuse_keeps_nothing_else_from_it(bad: KubeObject) -> None:
+    """The status goes out in one write: one bad claim would silence the whole cluster."""
+    long = claim("b" * 253, "x" * 1024)
+    status = status_of(ACCEPTED, SpokeFacts(health=Healthy(), claims=[bad, claim("a"), long]))
+    assert [entry["name"] for entry in status["clusterClaims"]] == ["a", "b" * 253]
