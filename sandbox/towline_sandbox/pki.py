@@ -56,14 +56,9 @@ class PlanePki:
 
     def __init__(self, name: str, *, backdate: timedelta = _BACKDATE) -> None:
         now = datetime.now(UTC)
+        self._name, self._authority_backdate, self._authorities = name, backdate, 0
         self._serving, self._client = (
-            create_authority(
-                f"towline sandbox {name}: {purpose}",
-                now=now,
-                lifetime=_AUTHORITY_LIFETIME,
-                backdate=backdate,
-            )
-            for purpose in ("serving", "clients")
+            self._create_authority(purpose, now=now) for purpose in ("serving", "clients")
         )
         self.admin = self.client_pair(ADMIN_USER, groups=_MASTERS, lifetime=_COMPONENT_LIFETIME)
         # In Kubernetes each controller has an account of its own; here all share one, which saves
@@ -71,6 +66,23 @@ class PlanePki:
         self.controllers = self.client_pair(
             _CONTROLLERS_USER, groups=_MASTERS, lifetime=_COMPONENT_LIFETIME
         )
+
+    def _create_authority(self, purpose: str, *, now: datetime) -> Authority:
+        return create_authority(
+            f"towline sandbox {self._name}: {purpose}",
+            now=now,
+            lifetime=_AUTHORITY_LIFETIME,
+            backdate=self._authority_backdate,
+        )
+
+    def new_serving_authority(self) -> Authority:
+        """Return one more authority for server certificates, not in use so far."""
+        self._authorities += 1
+        return self._create_authority(f"serving {self._authorities + 1}", now=datetime.now(UTC))
+
+    def serve_by(self, authority: Authority) -> None:
+        """Have another authority sign the API server's certificates from now on."""
+        self._serving = authority
 
     @property
     def serving_ca_pem(self) -> bytes:

@@ -17,8 +17,10 @@ from towline_api.names import HUB_KUBECONFIG_SECRET
 from towline_api.resources import MANAGED_CLUSTERS, KubeObject
 from towline_certs.credentials import from_secret_data
 from towline_kube.clock import SYSTEM_CLOCK, Clock
+from towline_sandbox.embedded.faults import Calls, Drop
 from towline_sandbox.embedded.plane import EmbeddedPlane
 
+_AGENTS = "towline-agent/"
 _EVERY = 0.01
 """Seconds between two calls of the probe."""
 
@@ -72,6 +74,16 @@ class HubSide:
     async def write_bootstrap(self, text: str | None = None) -> None:
         """Write the bootstrap kubeconfig, by default a good one."""
         self.file.write_text(text or await self.plane.bootstrap_kubeconfig())
+
+    def fall_silent(self) -> None:
+        """Have the hub answer no agent any more, until `speak_again`."""
+        agents = Calls(user_agent=_AGENTS)
+        self.plane.faults.add(Drop(), agents)
+        self.plane.cut_watches(user_agent=_AGENTS)
+
+    def speak_again(self) -> None:
+        """Have the hub answer everybody."""
+        self.plane.faults.clear()
 
     async def uid(self) -> str:
         """Return the uid of the ManagedCluster; empty if there is none."""
@@ -174,4 +186,8 @@ async def two_hubs(
             side = HubSide(plane, owner, kept / "kubeconfig")
             await side.write_bootstrap()
             sides.append(side)
-        yield Hubs(sides[0], sides[1], spoke, folder)
+        try:
+            yield Hubs(sides[0], sides[1], spoke, folder)
+        finally:
+            for side in sides:
+                side.speak_again()

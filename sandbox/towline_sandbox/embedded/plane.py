@@ -12,6 +12,7 @@ from typing import Self
 from towline_api.bootstrap_tokens import BootstrapToken
 from towline_api.names import BOOTSTRAP_GROUP
 from towline_api.resources import KubeObject
+from towline_certs.authority import Authority
 from towline_kube.connection import Connection
 from towline_kube.kubeconfig_writing import embed_kubeconfig
 from towline_sandbox.audit import AuditEvent
@@ -179,6 +180,18 @@ class EmbeddedPlane:
     def serve_again(self) -> None:
         """Listen again, at the same address."""
         self._running.serve_again()
+
+    def new_authority(self) -> Authority:
+        """Return one more authority that could sign the server's certificate; see below."""
+        return self._running.pki.new_serving_authority()
+
+    def change_authority(self, authority: Authority) -> None:
+        """Serve with a certificate by another authority; all connections are closed."""
+        self._running.change_authority(authority)
+
+    def publish_authorities(self, ca_pem: bytes) -> None:
+        """Say in `kube-root-ca.crt` what to verify the server's certificate with from now on."""
+        self._running.publish(ca_pem)
 
     def expire_resource_versions(self) -> None:
         """Forget all history: watches and lists that begin in the past are answered 410."""

@@ -13,6 +13,7 @@ from typing import Any, TypeVar
 from cryptography.hazmat.primitives.asymmetric import ec
 
 from towline_api.resources import SECRETS, KubeObject
+from towline_certs.authority import Authority
 from towline_kube.task_groups import TaskGroup
 from towline_sandbox.embedded.clocks import Clock
 from towline_sandbox.embedded.faults import Calls, Faults
@@ -71,13 +72,16 @@ class PlaneThread:
             faults=faults,
             certificate_lifetime=certificate_lifetime,
         )
-        own = pki.server_pair()
-        self._front = Front(
+        self._front = self._new_front()
+
+    def _new_front(self) -> Front:
+        own = self.pki.server_pair()
+        return Front(
             self.server.pipeline,
             context=server_context(
                 certificate_pem=own.certificate_pem,
                 key_pem=own.key_pem,
-                client_ca_pem=pki.client_authority.certificate_pem,
+                client_ca_pem=self.pki.client_authority.certificate_pem,
             ),
         )
 
@@ -122,6 +126,18 @@ class PlaneThread:
     def serve_again(self) -> None:
         """Listen again, on the same port."""
         self._await(self._front.start(_bound(self.port)))
+
+    def change_authority(self, authority: Authority) -> None:
+        """Close all connections, and serve with a certificate by another authority."""
+        self.stop_serving()
+        self.pki.serve_by(authority)
+        self._front = self._new_front()
+        self.serve_again()
+
+    def publish(self, ca_pem: bytes) -> None:
+        """Publish other authorities than one's own in every namespace."""
+        self.server.published_ca_pem = ca_pem
+        self._call(self.server.controllers.look_again)
 
     def compact(self) -> None:
         """Forget all history."""

@@ -1,5 +1,6 @@
 """Puts into every namespace what Kubernetes puts there: an account and the authority to trust."""
 
+from collections.abc import Callable
 from typing import NoReturn
 
 from towline_api.resources import CONFIG_MAPS, NAMESPACES, SERVICE_ACCOUNTS
@@ -30,13 +31,13 @@ class NamespaceBasics:
     Args:
         store: Where they are.
         calls: Writes them.
-        ca_pem: Certificate that the server's own certificate is verified with.
+        ca_pem: Returns the certificates that the server's own certificate is verified with.
     """
 
-    def __init__(self, store: Store, *, calls: OwnCalls, ca_pem: bytes) -> None:
+    def __init__(self, store: Store, *, calls: OwnCalls, ca_pem: Callable[[], bytes]) -> None:
         self._store = store
         self._calls = calls
-        self._ca = ca_pem.decode()
+        self._ca_pem = ca_pem
         self._passes = passes("furnish-namespaces", self._furnish)
 
     def note(self, change: Change) -> None:
@@ -74,7 +75,7 @@ class NamespaceBasics:
                 },
             )
         published = self._store.find(_CONFIG_MAPS, namespace=namespace, name=ROOT_CA)
-        wanted = {"ca.crt": self._ca}
+        wanted = {"ca.crt": self._ca_pem().decode()}
         if published is None:
             await self._calls.create(
                 CONFIG_MAPS,

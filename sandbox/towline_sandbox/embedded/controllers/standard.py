@@ -25,7 +25,7 @@ def standard_controllers(
     api: ResourceApi,
     catalog: Catalog,
     authority: Authority,
-    ca_pem: bytes,
+    ca_pem: Callable[[], bytes],
     now: Callable[[], datetime],
     signing_now: Callable[[], datetime] | None = None,
     certificate_lifetime: timedelta | None = None,
@@ -37,7 +37,7 @@ def standard_controllers(
         api: Carries out what they do.
         catalog: The kinds there are.
         authority: Signs approved requests.
-        ca_pem: Certificate that the server's own certificate is verified with.
+        ca_pem: Returns the certificates that the server's own certificate is verified with.
         now: The clock.
         signing_now: The clock that goes into certificates; by default the same.
         certificate_lifetime: The longest that a certificate is valid, and how long it is if the

@@ -105,12 +105,14 @@ class Server:
             self.catalog, self.store, caller=self._webhooks.call, now=now
         )
         self.own_calls = OwnCalls(self.api, catalog=self.catalog, now=now, manager=_API_SERVER)
+        self.published_ca_pem = identity.serving_ca_pem
+        """What clients are told to verify the server's certificate with."""
         self.controllers = standard_controllers(
             self.store,
             api=self.api,
             catalog=self.catalog,
             authority=identity.client_authority,
-            ca_pem=identity.serving_ca_pem,
+            ca_pem=lambda: self.published_ca_pem,
             now=now,
             signing_now=signing_clock.now,
             certificate_lifetime=certificate_lifetime,
