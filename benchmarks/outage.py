@@ -38,31 +38,23 @@ def report(outage: Outage) -> str:
     """Return what was found, for people."""
     back = outage.back_after
     half = back[len(back) // 2]
-    spread = timedelta(seconds=outage.spread)
-    average = tries_per_second(outage.agents, loops=CLUSTER_LOOPS, spread=spread)
-    away = sum(outage.away_tries) / max(outage.lasted, 1)
-    return "\n".join(
-        [
-            (
-                f"{outage.agents} agents in one process joined in {outage.joined_in:.0f} s; each took "
-                f"{outage.mib_each:.1f} MiB"
-            ),
-            (
-                f"the hub was away for {outage.lasted:.0f} s; tries meanwhile: {away:.1f} a second, at "
-                f"most {outage.away_peak} (bound {average:.0f} on average); "
-                f"{outage.cpu_share * 100:.1f} % of a core"
-            ),
-            (
-                f"back again: the first agent after {back[0]:.1f} s, half of them after {half:.1f} s, "
-                f"all after {back[-1]:.1f} s, all of their loops after {outage.whole_after:.1f} s"
-            ),
-            f"calls answered in a second after the return: at most {outage.return_peak}",
-            (
-                f"new certificate requests {outage.new_requests}, clusters registered anew "
-                f"{outage.new_clusters}, changed specs {outage.changed_specs}"
-            ),
-        ]
-    )
+    tries = sum(outage.away_tries) / max(outage.lasted, 1)
+    bound = tries_per_second(outage.agents, spread=timedelta(seconds=outage.spread))
+    lines = {
+        "agents in this process": f"{outage.agents}, joined in {outage.joined_in:.0f} s",
+        "memory of each": f"{outage.mib_each:.1f} MiB",
+        "hub away for": f"{outage.lasted:.0f} s",
+        "tries a second meanwhile": f"{tries:.1f}, at most {outage.away_peak} (bound {bound:.0f})",
+        "processor meanwhile": f"{outage.cpu_share * 100:.1f} % of a core",
+        "first agent back after": f"{back[0]:.1f} s",
+        "half of them after": f"{half:.1f} s",
+        "all after": f"{back[-1]:.1f} s, with all their loops {outage.whole_after:.1f} s",
+        "calls answered a second then": f"at most {outage.return_peak}",
+        "new certificate requests": str(outage.new_requests),
+        "clusters registered anew": str(outage.new_clusters),
+        "changed specs": str(outage.changed_specs),
+    }
+    return "\n".join(f"{label:30}{value}" for label, value in lines.items())
 
 
 def shortcomings(outage: Outage) -> list[str]:

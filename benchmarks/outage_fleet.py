@@ -269,7 +269,8 @@ async def _until_whole(fleet: Sequence[_Agent], *, gone: float, back: float) -> 
 
 
 def _whole_since(agent: _Agent, *, gone: float, back: float) -> float | None:
-    broken, mended = set(), {}
+    broken: set[tuple[str, str]] = set()
+    mended: dict[tuple[str, str], float] = {}
     for at, call in agent.calls:
         key = (call.verb, call.resource)
         if at < gone:

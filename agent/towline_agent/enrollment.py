@@ -22,6 +22,10 @@ from typing import assert_never
 from towline_certs.identities import Subject
 from towline_certs.validity import Validity
 
+LONGEST_PAUSE = timedelta(hours=1)
+"""Between a request that came to nothing and the next one. What is left of a pause is never more,
+unless the clock was set back since; then the pause counts as over."""
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class CertificateOrder:
@@ -281,7 +285,8 @@ def next_step(facts: Facts) -> Step:
         return UseCredential(facts.holding.renew_at)
     failures = 0
     if isinstance(facts.progress, Paused):
-        if facts.now < facts.progress.until:
+        left = facts.progress.until - facts.now
+        if timedelta() < left <= LONGEST_PAUSE:
             return Pause(facts.progress.until, facts.progress.reason)
         failures = facts.progress.failures
     return MakeKey(_why_a_key(facts.holding), failures=failures)

@@ -12,6 +12,7 @@ Two bounds, for any number of agents that lose their hub at one moment:
 from collections.abc import Sequence
 from datetime import timedelta
 
+from towline_agent.enrollment import LONGEST_PAUSE
 from towline_api.errors import TransientError
 from towline_kube.backoff import Backoff
 from towline_kube.patience import ReturnPolicy
@@ -25,7 +26,7 @@ CLUSTER_LOOPS = 3
 """What an agent asks with by itself: the watches of its cluster and of its add-ons, and the
 lease."""
 
-DEFAULT_PAUSES = Backoff(first=timedelta(seconds=30), limit=timedelta(hours=1))
+DEFAULT_PAUSES = Backoff(first=timedelta(seconds=30), limit=LONGEST_PAUSE)
 """Between a certificate request that came to nothing and the next one."""
 REQUESTS_AN_HOUR = 20
 """More than twice what the shortest certificates of Kubernetes take, which live for ten minutes."""

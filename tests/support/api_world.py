@@ -3,7 +3,7 @@
 import base64
 import copy
 from collections.abc import Callable
-from datetime import timedelta
+from datetime import datetime, timedelta
 from types import SimpleNamespace
 from typing import Any, cast
 
@@ -135,7 +135,7 @@ class Signer:
         self.clock = clock
         self.lifetime = lifetime
         self.authority: Authority = create_authority(
-            "signer", now=clock.now(), lifetime=timedelta(days=3650)
+            "signer", now=clock.now() - timedelta(days=30), lifetime=timedelta(days=3650)
         )
 
     @property
@@ -153,13 +153,19 @@ class Signer:
         for csr in self.pending:
             self.sign(csr)
 
-    def sign(self, csr: KubeObject, *, change: Callable[[bytes], bytes] | None = None) -> None:
-        """Approve and sign one request; `change` may spoil the certificate."""
+    def sign(
+        self,
+        csr: KubeObject,
+        *,
+        change: Callable[[bytes], bytes] | None = None,
+        at: datetime | None = None,
+    ) -> None:
+        """Approve and sign one request; `change` may spoil the result, `at` be a wrong time."""
         request = parse_request(base64.b64decode(csr["spec"]["request"]))
         subject = request.subject
         assert subject is not None
         pem = self.authority.issue(
-            request.public_key, subject=subject, lifetime=self.lifetime, now=self.clock.now()
+            request.public_key, subject=subject, lifetime=self.lifetime, now=at or self.clock.now()
         )
         certificate = base64.b64encode(pem if change is None else change(pem)).decode()
         self.set_status(csr, {"conditions": [APPROVED], "certificate": certificate})

@@ -28,11 +28,13 @@ class FakeClock:
         self._elapsed = timedelta(0)  # exact, so that sums of delays are
         self._sleepers: list[tuple[timedelta, int, asyncio.Future[None]]] = []
         self._order = count()
+        self.shift = timedelta(0)
+        """How far somebody has set `now` ahead; nothing else of the clock moves with it."""
         self.sleeps: list[timedelta] = []
         """How long each sleep so far was asked to last, in the order they began."""
 
     def now(self) -> datetime:
-        return self._start + self._elapsed
+        return self._start + self._elapsed + self.shift
 
     def monotonic(self) -> float:
         return self._elapsed.total_seconds()

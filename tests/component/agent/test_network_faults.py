@@ -122,7 +122,7 @@ async def scene(folder: Path, patch: pytest.MonkeyPatch) -> AsyncIterator[Scene]
         await hub.joined()
         await hub.hub.patch(MANAGED_CLUSTERS, CLUSTER, {"spec": {"leaseDurationSeconds": 1}})
         await agent.session.channel.wait_ready()
-        found = Scene(planes[0], hub, agent, *proxies)
+        found = Scene(planes[0], hub, agent, to_hub=proxies[0], to_spoke=proxies[1])
         await stack.enter_async_context(background(found.call_forever(), name="call-over-channel"))
         await found.answered_since(0.0)
         yield found

@@ -16,6 +16,7 @@ from towline_agent.agent_state import AgentState, Standing
 from towline_agent.cluster_identity import cluster_order
 from towline_agent.credential_keeper import CredentialKeeper
 from towline_agent.credential_status import CredentialState, rotation_report
+from towline_agent.hub_return import REQUESTS_AN_HOUR
 from towline_agent.secret_store import SecretStore
 from towline_agent.state_tracking import StateTracker
 from towline_api.certificate_report import find_certificate_end
@@ -295,6 +296,98 @@ async def test_a_refused_credential_is_earned_again(world: World) -> None:
         assert world.askers[-1] is False
         await world.earn(keeper)
         assert len(world.used) == 2
+
+
+async def test_a_hub_that_refuses_what_it_issues_is_asked_less_and_less(world: World) -> None:
+    """Its signer and its API server do not agree on an authority: a request every few seconds."""
+    async with world.running(world.keeper()) as keeper:
+        await world.earn(keeper)
+        for count in range(1, 7):
+            refused_at = world.clock.now()
+            keeper.refuse("401")
+            await world.until(lambda: bool(world.signer.pending), limit=HOUR)
+            waited = world.clock.now() - refused_at
+            assert 15 * SECOND * 2 ** (count - 1) <= waited <= 31 * SECOND * 2 ** (count - 1)
+            await world.earn(keeper)
+        assert len(world.signer.requests) == 7
+
+
+async def test_no_signer_makes_an_agent_ask_more_than_twenty_times_an_hour(world: World) -> None:
+    """Here one whose certificates live for seconds: each renewal is due as soon as it is done."""
+    world.signer.lifetime = 5 * SECOND
+    async with world.running(world.keeper()) as keeper:
+        for step in [5 * SECOND] * 40 + [5 * MINUTE] * 11:
+            world.signer.sign_all()
+            await world.clock.advance(step)
+        assert len(world.signer.requests) == REQUESTS_AN_HOUR
+        assert keeper.status.reason == "TooManyRequests"
+        report = rotation_report(keeper.status)
+        assert report is not None
+        assert report.status == "False"
+        world.signer.lifetime = HOUR
+        await world.clock.advance(5 * MINUTE)
+        await world.earn(keeper)
+
+
+async def test_a_clock_that_was_ahead_for_a_while_costs_one_request(world: World) -> None:
+    """The certificate seemed over, and so did its successor; put right, the old one is in use."""
+    async with world.running(world.keeper()) as keeper:
+        await world.earn(keeper)
+        first = keeper.credential
+        world.clock.shift = timedelta(days=400)
+        keeper.look_again()
+        await world.until(lambda: bool(world.signer.pending))
+        for csr in world.signer.pending:
+            world.signer.sign(csr, at=world.clock.now() - world.clock.shift)
+        await world.until(lambda: keeper.status.state is CredentialState.PAUSED)
+        world.clock.shift = timedelta()
+        keeper.look_again()
+        await world.until(lambda: keeper.status.state is CredentialState.HOLDING)
+        assert keeper.credential == first
+        await world.clock.advance(30 * MINUTE)
+        assert len(world.signer.requests) == 2
+
+
+async def test_a_clock_set_back_in_a_pause_does_not_prolong_it(world: World) -> None:
+    """The end of a pause is stored as an instant: a clock a day ahead must not cost a day."""
+    world.clock.shift = timedelta(days=1)
+    async with world.running(world.keeper()) as keeper:
+        await world.until(lambda: bool(world.signer.pending))
+        world.signer.deny_all()
+        await world.until(lambda: keeper.status.state is CredentialState.PAUSED)
+        world.clock.shift = timedelta()
+        await world.until(lambda: bool(world.signer.pending), limit=6 * MINUTE)
+        await world.earn(keeper)
+
+
+@pytest.mark.parametrize("behind", [timedelta(minutes=20), timedelta(days=2)])
+async def test_a_signer_whose_clock_is_behind_is_asked_again_until_it_is_right(
+    world: World, behind: timedelta
+) -> None:
+    """What it issues is over before it begins; nothing of that is ever put into use."""
+    world.signer.lifetime = 10 * MINUTE
+    async with world.running(world.keeper()) as keeper:
+        for count in (1, 2, 3):
+            await world.until(lambda: bool(world.signer.pending), limit=HOUR)
+            assert len(world.signer.requests) == count
+            for csr in world.signer.pending:
+                world.signer.sign(csr, at=world.clock.now() - behind)
+            await world.until(lambda: keeper.status.state is CredentialState.PAUSED)
+        assert not world.used
+        await world.until(lambda: bool(world.signer.pending), limit=HOUR)
+        await world.earn(keeper)
+
+
+async def test_a_certificate_of_a_signer_whose_clock_is_ahead_is_waited_for(world: World) -> None:
+    """It becomes valid in a moment, so asking for another would help nobody."""
+    async with world.running(world.keeper()) as keeper:
+        await world.until(lambda: bool(world.signer.pending))
+        for csr in world.signer.pending:
+            world.signer.sign(csr, at=world.clock.now() + 20 * MINUTE)
+        await world.until(lambda: keeper.status.reason == "WaitingForClock")
+        assert not world.used
+        await world.until(lambda: keeper.status.state is CredentialState.HOLDING, limit=HOUR)
+        assert len(world.signer.requests) == 1
 
 
 async def test_a_credential_of_another_hub_is_not_used(world: World) -> None:

@@ -8,6 +8,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from towline_agent.enrollment import (
+    LONGEST_PAUSE,
     Absent,
     CertificateOrder,
     Dead,
@@ -109,6 +110,11 @@ def facts(
             id="denied-again",
         ),
         pytest.param(facts(progress=PAUSED), Pause(PAUSED.until, "denied"), id="paused"),
+        pytest.param(
+            facts(progress=dataclasses.replace(PAUSED, until=NOW + LONGEST_PAUSE + SECOND)),
+            MakeKey("nothing is stored yet", failures=2),
+            id="clock-set-back-in-a-pause",
+        ),
         pytest.param(
             facts(progress=PAUSED, holding=DUE), Pause(PAUSED.until, "denied"), id="renewal-paused"
         ),
