@@ -138,9 +138,7 @@ class Addons:
             )
             for side, (client, namespaces) in clients.items()
         }
-        self._leases = AddonLeases(
-            hub, cluster=cluster, on_change=self._on_hub_leases, clock=clock
-        )
+        self._leases = AddonLeases(hub, cluster=cluster, on_change=self._on_hub_leases, clock=clock)
         self._around = Surroundings(
             cluster=cluster,
             channel=channel,

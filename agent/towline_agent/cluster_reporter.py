@@ -3,6 +3,7 @@
 import asyncio
 import logging
 import random
+from dataclasses import replace
 from datetime import timedelta
 from typing import NoReturn
 
@@ -13,6 +14,7 @@ from towline_agent.cluster_view import ClusterView
 from towline_agent.credential_keeper import CredentialKeeper
 from towline_agent.credential_status import rotation_report
 from towline_agent.hub_return import not_before
+from towline_agent.namespace_keeper import NamespaceKeeper
 from towline_agent.resting import rest
 from towline_agent.spoke_observer import SpokeObserver
 from towline_api.errors import TowlineError
@@ -36,6 +38,7 @@ class ClusterReporter:
         channel: The hub.
         view: The ManagedCluster.
         spoke: The facts.
+        namespaces: How the namespaces fare that cluster sets want.
         keeper: Whose certificate is reported.
         limits: Which claims are reported.
         changed: Set whenever the status may have to be another.
@@ -48,6 +51,7 @@ class ClusterReporter:
         channel: HubChannel,
         view: ClusterView,
         spoke: SpokeObserver,
+        namespaces: NamespaceKeeper,
         keeper: CredentialKeeper,
         *,
         limits: ClaimLimits,
@@ -58,6 +62,7 @@ class ClusterReporter:
         self._channel = channel
         self._view = view
         self._spoke = spoke
+        self._namespaces = namespaces
         self._keeper = keeper
         self._limits = limits
         self._instance = instance
@@ -98,7 +103,7 @@ class ClusterReporter:
         """Write the status if it differs; return whether it did."""
         status = desired_status(
             cluster,
-            self._spoke.facts,
+            replace(self._spoke.facts, namespaces=self._namespaces.outcomes),
             rotation=rotation_report(self._keeper.status),
             limits=self._limits,
             now=self._clock.now(),

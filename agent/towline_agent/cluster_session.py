@@ -23,6 +23,7 @@ from towline_agent.credential_stores import CredentialStore
 from towline_agent.hub_contact import HubContact, both
 from towline_agent.hub_return import return_policy
 from towline_agent.hub_trust import HubTrust, initial_trust
+from towline_agent.namespace_keeper import NamespaceKeeper
 from towline_agent.spoke_observer import SpokeObserver
 from towline_agent.state_tracking import StateTracker
 from towline_agent.stored_credentials import PUBLISHED_AUTHORITIES_KEY
@@ -152,10 +153,14 @@ class ClusterSession:
         self._observer = SpokeObserver(
             spoke, period=settings.health_period, changed=self._bell, clock=clock
         )
+        self._namespaces = NamespaceKeeper(
+            spoke, self.view, hub=hub.server, told=self._bell, clock=clock
+        )
         self._reporter = ClusterReporter(
             self.channel,
             self.view,
             self._observer,
+            self._namespaces,
             self.keeper,
             limits=settings.limits,
             changed=self._bell,
@@ -236,6 +241,7 @@ class ClusterSession:
                 group.create_task(self._follower.run(), name=f"follow-cluster/{cluster}"),
                 group.create_task(self.trust_keeper.run(), name=f"keep-trust/{cluster}"),
                 group.create_task(self._observer.run(), name=f"observe-spoke/{cluster}"),
+                group.create_task(self._namespaces.run(), name=f"keep-namespaces/{cluster}"),
                 group.create_task(self._reporter.run(), name=f"report-status/{cluster}"),
                 group.create_task(self.lease.run(), name=f"renew-lease/{cluster}"),
             ]

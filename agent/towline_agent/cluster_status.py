@@ -6,12 +6,13 @@ when nothing changed.
 """
 
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Any, Literal, assert_never
 
 from towline_agent.agent_state import Standing
 from towline_agent.credential_status import RotationReport
+from towline_agent.managed_namespaces import told_namespaces
 from towline_agent.quantities import sum_quantities
 from towline_api.condition_types import (
     CERTIFICATE_ROTATED,
@@ -65,12 +66,15 @@ class SpokeFacts:
         version: Its Kubernetes version, as in `v1.34.1`.
         nodes: Its Nodes.
         claims: Its ClusterClaims; empty where the kind is not installed.
+        namespaces: What stands in the way of each namespace that cluster sets want on it; empty for
+            one that is there.
     """
 
     health: Healthy | Unhealthy | None = None
     version: str | None = None
     nodes: Sequence[KubeObject] | None = None
     claims: Sequence[KubeObject] | None = None
+    namespaces: Mapping[str, str] = field(default_factory=dict)
 
 
 @dataclass(frozen=True, slots=True)
@@ -162,6 +166,8 @@ def desired_status(
     status["conditions"] = conditions
     if isinstance(facts.health, Healthy):
         _report_resources(status, facts)
+        if facts.namespaces:
+            status["managedNamespaces"] = told_namespaces(cluster, facts.namespaces, now=now)
         if facts.claims is not None:
             status |= _claims(status, facts.claims, limits)
     return status

@@ -16,6 +16,7 @@ from towline_api.resources import (
     CLUSTER_CLAIMS,
     CLUSTER_ROLE_BINDINGS,
     CLUSTER_ROLES,
+    NAMESPACES,
     NODES,
     RBAC_GROUP,
     ROLE_BINDINGS,
@@ -45,6 +46,7 @@ def agent_permissions(
     secret: str = HUB_KUBECONFIG_SECRET,
     addon_namespaces: Sequence[str] = (ADDON_NAMESPACE,),
     may_make_namespaces: bool = True,
+    may_mark_namespaces: bool = False,
 ) -> list[KubeObject]:
     """Return the Roles an agent runs under on its managed cluster, and their bindings.
 
@@ -57,10 +59,14 @@ def agent_permissions(
         addon_namespaces: Where add-ons may be installed.
         may_make_namespaces: Whether the agent may make namespaces for add-ons. Creating cannot be
             limited to names.
+        may_mark_namespaces: Whether it may make and label the namespaces that cluster sets of the
+            hub want, which takes the right to change any namespace.
     """
     cluster_rules = cluster_observing_rules()
     if may_make_namespaces:
         cluster_rules += addon_cluster_rules()
+    if may_mark_namespaces:
+        cluster_rules += managed_namespace_rules()
     objects = [
         _role(CLUSTER_ROLES, AGENT_ROLE, cluster_rules),
         _binding(CLUSTER_ROLE_BINDINGS, AGENT_ROLE, subject),
@@ -84,6 +90,7 @@ def hosted_agent_permissions(
     addon_namespaces: Sequence[str] = (ADDON_NAMESPACE,),
     hosting_addon_namespaces: Sequence[str] = (ADDON_NAMESPACE,),
     may_make_namespaces: bool = True,
+    may_mark_namespaces: bool = False,
 ) -> HostedPermissions:
     """Return the Roles an agent in hosted mode runs under on both of its clusters.
 
@@ -98,6 +105,8 @@ def hosted_agent_permissions(
         addon_namespaces: Where add-ons may be installed on the managed cluster.
         hosting_addon_namespaces: Where add-ons that are hosted may be, on the hosting cluster.
         may_make_namespaces: Whether the agent may make namespaces for add-ons, on both.
+        may_mark_namespaces: Whether it may make and label the namespaces that cluster sets of the
+            hub want, on the managed cluster.
     """
     hosting = [
         _role(ROLES, AGENT_ROLE, credential_rules(secret), namespace=namespace),
@@ -111,6 +120,8 @@ def hosted_agent_permissions(
             _role(CLUSTER_ROLES, everywhere, addon_cluster_rules()),
             _binding(CLUSTER_ROLE_BINDINGS, everywhere, hosting_subject),
         ]
+    if may_mark_namespaces:
+        observing += managed_namespace_rules()
     managed = [
         _role(CLUSTER_ROLES, AGENT_ROLE, observing),
         _binding(CLUSTER_ROLE_BINDINGS, AGENT_ROLE, managed_subject),
@@ -137,6 +148,11 @@ def cluster_observing_rules() -> list[dict[str, Any]]:
         _rule(CLUSTER_CLAIMS, "list watch"),
         {"nonResourceURLs": _HEALTH_PATHS, "verbs": ["get"]},
     ]
+
+
+def managed_namespace_rules() -> list[dict[str, Any]]:
+    """Return the rules for the namespaces that cluster sets of the hub want on the cluster."""
+    return [_rule(NAMESPACES, "list watch create patch")]
 
 
 def credential_rules(secret: str) -> list[dict[str, Any]]:

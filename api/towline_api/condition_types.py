@@ -33,6 +33,13 @@ REASON_CLUSTER_LEASE_STOPPED = "ManagedClusterLeaseUpdateStopped"
 """Written by the hub with status Unknown when the cluster's lease is stale."""
 CLUSTER_LEASE_STOPPED_MESSAGE = "Registration agent stopped updating its lease."
 
+# Namespaces that cluster sets want on a cluster
+NAMESPACE_AVAILABLE = "NamespaceAvailable"
+"""In a ManagedCluster's list of managed namespaces."""
+REASON_NAMESPACE_APPLIED = "NamespaceApplied"
+NAMESPACE_APPLIED_MESSAGE = "Namespace is there and carries the label of its hub"
+REASON_NAMESPACE_APPLY_FAILED = "NamespaceApplyFailed"
+
 CLOCK_SYNCED = "ManagedClusterConditionClockSynced"
 REASON_CLOCK_SYNCED = "ManagedClusterClockSynced"
 REASON_CLOCK_OUT_OF_SYNC = "ManagedClusterClockOutOfSync"
