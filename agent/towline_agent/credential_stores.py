@@ -13,6 +13,7 @@ from typing import NoReturn, Protocol
 from watchfiles import awatch
 
 from towline_agent.enrollment import Progress
+from towline_agent.mounted_folder import LISTEN_EVERY_MS
 from towline_agent.stored_credentials import (
     Stored,
     StoredCredential,
@@ -30,6 +31,8 @@ log = logging.getLogger(__name__)
 
 _LOOK_EVERY = timedelta(minutes=5)
 """How often a directory is read although nothing was announced: file events get lost."""
+_LOOK_AGAIN = timedelta(seconds=30)
+"""How often a directory is read that cannot be listened to."""
 
 
 class CredentialStore(Protocol):
@@ -145,9 +148,26 @@ class DirectoryCredentialStore:
     async def watch(self, on_change: Callable[[], None]) -> NoReturn:
         """Call back when files below the directory change, and every few minutes anyway."""
         milliseconds = _LOOK_EVERY // timedelta(milliseconds=1)
+        refusal: str | None = None
         while True:
-            async for _ in awatch(self._path, rust_timeout=milliseconds, yield_on_timeout=True):
-                on_change()
-            # The watch ended by itself: the directory went away, or the system has no watches left.
-            await self._clock.sleep(_LOOK_EVERY)
+            events = awatch(
+                self._path,
+                step=LISTEN_EVERY_MS,
+                rust_timeout=milliseconds,
+                yield_on_timeout=True,
+            )
+            try:
+                async for _ in events:
+                    refusal = None
+                    on_change()
+            except (OSError, RuntimeError) as error:
+                # The directory is away, or the system has no watches left (which the library says
+                # by a RuntimeError). It is looked at now and then instead, which also makes it anew.
+                if str(error) != refusal:
+                    refusal = str(error)
+                    log.info(
+                        "directory cannot be listened to; looking at it now and then",
+                        extra={"object": self.description, "error": refusal},
+                    )
             on_change()
+            await self._clock.sleep(_LOOK_AGAIN)

@@ -16,6 +16,8 @@ MOST_CONNECTIONS = 100
 """Requests and watches at one time; more wait their turn. Far below what one API server allows."""
 IDLE_CONNECTION_KEPT = 55
 """Seconds. Balancers in front of API servers cut idle connections from 60 s on."""
+_READ_BUFFER = 2**21
+"""Bytes, as in the official client: one event of a watch can exceed aiohttp's default."""
 
 
 class ConnectionPools:
@@ -34,25 +36,12 @@ class ConnectionPools:
     """
 
     def __init__(self, connection: Connection, *, fence: Fence | None) -> None:
-        # Here because this import alone takes half a second: printing CRDs should not pay for it.
-        from kubernetes.aio.client.configuration import Configuration
-        from kubernetes.aio.client.rest import RESTClientObject
-
+        self._connection = connection
         self._fence = fence
         self._tls = ssl_context(connection)
         self.proxy = connection.proxy_url or proxy_for(connection.server, environment=os.environ)
         """URL of the proxy to go through; None for none."""
-        # The client builds a TLS context of its own that we replace. Given authorities, it does not
-        # load the system's for that.
-        self._configuration = Configuration(
-            host=connection.server,
-            ca_cert_data=_text(connection.ca_pem),
-            tls_server_name=connection.tls_server_name,
-            connection_pool_maxsize=MOST_CONNECTIONS,
-            proxy=self.proxy,
-        )
-        self._rest = RESTClientObject(self._configuration)
-        self._rest.ssl_context = self._tls
+        self._rest: Any = None
         self._open: dict[bool, tuple[aiohttp.ClientSession, aiohttp.TCPConnector]] = {}
         self._closed = False
 
@@ -80,8 +69,29 @@ class ConnectionPools:
         Raises:
             RuntimeError: The pools are closed.
         """
+        if self._rest is None:
+            self._rest = self._official()
         self._rest.pool_manager = self.session(stores=False)
         return self._rest
+
+    def _official(self) -> Any:
+        # Here because these imports take a tenth of a second and ten MiB, the whole synchronous
+        # client among them. Hub and agent do without.
+        from kubernetes.aio.client.configuration import Configuration
+        from kubernetes.aio.client.rest import RESTClientObject
+
+        # It builds a TLS context of its own that we replace. Given authorities, it does not load
+        # the system's for that.
+        configuration = Configuration(
+            host=self._connection.server,
+            ca_cert_data=_text(self._connection.ca_pem),
+            tls_server_name=self._connection.tls_server_name,
+            connection_pool_maxsize=MOST_CONNECTIONS,
+            proxy=self.proxy,
+        )
+        rest = RESTClientObject(configuration)
+        rest.ssl_context = self._tls
+        return rest
 
     async def close(self) -> None:
         """Close every connection; requests still in flight fail."""
@@ -98,13 +108,14 @@ class ConnectionPools:
             keepalive_timeout=IDLE_CONNECTION_KEPT,
             socket_factory=functools.partial(_kept_alive_socket, fence=fence),
         )
-        self._configuration.client_session_kwargs = {
-            "connector": connector,
+        session = aiohttp.ClientSession(
+            connector=connector,
+            connector_owner=False,
             # No proxy and no password from places nobody told us to look at.
-            "trust_env": False,
-            "cookie_jar": aiohttp.DummyCookieJar(),
-        }
-        session: aiohttp.ClientSession = self._rest._create_pool_manager()  # noqa: SLF001 - its documented seam
+            trust_env=False,
+            cookie_jar=aiohttp.DummyCookieJar(),
+            read_bufsize=_READ_BUFFER,
+        )
         # Otherwise aiohttp itself sends a PUT or DELETE again when the connection breaks, which
         # is not for it to decide. There is no public switch.
         session._retry_connection = False  # noqa: SLF001 - as aiohttp's own test client does
