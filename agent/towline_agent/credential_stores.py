@@ -150,19 +150,19 @@ class DirectoryCredentialStore:
         milliseconds = _LOOK_EVERY // timedelta(milliseconds=1)
         refusal: str | None = None
         while True:
-            events = awatch(
-                self._path,
-                step=LISTEN_EVERY_MS,
-                rust_timeout=milliseconds,
-                yield_on_timeout=True,
-            )
             try:
+                events = awatch(
+                    self._path,
+                    step=LISTEN_EVERY_MS,
+                    rust_timeout=milliseconds,
+                    yield_on_timeout=True,
+                )
                 async for _ in events:
                     refusal = None
                     on_change()
             except (OSError, RuntimeError) as error:
                 # The directory is away, or the system has no watches left (which the library says
-                # by a RuntimeError). It is looked at now and then instead, which also makes it anew.
+                # by a RuntimeError). It is looked at now and then instead, and made anew by that.
                 if str(error) != refusal:
                     refusal = str(error)
                     log.info(
