@@ -118,7 +118,7 @@ async def run(
             told.append(known.note)
         codec = CODECS[0]
         while True:
-            webhook = _webhook(client, settings, clock=clock)
+            webhook = _webhook(client, settings, metrics=metrics, clock=clock)
             replica = Replica(
                 client,
                 settings,
@@ -145,11 +145,20 @@ async def run(
     log.info("hub stopped")
 
 
-def _webhook(client: Client, settings: HubSettings, *, clock: Clock) -> ConversionWebhook | None:
+def _webhook(
+    client: Client, settings: HubSettings, *, metrics: HubMetrics, clock: Clock
+) -> ConversionWebhook | None:
     if settings.addons_only:
         return None
     is_pod = settings.kubeconfig is None and pod_namespace() is not None
-    return make_webhook(client, settings, namespace=settings.namespace, is_pod=is_pod, clock=clock)
+    return make_webhook(
+        client,
+        settings,
+        namespace=settings.namespace,
+        is_pod=is_pod,
+        metrics=metrics,
+        clock=clock,
+    )
 
 
 def _endpoint(

@@ -5,7 +5,7 @@ asks the API server: a scrape reads counters, queues and what caches know alread
 """
 
 from collections.abc import Iterable
-from datetime import timedelta
+from datetime import datetime, timedelta
 from typing import Any
 
 from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram, ProcessCollector
@@ -66,6 +66,19 @@ class HubMetrics:
             ("signer", "reason"),
             registry=self.registry,
         )
+        self._conversions = Counter(
+            "towline_hub_conversions",
+            "Objects that an API server asked to have in another version.",
+            ("to", "outcome"),
+            registry=self.registry,
+        )
+        self._ends = Gauge(
+            "towline_hub_own_certificate_expiry_timestamp_seconds",
+            "When a certificate of the hub's own ends, in seconds since 1970.",
+            ("certificate", "signer"),
+            registry=self.registry,
+        )
+        self._signers_with_end: set[str] = set()
         self._leader = Gauge(
             "towline_hub_leader",
             "1 on the replica that leads, 0 on one that stands by.",
@@ -109,6 +122,30 @@ class HubMetrics:
         """
         self._refused.labels(signer, reason).inc()
 
+    def converted(self, to: str, *, outcome: str, count: int) -> None:
+        """Count objects that an API server asked the webhook for in another version.
+
+        Args:
+            to: That version, or `unknown`; a small fixed set.
+            outcome: `converted`, or `refused`: the whole review is then.
+            count: How many objects.
+        """
+        self._conversions.labels(to, outcome).inc(count)
+
+    def webhook_certificate(self, *, shown_until: datetime, authority_until: datetime) -> None:
+        """Note until when the webhook's certificate is good, and the authority that issued it."""
+        self._ends.labels("webhook", "").set(shown_until.timestamp())
+        self._ends.labels("webhook-authority", "").set(authority_until.timestamp())
+
+    def signer_authority(self, signer: str, until: datetime | None) -> None:
+        """Note until when the authority of a signer of ours is good; None if there is none."""
+        if until is not None:
+            self._signers_with_end.add(signer)
+            self._ends.labels("signer-authority", signer).set(until.timestamp())
+        elif signer in self._signers_with_end:
+            self._signers_with_end.remove(signer)
+            self._ends.remove("signer-authority", signer)
+
     def api_call(self, call: Call) -> None:
         """Count a request to the API server; give it to a `Client` as `on_call`."""
         self._api.count(call)
@@ -125,8 +162,13 @@ class HubMetrics:
         self._fleet.watch(caches.clusters, beats)
 
     def leader(self, is_leader: bool) -> None:
-        """Note whether this replica leads; one that does not reports on no controller or fleet."""
+        """Note whether this replica leads.
+
+        One that does not reports on no controller, no fleet and no signer.
+        """
         self._leader.set(is_leader)
         if not is_leader:
             self._controllers.watch(())
             self._fleet.stop()
+            for signer in tuple(self._signers_with_end):
+                self.signer_authority(signer, None)

@@ -56,6 +56,7 @@ class SignerAuthorities:
         namespace: The hub's own.
         events: Tells what is wrong, on the Secret.
         on_ready: Called with a signer's name whenever it was found to be able to sign.
+        on_end: Called with a signer's name and when its authority ends; None if it has none.
         clock: Where time comes from.
     """
 
@@ -67,11 +68,13 @@ class SignerAuthorities:
         namespace: str,
         events: EventRecorder,
         on_ready: Callable[[str], None],
+        on_end: Callable[[str, datetime | None], None],
         clock: Clock,
     ) -> None:
         self._client = client
         self._news = SignerNews(events)
         self._on_ready = on_ready
+        self._on_end = on_end
         self._clock = clock
         self._stations = {
             settings.signer_name: SignerStation(client, settings, namespace=namespace, clock=clock)
@@ -128,17 +131,20 @@ class SignerAuthorities:
                 moments.append(plan.look_again_at)
                 authorities = station.authorities()
         except ConfigError as error:
+            self._on_end(signer, None)
             await self._publish(station, None, now=now)
             await self._conclude(station, NotReady(Obstacle.UNUSABLE, str(error)))
             return Result(look_again_in=_LONGEST_PAUSE)
         entries = await self._publish(station, authorities, now=now)
         moments.append(next_change(entries, now=now))
         if authorities is None:
+            self._on_end(signer, None)
             missing = f"{station.where} does not exist; put the authority there as tls.crt, tls.key"
             await self._conclude(station, NotReady(Obstacle.MISSING, missing))
         else:
             signing = authorities.signing
             validity = signing.validity
+            self._on_end(signer, validity.not_after)
             moments += [validity.not_before, validity.not_after]
             entry = _entry_of(signing, entries)
             await self._conclude(

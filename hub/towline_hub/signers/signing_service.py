@@ -73,6 +73,7 @@ class SigningService:
             namespace=settings.namespace,
             events=events,
             on_ready=self._sign_all_of,
+            on_end=metrics.signer_authority,
             clock=clock,
         )
         self._authorities: Controller[str] = Controller(

@@ -13,6 +13,7 @@ from datetime import timedelta
 from typing import NoReturn
 
 from towline_api.resources import CUSTOM_RESOURCE_DEFINITIONS, KubeObject
+from towline_hub.metrics import HubMetrics
 from towline_hub.webhook.address import (
     Address,
     AtUrl,
@@ -55,6 +56,7 @@ class ConversionWebhook:
         address: Where the webhook is.
         store: Where its certificates rest.
         lifetimes: How long they live.
+        metrics: Told what is converted, and until when the certificates are good.
         clock: Where time comes from.
         look_again: How often the CRDs are read.
     """
@@ -66,6 +68,7 @@ class ConversionWebhook:
         address: Address,
         store: CertificateStore,
         lifetimes: Lifetimes,
+        metrics: HubMetrics,
         clock: Clock,
         look_again: timedelta = LOOK_AGAIN,
     ) -> None:
@@ -80,7 +83,8 @@ class ConversionWebhook:
         self._look_again = look_again
         dns, ip = server_names(address)
         self._names = ServerNames(dns, ip)
-        self._server = ConversionServer()
+        self._metrics = metrics
+        self._server = ConversionServer(count=self._count)
         self._starting = asyncio.Lock()
         self._known: dict[str, float] = {}
         self._controller: Controller[str] = Controller("keep-webhook", self._reconcile, clock=clock)
@@ -192,7 +196,14 @@ class ConversionWebhook:
 
     def _use(self, held: Certificates) -> None:
         if self._server.use(held.certificate_pem, held.key_pem):
+            self._metrics.webhook_certificate(
+                shown_until=held.leaf.not_valid_after_utc,
+                authority_until=held.signing.validity.not_after,
+            )
             log.debug("webhook shows another certificate")
+
+    def _count(self, to: str, outcome: str, count: int) -> None:
+        self._metrics.converted(to, outcome=outcome, count=count)
 
     def _conversion(self, held: Certificates) -> KubeObject:
         return conversion_at(self._address, port=self._server.port or 0, ca_pem=held.trusted_pem)
@@ -212,7 +223,13 @@ class ConversionWebhook:
 
 
 def make_webhook(
-    client: Client, settings: WebhookSettings, *, namespace: str, is_pod: bool, clock: Clock
+    client: Client,
+    settings: WebhookSettings,
+    *,
+    namespace: str,
+    is_pod: bool,
+    metrics: HubMetrics,
+    clock: Clock,
 ) -> ConversionWebhook | None:
     """Return the webhook of a hub, or None if it has none; says why in the log.
 
@@ -221,6 +238,7 @@ def make_webhook(
         settings: What the operator chose.
         namespace: The hub's own.
         is_pod: Whether this process runs in a pod of the hub cluster.
+        metrics: Told what is converted, and until when the certificates are good.
         clock: Where time comes from.
     """
     address = find_address(
@@ -239,6 +257,7 @@ def make_webhook(
         address=address,
         store=store,
         lifetimes=Lifetimes.of_leaf(settings.webhook_certificate_lifetime),
+        metrics=metrics,
         clock=clock,
     )
 

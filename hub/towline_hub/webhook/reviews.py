@@ -11,11 +11,13 @@ from typing import Any
 
 from towline_api.conversion import ConversionError, convert
 from towline_api.errors import TowlineError
-from towline_api.resources import KubeObject
+from towline_api.resources import ADDON_GROUP, KubeObject
 
 KIND = "ConversionReview"
 GROUP = "apiextensions.k8s.io"
 API_VERSION = f"{GROUP}/v1"
+UNKNOWN_VERSION = "unknown"
+_VERSIONS = frozenset({"v1alpha1", "v1beta1"})
 _SHOWN = 200
 
 
@@ -69,6 +71,15 @@ def parse_review(body: bytes) -> Review:
     if not isinstance(objects, list) or not all(isinstance(item, dict) for item in objects):
         raise MalformedReview("the request's objects are no list of objects")
     return Review(uid, api_version, desired, tuple(objects))
+
+
+def version_asked_for(review: Review) -> str:
+    """Return the version of the add-on kinds that a review wants, or `UNKNOWN_VERSION`.
+
+    What a peer writes must not become any number of labels in a metric.
+    """
+    group, _, version = review.desired.partition("/")
+    return version if group == ADDON_GROUP and version in _VERSIONS else UNKNOWN_VERSION
 
 
 def convert_each(review: Review) -> Iterator[KubeObject]:

@@ -3,6 +3,7 @@
 import asyncio
 import logging
 import ssl
+from collections.abc import Callable
 from typing import Any
 
 from aiohttp import web
@@ -11,11 +12,13 @@ from towline_api.conversion import ConversionError
 from towline_api.errors import ConfigError
 from towline_api.resources import KubeObject
 from towline_hub.webhook.reviews import (
+    UNKNOWN_VERSION,
     MalformedReview,
     convert_each,
     failed,
     parse_review,
     succeeded,
+    version_asked_for,
 )
 from towline_hub.webhook.settings import PATH
 from towline_kube.memory_files import named_content
@@ -31,10 +34,23 @@ _OBJECTS_PER_TURN = 50
 _DRAIN_S = 5.0
 
 
-class ConversionServer:
-    """An HTTPS server for conversion reviews, still to be started."""
+CountConversions = Callable[[str, str, int], None]
+"""Told the version that was asked for, `converted` or `refused`, and how many objects."""
 
-    def __init__(self) -> None:
+
+def _count_nothing(to: str, outcome: str, count: int) -> None:
+    del to, outcome, count
+
+
+class ConversionServer:
+    """An HTTPS server for conversion reviews, still to be started.
+
+    Args:
+        count: Told what was converted and what was not.
+    """
+
+    def __init__(self, *, count: CountConversions = _count_nothing) -> None:
+        self._count = count
         self._context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
         self._context.minimum_version = ssl.TLSVersion.TLSv1_2
         self._context.set_alpn_protocols(["http/1.1"])
@@ -116,6 +132,7 @@ class ConversionServer:
             review = parse_review(body)
         except MalformedReview as error:
             log.warning("conversion review refused", extra={"reason": str(error)})
+            self._count(UNKNOWN_VERSION, "refused", 1)
             return web.Response(status=400, text=f"{error}\n")
         except TimeoutError:
             return web.Response(status=408)
@@ -130,7 +147,9 @@ class ConversionServer:
                 "objects could not be converted",
                 extra={"object": review.desired, "reason": str(error)},
             )
+            self._count(version_asked_for(review), "refused", len(review.objects))
             return _json(failed(review, error))
+        self._count(version_asked_for(review), "converted", len(converted))
         return _json(succeeded(review, converted))
 
 

@@ -129,6 +129,32 @@ async def test_what_cannot_be_answered_is_refused_and_the_next_is_not(
     assert (await ask(session, server, held, review()))[0] == 200
 
 
+async def test_what_is_converted_is_counted_by_where_to_and_whether(
+    held: Certificates, session: aiohttp.ClientSession
+) -> None:
+    """Whatever a peer writes makes no more labels than these."""
+    counted: list[tuple[str, str, int]] = []
+    made = ConversionServer(count=lambda *each: counted.append(each))
+    made.use(held.certificate_pem, held.key_pem)
+    await made.start(host="127.0.0.1", port=0)
+    try:
+        for body in (
+            review(3),
+            review(desiredAPIVersion=f"{GROUP}/v1alpha1"),
+            review(2, desiredAPIVersion=f"{GROUP}/v9"),
+            {"kind": "Pod"},
+        ):
+            await ask(session, made, held, body)
+    finally:
+        await made.close()
+    assert counted == [
+        ("v1beta1", "converted", 3),
+        ("v1alpha1", "converted", 1),
+        ("unknown", "refused", 2),
+        ("unknown", "refused", 1),
+    ]
+
+
 async def test_a_body_beyond_all_bounds_is_not_even_read(
     held: Certificates, session: aiohttp.ClientSession, monkeypatch: pytest.MonkeyPatch
 ) -> None:

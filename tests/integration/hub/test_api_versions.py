@@ -38,6 +38,7 @@ from towline_api.resources import (
 from towline_certs import generate_key
 from towline_hub import daemon
 from towline_hub.crd_installation import hub_crds, set_up_crds, wait_until_served
+from towline_hub.metrics import HubMetrics
 from towline_hub.permissions import CRD_INSTALLER_ROLE
 from towline_hub.webhook.address import OnThisMachine
 from towline_hub.webhook.certificate_stores import InProcess
@@ -477,7 +478,7 @@ async def test_conversions_never_fail_while_certificates_and_authorities_change(
     hub: VersionHub,
 ) -> None:
     """Rotation has to be nobody's business."""
-    store = _Recording()
+    store, metrics = _Recording(), HubMetrics()
     webhook = ConversionWebhook(
         hub.admin,
         address=OnThisMachine(),
@@ -487,6 +488,7 @@ async def test_conversions_never_fail_while_certificates_and_authorities_change(
             authority=timedelta(seconds=9),
             overlap=timedelta(seconds=2),
         ),
+        metrics=metrics,
         clock=SYSTEM_CLOCK,
         look_again=timedelta(seconds=1),
     )
@@ -503,6 +505,14 @@ async def test_conversions_never_fail_while_certificates_and_authorities_change(
                 asked += 1
                 await asyncio.sleep(0.01)
         assert asked > 20
+    counted = metrics.registry.get_sample_value
+    labels = {"to": "v1beta1", "outcome": "converted"}
+    assert (counted("towline_hub_conversions_total", labels) or 0) >= asked
+    ends = {"certificate": "webhook", "signer": ""}
+    end = counted("towline_hub_own_certificate_expiry_timestamp_seconds", ends)
+    assert end is not None
+    # The last one that was shown: it lives for four seconds, and begins some minutes back.
+    assert abs(end - SYSTEM_CLOCK.now().timestamp()) < 60
 
 
 class _Recording(InProcess):
@@ -588,6 +598,7 @@ async def test_whatever_is_written_in_one_version_survives_being_written_in_the_
         address=OnThisMachine(),
         store=InProcess(),
         lifetimes=Lifetimes.of_leaf(timedelta(hours=1)),
+        metrics=HubMetrics(),
         clock=SYSTEM_CLOCK,
     )
     namespace = "default" if written.namespaced else None

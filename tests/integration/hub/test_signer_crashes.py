@@ -154,6 +154,7 @@ class Life:
             namespace=self.namespace,
             events=EventRecorder(self.admin, controller="test", instance="test"),
             on_ready=lambda _: None,
+            on_end=lambda *_: None,
             clock=self.clock,
         )
         async with AsyncExitStack() as stack:

@@ -217,6 +217,47 @@ def test_a_replica_that_does_not_lead_reports_on_no_fleet_and_no_controller(
     assert value(metrics, "towline_hub_clusters", standing="accepted") is None
 
 
+def test_the_hubs_own_certificates_are_shown_with_their_end(metrics: HubMetrics) -> None:
+    """An authority that ends is nobody's to renew but the hub's, or its operator's."""
+    name = "towline_hub_own_certificate_expiry_timestamp_seconds"
+    metrics.webhook_certificate(
+        shown_until=START + timedelta(hours=1), authority_until=START + timedelta(days=1)
+    )
+    metrics.signer_authority("example.com/a", START + timedelta(hours=2))
+    metrics.signer_authority("example.com/b", None)
+    start = START.timestamp()
+
+    def shown() -> dict[str, float | None]:
+        asked = {
+            "webhook": "",
+            "webhook-authority": "",
+            "signer-authority": "example.com/a",
+        }
+        return {
+            each: value(metrics, name, certificate=each, signer=signer)
+            for each, signer in asked.items()
+        }
+
+    assert shown() == {
+        "webhook": start + HOUR,
+        "webhook-authority": start + 24 * HOUR,
+        "signer-authority": start + 2 * HOUR,
+    }
+    metrics.leader(is_leader=False)
+    assert shown()["signer-authority"] is None
+    assert shown()["webhook"] is not None, "every replica shows a certificate of its own"
+    metrics.signer_authority("example.com/a", None)
+
+
+def test_conversions_are_counted_by_version_and_outcome(metrics: HubMetrics) -> None:
+    """One that fails keeps a whole list from whoever asked for it."""
+    metrics.converted("v1beta1", outcome="converted", count=3)
+    metrics.converted("v1beta1", outcome="refused", count=2)
+    name = "towline_hub_conversions_total"
+    assert value(metrics, name, to="v1beta1", outcome="converted") == 3
+    assert value(metrics, name, to="v1beta1", outcome="refused") == 2
+
+
 def test_two_hubs_in_one_process_do_not_count_for_each_other() -> None:
     """Tests and programs that embed a hub run several; there is no registry of all."""
     one, two = HubMetrics(), HubMetrics()
