@@ -148,6 +148,8 @@ class CredentialKeeper:
         """How many certificates were earned and stored, the first among them."""
         self.failures = 0
         """How many attempts at a step failed, and how many requests came to nothing."""
+        self.has_looked = False
+        """Whether `credential` says what the store holds; before, it is None whatever is stored."""
         self.stuck_since: datetime | None = None
         """Since when every attempt at a step has failed; None if the last one did not."""
         self.is_recorded = asyncio.Event()
@@ -251,6 +253,7 @@ class CredentialKeeper:
             # Also after a restart the hub is to hear when the certificate ended.
             self._validity = holding.ended
         await self._put_into_use(credential, holding)
+        self.has_looked = True
         if credential is not None or self._custody.progress is not None:
             self.is_recorded.set()
         step = next_step(

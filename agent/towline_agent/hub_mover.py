@@ -99,10 +99,14 @@ class HubMover:
         failures = 0
         while True:
             self._bell.clear()
-            departure = self._find_departure()
+            # Before the store was looked at nobody knows what there is to lose.
+            departure = self._find_departure() if self._session.keeper.has_looked else None
             if departure is None:
                 failures, self._told = 0, ""
-                await rest(self._clock, min(_LOOK_EVERY, self._timeout / 4), unless=self._bell)
+                pause = min(_LOOK_EVERY, self._timeout / 4)
+                if not self._session.keeper.has_looked:
+                    pause = min(pause, _SETTLING_LOOK)
+                await rest(self._clock, pause, unless=self._bell)
                 continue
             if departure.reason is not Reason.SILENT or not await self._hub_answers():
                 target = await self._choose(departure)

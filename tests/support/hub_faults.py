@@ -1,10 +1,12 @@
 """Hubs with an agent between them, and a client on its channel that notes every failed call."""
 
 import asyncio
+import dataclasses
 from collections import Counter
 from collections.abc import AsyncIterator, Iterator, Sequence
 from contextlib import AsyncExitStack, asynccontextmanager, contextmanager
 from dataclasses import dataclass, field
+from datetime import timedelta
 from pathlib import Path
 from typing import Any
 
@@ -15,6 +17,7 @@ from towline_agent.settings import AgentSettings
 from towline_api.errors import TowlineError
 from towline_api.names import HUB_KUBECONFIG_SECRET
 from towline_api.resources import MANAGED_CLUSTERS, KubeObject
+from towline_certs.authority import Authority
 from towline_certs.credentials import from_secret_data
 from towline_kube.clock import SYSTEM_CLOCK, Clock
 from towline_sandbox.embedded.faults import Calls, Drop
@@ -85,6 +88,13 @@ class HubSide:
         """Have the hub answer everybody."""
         self.plane.faults.clear()
 
+    async def change_authority(self, authority: Authority) -> None:
+        """Have the hub show a certificate by another authority; its owner knows of it."""
+        owner = self.owner.hub
+        both = (owner.connection.ca_pem or b"") + authority.certificate_pem
+        await owner.swap(dataclasses.replace(owner.connection, ca_pem=both))
+        self.plane.change_authority(authority)
+
     async def uid(self) -> str:
         """Return the uid of the ManagedCluster; empty if there is none."""
         found = await self.owner.managed_cluster()
@@ -112,6 +122,7 @@ class Hubs:
             "bootstrap_kubeconfig": None,
             "bootstrap_kubeconfigs": tuple(side.file for side in files),
         }  # fmt: skip
+        more.setdefault("hub_return_spread", timedelta(seconds=0.5))
         return await agent_settings(
             self.a.owner,
             self.a.plane,
