@@ -123,7 +123,7 @@ class ConnectionPools:
 
 
 def _kept_alive_socket(address: tuple[Any, ...], *, fence: Fence | None) -> socket.socket:
-    """Return a socket whose dead peer the kernel notices within a minute, also while reading."""
+    """Return a socket whose dead peer the kernel notices within a minute, whatever it waits for."""
     family, kind, protocol = address[:3]
     created = (
         socket.socket(family, kind, protocol)
@@ -131,7 +131,14 @@ def _kept_alive_socket(address: tuple[Any, ...], *, fence: Fence | None) -> sock
         else FencedSocket(fence, family=family, kind=kind, protocol=protocol)
     )
     created.setsockopt(socket.SOL_SOCKET, socket.SO_KEEPALIVE, 1)
-    for option, value in (("TCP_KEEPIDLE", 30), ("TCP_KEEPINTVL", 10), ("TCP_KEEPCNT", 3)):
+    for option, value in (
+        ("TCP_KEEPIDLE", 30),
+        ("TCP_KEEPINTVL", 10),
+        ("TCP_KEEPCNT", 3),
+        # Milliseconds. Nothing is probed while something sent waits to be acknowledged, which by
+        # default is a quarter of an hour; the official client waits five minutes for an answer.
+        ("TCP_USER_TIMEOUT", 60_000),
+    ):
         if hasattr(socket, option):  # macOS calls the first one otherwise
             created.setsockopt(socket.IPPROTO_TCP, getattr(socket, option), value)
     return created
