@@ -51,10 +51,12 @@ from towline_hub.doctor.server_checks import (
     signer_check,
     version_check,
 )
+from towline_hub.doctor.signer_checks import signer_checks
 from towline_hub.joining.bootstrap_guard import bootstrap_guards
 from towline_hub.looking import Unseen, look
 from towline_hub.permissions import hub_permissions
 from towline_hub.settings import HubSettings
+from towline_hub.signers.looking_at import look_at_signers
 from towline_kube.client import Client
 from towline_kube.clock import SYSTEM_CLOCK, Clock
 
@@ -119,7 +121,7 @@ class Doctor:
             findings.append(await self._rivals())
             findings += await self._guards()
             findings += await self._bootstrap()
-        findings += await self._bundles()
+        findings += await self._signers(settings)
         return Diagnosis(client.connection.server, self._clock.now(), tuple(findings))
 
     async def _clocks(self) -> Finding:
@@ -214,21 +216,31 @@ class Doctor:
             tokens_check(tokens, now=self._clock.now()),
         ]
 
-    async def _bundles(self) -> list[Finding]:
-        """Return how the published authorities of custom signers were found."""
+    async def _signers(self, settings: HubSettings) -> list[Finding]:
+        """Return how the custom signers of the settings were found, and others' authorities."""
+        now = self._clock.now()
+        outlooks = await look_at_signers(
+            self._client, settings.signers, namespace=settings.namespace, now=now
+        )
+        findings = signer_checks(
+            outlooks.values(),
+            declarations=settings.addon_declarations,
+            approved=settings.approval_rules.signers,
+        )
+        known = {signer.bundle for signer in settings.signers}
         found = await self._list(CONFIG_MAPS, namespace=self._namespace)
         if isinstance(found, Unseen):
-            return [unseen("signer authorities", found)]
-        return [
+            return [*findings, unseen("signer authorities", found)]
+        return findings + [
             authority_check(
                 f"authority {name_of(item)}",
                 (item.get("data") or {})[_BUNDLE_KEY],
-                now=self._clock.now(),
+                now=now,
                 fix="a managed authority is rotated by the hub that leads: look at its log; any "
                 "other has to be replaced in its Secret by whoever made it",
             )
             for item in found
-            if _BUNDLE_KEY in (item.get("data") or {})
+            if _BUNDLE_KEY in (item.get("data") or {}) and name_of(item) not in known
         ]
 
     async def _list(

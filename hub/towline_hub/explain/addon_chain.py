@@ -25,6 +25,7 @@ from towline_hub.explain.addon_credential_links import credential_links, rights_
 from towline_hub.explain.cluster_chain import first_broken
 from towline_hub.explain.links import Link, LinkState, broken, holds, unseen
 from towline_hub.explain.seen import AddonFactsSeen
+from towline_hub.explain.signer_links import addon_signer_links
 from towline_hub.looking import Unseen
 
 _LEASE_SECONDS = 60
@@ -52,6 +53,12 @@ def _links(facts: AddonFactsSeen) -> Iterator[Link]:
     yield _owner(facts, facts.obj)
     yield _registered(facts, facts.obj, facts.addon)
     yield rights_link(facts, facts.addon)
+    yield from addon_signer_links(
+        facts.addon,
+        declaration=facts.declaration,
+        outlooks=facts.signers,
+        approved=facts.approved_signers,
+    )
     yield from credential_links(facts, facts.obj, facts.addon)
     yield _place(facts.addon)
     yield _configured(facts, facts.obj, facts.addon)

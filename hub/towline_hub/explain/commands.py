@@ -44,5 +44,7 @@ async def _explain(settings: ExplainSettings, target: Target) -> Explanation:
             codec=await choose_codec(client),
             rules=installed.settings.approval_rules,
             declarations=installed.settings.addon_declarations,
+            signers=installed.settings.signers,
+            namespace=installed.settings.namespace,
         )
         return await explainer.explain(target)

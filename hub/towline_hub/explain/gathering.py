@@ -1,6 +1,6 @@
 """Collecting what an explanation needs from a hub. Reads only; what it may not read, it says."""
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 
 from towline_api import names
 from towline_api.addon_codec import AddonCodec
@@ -20,6 +20,7 @@ from towline_api.resources import (
 from towline_certs.approval import Reason
 from towline_certs.signing_requests import SigningRequest
 from towline_hub.addons.declarations import AddonDeclaration
+from towline_hub.addons.declared_signers import declared_signers, registered_signers
 from towline_hub.approval.rules import ApprovalRules
 from towline_hub.clusters import rbac
 from towline_hub.explain.addon_chain import addon_chain
@@ -32,6 +33,9 @@ from towline_hub.explain.targets import Target, TargetKind
 from towline_hub.fleet.state import latest_notes
 from towline_hub.fleet.status import request_events
 from towline_hub.looking import Unseen, look
+from towline_hub.signers.looking_at import look_at_signers
+from towline_hub.signers.outlook import SignerOutlook
+from towline_hub.signers.settings import SignerSettings
 from towline_kube.client import Client
 from towline_kube.clock import SYSTEM_CLOCK, Clock
 from towline_kube.failures import one_failure
@@ -50,6 +54,8 @@ class Explainer:
         codec: How the hub writes add-ons.
         rules: What the hub's operator allows, as far as it is to be seen.
         declarations: The add-ons declared on the hub, as far as they are to be seen.
+        signers: The custom signers that the hub plays, as far as they are to be seen.
+        namespace: The hub's own, where their Secrets are.
         clock: Where time comes from.
     """
 
@@ -60,12 +66,16 @@ class Explainer:
         codec: AddonCodec,
         rules: ApprovalRules,
         declarations: Iterable[AddonDeclaration] = (),
+        signers: Iterable[SignerSettings] = (),
+        namespace: str = names.HUB_NAMESPACE,
         clock: Clock = SYSTEM_CLOCK,
     ) -> None:
         self._client = client
         self._codec = codec
         self._rules = rules
         self._declarations = {item.name: item for item in declarations}
+        self._signers = tuple(signers)
+        self._namespace = namespace
         self._clock = clock
 
     async def explain(self, target: Target) -> Explanation:
@@ -94,16 +104,24 @@ class Explainer:
         obj = await self._client.find(self._codec.managed_cluster_addons, name, namespace=cluster)
         selector = f"{names.CLUSTER_NAME_LABEL}={cluster},{names.ADDON_NAME_LABEL}={name}"
         of_cluster = await self._cluster_facts(cluster)
+        addon = None if obj is None else self._codec.decode_addon(obj)
+        declaration = self._declarations.get(name)
+        signers = declared_signers(declaration)
+        if addon is not None:
+            signers |= registered_signers(addon)
         facts = AddonFactsSeen(
             cluster=cluster,
             name=name,
             now=self._clock.now(),
             definition=await look(self._client.find(self._codec.cluster_management_addons, name)),
             obj=obj,
-            addon=None if obj is None else self._codec.decode_addon(obj),
+            addon=addon,
             cluster_links=cluster_chain(of_cluster),
             bindings=await self._bindings(selector, cluster=cluster),
             requests=await self._requests(cluster, cluster_obj=of_cluster.cluster, addon=obj),
+            declaration=declaration,
+            signers=await self._look_at(signers),
+            approved_signers=self._rules.signers,
         )
         return Explanation.of(
             f"add-on {name} of cluster {cluster}", addon_chain(facts), at=facts.now
@@ -128,8 +146,18 @@ class Explainer:
             facts = await self._judge(
                 obj, note=notes.get(name), cluster=cluster, addon=addon, others=others
             )
-        seen = RequestFactsSeen(name, self._clock.now(), facts, cluster, addon)
+        signer = None
+        if facts is not None:
+            asked = facts.request.signer_name
+            signer = (await self._look_at([asked])).get(asked)
+        seen = RequestFactsSeen(name, self._clock.now(), facts, cluster, addon, signer)
         return Explanation.of(f"request {name}", request_chain(seen), at=seen.now)
+
+    async def _look_at(self, signers: Collection[str]) -> Mapping[str, SignerOutlook]:
+        """Return how those of these signers stand that the hub plays."""
+        played = [each for each in self._signers if each.signer_name in signers]
+        now = self._clock.now()
+        return await look_at_signers(self._client, played, namespace=self._namespace, now=now)
 
     async def _is_cluster(self, name: str) -> bool:
         return await self._client.find(MANAGED_CLUSTERS, name) is not None

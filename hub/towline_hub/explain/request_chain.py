@@ -13,6 +13,8 @@ from towline_api.resources import KubeObject
 from towline_hub.clusters.standing import accepts_client
 from towline_hub.explain.links import Link, broken, holds
 from towline_hub.explain.requests import RequestFacts, decision_link, signing_link
+from towline_hub.explain.signer_links import signer_link
+from towline_hub.signers.outlook import SignerOutlook
 
 
 @dataclass(frozen=True, slots=True)
@@ -25,6 +27,7 @@ class RequestFactsSeen:
         facts: The request, judged; None if there is none of that name.
         cluster: The ManagedCluster it names; None if there is none.
         addon: The ManagedClusterAddOn it names; None if there is none.
+        signer: How its signer stands, if the hub plays it.
     """
 
     name: str
@@ -32,6 +35,7 @@ class RequestFactsSeen:
     facts: RequestFacts | None
     cluster: KubeObject | None
     addon: KubeObject | None
+    signer: SignerOutlook | None = None
 
 
 def request_chain(seen: RequestFactsSeen) -> list[Link]:
@@ -65,6 +69,8 @@ def _links(seen: RequestFactsSeen) -> Iterator[Link]:
     if request.addon:
         yield _addon(seen, request.cluster, request.addon)
     yield decision_link(seen.facts, now=seen.now)
+    if seen.signer is not None and not request.has_certificate:
+        yield signer_link(seen.signer)
     if "Approved" in request.decisions or request.has_certificate:
         yield signing_link(seen.facts, now=seen.now)
 

@@ -1,14 +1,16 @@
 """What was gathered about a cluster or an add-on, for its chain to be judged by."""
 
-from collections.abc import Sequence
-from dataclasses import dataclass
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
 from datetime import datetime
 
 from towline_api.addons import ManagedClusterAddon
 from towline_api.resources import KubeObject
+from towline_hub.addons.declarations import AddonDeclaration
 from towline_hub.explain.links import Link
 from towline_hub.explain.requests import RequestFacts
 from towline_hub.looking import Unseen
+from towline_hub.signers.outlook import SignerOutlook
 
 
 @dataclass(frozen=True, slots=True)
@@ -63,6 +65,9 @@ class AddonFactsSeen:
         cluster_links: The chain of its cluster.
         bindings: RoleBindings labelled with the cluster and the add-on, in any namespace.
         requests: Its certificate requests.
+        declaration: What it is declared to be on the hub, as far as that is to be seen.
+        signers: How the custom signers of the hub's settings stand, by name.
+        approved_signers: Custom signers that the hub approves for, its own and others'.
     """
 
     cluster: str
@@ -74,3 +79,6 @@ class AddonFactsSeen:
     cluster_links: Sequence[Link]
     bindings: Sequence[KubeObject] | Unseen
     requests: tuple[RequestFacts, ...] | Unseen
+    declaration: AddonDeclaration | None = None
+    signers: Mapping[str, SignerOutlook] = field(default_factory=dict)
+    approved_signers: frozenset[str] = frozenset()

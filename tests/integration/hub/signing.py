@@ -16,6 +16,7 @@ from cryptography.x509.verification import PolicyBuilder, Store, VerificationErr
 
 from integration.hub.spoke import Spoke, csr_body, eventually, join
 from towline_api import names
+from towline_api.addon_codec import V1Alpha1Codec
 from towline_api.rbac_subjects import user_subject
 from towline_api.resources import (
     CERTIFICATE_SIGNING_REQUESTS,
@@ -43,6 +44,8 @@ from towline_certs import (
     request_name,
 )
 from towline_hub.approval.decision_record import decided
+from towline_hub.explain.gathering import Explainer
+from towline_hub.explain.links import Link
 from towline_hub.permissions import hub_permissions
 from towline_hub.settings import HubSettings
 from towline_kube.client import Client
@@ -63,6 +66,7 @@ class SigningScene:
     addon: str = field(default_factory=lambda: f"a-{secrets.token_hex(4)}")
     namespace: str = field(default_factory=lambda: f"hub-{secrets.token_hex(4)}")
     agent: Client | None = None
+    parsed: HubSettings | None = None
 
     async def settings(self, hub_user: str, **signer: Any) -> dict[str, Any]:
         """Grant the hub what playing the signer takes; return its settings for that.
@@ -85,7 +89,7 @@ class SigningScene:
             "declarations": [{"name": self.addon, "custom-signers": [custom]}],
         }
         await self.admin.create(NAMESPACES, {"metadata": {"name": self.namespace}})
-        parsed = HubSettings.model_validate(chosen)
+        self.parsed = parsed = HubSettings.model_validate(chosen)
         for thing in hub_permissions(
             user_subject(hub_user),
             installs_crds=True,
@@ -158,6 +162,21 @@ class SigningScene:
         return name
 
     # The operator
+
+    async def explained(self) -> Link:
+        """Return what `towline explain` says of the signer, with the hub's settings seen."""
+        settings = self.parsed
+        assert settings is not None
+        explainer = Explainer(
+            self.admin,
+            codec=V1Alpha1Codec(),
+            rules=settings.approval_rules,
+            declarations=settings.addon_declarations,
+            signers=settings.signers,
+            namespace=settings.namespace,
+        )
+        chain = await explainer.addon(self.spoke.cluster, self.addon)
+        return next(link for link in chain.links if link.name == f"signer {self.signer}")
 
     async def store(self, authority: Authority, *, more: bytes = b"", **extra: bytes) -> None:
         """Put an authority into the Secret, in place of what is there."""

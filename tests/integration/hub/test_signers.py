@@ -49,6 +49,7 @@ from towline_certs import (
 )
 from towline_certs.certificates import find_subject, parse_chain
 from towline_hub import daemon
+from towline_hub.explain.links import LinkState
 from towline_hub.metrics import HubMetrics
 from towline_hub.permissions import addons_only_permissions
 from towline_hub.settings import HubSettings
@@ -265,8 +266,12 @@ async def test_requests_wait_for_the_repair_of_an_authority(
         assert f"secrets {scene.namespace}/{SECRET}" in note
         assert text in note
         await scene.until_event(reason, about=name, within="default")
+        link = await scene.explained()
+        assert link.state is not LinkState.HOLDS
+        assert reason == "AuthorityMissing" or text in link.found
         await scene.store(authority)
         await scene.verify(await issued(scene.admin, name))
+        assert (await scene.explained()).state is LinkState.HOLDS
     shown = caplog.text + "".join(str(record.__dict__) for record in caplog.records)
     for key in (authority.key, key_of()):
         assert format_key(key).decode().splitlines()[1] not in shown
