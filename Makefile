@@ -3,13 +3,15 @@ SHELL := /bin/bash
 .SHELLFLAGS := -euo pipefail -c
 .DEFAULT_GOAL := help
 MAKEFLAGS += --no-print-directory
+# Images of Python set it, and then each of hundreds of processes would compile every module anew.
+unexport PYTHONDONTWRITEBYTECODE
 
 # The first interpreter that is new enough; name another with `make PYTHON=/path/to/python3.13 …`.
 PYTHON ?= $(firstword $(foreach p,python3 python3.14 python3.13 python3.12 python3.11,$(shell \
 	command -v $(p) >/dev/null 2>&1 && $(p) -c 'import sys; sys.exit(sys.version_info < (3, 11))' && echo $(p))))
 BIN := .venv/bin
 STAMP := .venv/.installed
-JOBS ?= 3
+JOBS ?= 4
 PLANE ?= embedded
 
 .PHONY: help
@@ -22,6 +24,7 @@ $(STAMP): requirements.lock pyproject.toml
 	@$(PYTHON) -m venv --clear .venv
 	@$(BIN)/python -m pip install --quiet --disable-pip-version-check --require-hashes -r requirements.lock
 	@$(BIN)/python -m pip install --quiet --disable-pip-version-check --no-deps --no-build-isolation -e .
+	@$(BIN)/python -m compileall -q agent api certs hub kube sandbox
 	@touch $@
 
 .PHONY: setup
@@ -40,7 +43,7 @@ demo: $(STAMP) ## join a cluster to a hub on this machine and show each step
 test: $(STAMP) ## run all tests: unit, component, and against the real kube-apiserver
 	@$(MAKE) kube >/dev/null || echo "== no real control plane to be had: tests that need one will be skipped"
 	@echo "== running the tests on $(JOBS) workers"
-	@$(BIN)/python -m pytest -q -n $(JOBS) --dist worksteal $(ARGS)
+	@$(BIN)/python -m pytest -q -n $(JOBS) --dist loadgroup $(ARGS)
 
 .PHONY: test-fast
 test-fast: $(STAMP) ## run the tests that need no control plane

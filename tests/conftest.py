@@ -11,7 +11,9 @@ from hypothesis import HealthCheck, settings
 from support.clock import FakeClock
 
 pytest_plugins = [
+    "support.collector_plugin",
     "support.planes_plugin",
+    "support.scheduling_plugin",
     "support.conformance_count",
     "support.crash_point_count",
     "support.mutants.count",

@@ -5,6 +5,7 @@ from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
 from enum import StrEnum
+from functools import cache
 from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import TypeVar
@@ -26,6 +27,7 @@ class Flavor(StrEnum):
     KUBE = "kube"
 
 
+@cache
 def find_missing(flavor: Flavor) -> str | None:
     """Return why a plane of this flavor cannot be had on this machine; None if it can."""
     if flavor is Flavor.KUBE:

@@ -5,6 +5,7 @@ from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
 from datetime import timedelta
 from enum import StrEnum
+from functools import cache
 
 import pytest
 
@@ -23,8 +24,13 @@ class Flavor(StrEnum):
     KUBE = "kube"
 
 
+@cache
 def find_missing(flavor: Flavor) -> str | None:
-    """Return why a plane of this flavor cannot be had on this machine; None if it can."""
+    """Return why a plane of this flavor cannot be had on this machine; None if it can.
+
+    Looked up once: every test asks when it is collected, and finding the real one's programs reads
+    the sources that they were built from.
+    """
     match flavor:
         case Flavor.EMBEDDED:
             if importlib.util.find_spec(_EMBEDDED_MODULE) is None:
