@@ -2,6 +2,8 @@
 
 import secrets
 import uuid
+from collections.abc import Mapping
+from contextlib import suppress
 from dataclasses import dataclass
 from datetime import timedelta
 
@@ -13,9 +15,11 @@ from towline_api.names import (
     CLUSTER_NAME_KEY,
     CLUSTER_NAME_LABEL,
     KUBE_CLIENT_SIGNER,
+    TLS_CERTIFICATE_KEY,
 )
+from towline_certs.certificates import find_subject, parse_chain
 from towline_certs.errors import IdentityError
-from towline_certs.identities import ClusterIdentity
+from towline_certs.identities import ClusterIdentity, Subject
 
 _AGENT_ALPHABET = "bcdfghjklmnpqrstvwxz2456789"
 """Kubernetes' own for random names: no vowels, so no words."""
@@ -28,24 +32,27 @@ class ChosenIdentity:
 
     Args:
         identity: Cluster and agent.
-        origin: `settings`, `store` or `generated`.
+        origin: `settings`, `store`, `bootstrap` or `generated`.
     """
 
     identity: ClusterIdentity
     origin: str
 
 
-def choose_identity(stored: Stored, *, cluster: str | None, agent: str | None) -> ChosenIdentity:
+def choose_identity(
+    stored: Stored, *, cluster: str | None, agent: str | None, bound: str | None = None
+) -> ChosenIdentity:
     """Return which cluster and agent to be.
 
     Settings come first, then what an earlier process stored, be it with a credential or only with
-    the key of a request; the rest is made up. Made-up names are stored with the first key, before
-    anybody is told.
+    the key of a request, then what the bootstrap identity is bound to; the rest is made up. Made-up
+    names are stored with the first key, before anybody is told.
 
     Args:
         stored: What the store holds.
         cluster: The cluster's name from the settings.
         agent: The agent's name from the settings.
+        bound: The one cluster the bootstrap identity is for, if it is for one alone.
 
     Raises:
         ConfigError: A name from the settings is not one a cluster or an agent can have.
@@ -55,6 +62,8 @@ def choose_identity(stored: Stored, *, cluster: str | None, agent: str | None) -
         origin = "settings"
     elif kept is not None:
         cluster, origin = kept.cluster, "store"
+    elif bound is not None:
+        cluster, origin = bound, "bootstrap"
     else:
         cluster, origin = str(uuid.uuid4()), "generated"
     if agent is None:
@@ -75,13 +84,24 @@ def stored_identity(stored: Stored) -> ClusterIdentity | None:
             )
             return ClusterIdentity(cluster, agent)
         except (KeyError, UnicodeDecodeError, IdentityError):
-            pass  # somebody edited it; the request under way may still know
+            pass  # somebody edited it; the certificate or the request under way may still know
+        subject = _certified_subject(files)
+        if subject is not None:
+            with suppress(IdentityError):
+                return ClusterIdentity.parse_subject(subject)
     if stored.progress is not None:
         try:
             return ClusterIdentity.parse_subject(stored.progress.subject)
         except IdentityError:
             return None
     return None
+
+
+def _certified_subject(files: Mapping[str, bytes]) -> Subject | None:
+    try:
+        return find_subject(parse_chain(files[TLS_CERTIFICATE_KEY])[0])
+    except (KeyError, ValueError):
+        return None
 
 
 def generate_agent_name() -> str:

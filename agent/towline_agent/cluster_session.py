@@ -18,6 +18,7 @@ from towline_agent.cluster_reporter import ClusterReporter
 from towline_agent.cluster_status import ClaimLimits
 from towline_agent.cluster_view import ClusterView
 from towline_agent.credential_keeper import CredentialKeeper
+from towline_agent.credential_proof import CredentialProof
 from towline_agent.credential_status import CredentialStatus
 from towline_agent.credential_stores import CredentialStore
 from towline_agent.hub_contact import HubContact, both
@@ -133,6 +134,9 @@ class ClusterSession:
             beside=self._beside,
             on_credential=self._on_credential,
             on_status=self._on_status,
+            proof=CredentialProof(
+                self._connection_with, user=identity.user, on_call=on_call, clock=clock
+            ),
             clock=clock,
         )
         self.state = StateTracker(
@@ -258,15 +262,16 @@ class ClusterSession:
             **({PUBLISHED_AUTHORITIES_KEY: published} if published else {}),
         }
 
-    def _on_credential(self, credential: Credential) -> None:
-        self.channel.offer(
-            dataclasses.replace(
-                _without_credential(self._hub),
-                client_certificate_pem=credential.certificate_pem,
-                client_key_pem=credential.key_pem,
-                source=f"the credential of cluster {self.identity.cluster}",
-            )
+    def _connection_with(self, credential: Credential) -> Connection:
+        return dataclasses.replace(
+            _without_credential(self._hub),
+            client_certificate_pem=credential.certificate_pem,
+            client_key_pem=credential.key_pem,
+            source=f"the credential of cluster {self.identity.cluster}",
         )
+
+    def _on_credential(self, credential: Credential) -> None:
+        self.channel.offer(self._connection_with(credential))
 
     def _on_refused(self, reason: str) -> None:
         self.keeper.refuse(reason)

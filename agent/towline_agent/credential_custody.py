@@ -3,7 +3,8 @@
 import asyncio
 import logging
 from collections.abc import Mapping
-from dataclasses import replace
+from dataclasses import dataclass, replace
+from datetime import timedelta
 from typing import NoReturn
 
 from towline_agent.credential_stores import CredentialStore
@@ -20,6 +21,18 @@ from towline_certs.credentials import Credential
 from towline_kube.clock import Clock
 
 log = logging.getLogger(__name__)
+
+
+REFUSED_FOR = timedelta(minutes=4)
+"""How long a refused credential is not tried again; then once more, if none has followed it."""
+
+
+@dataclass(frozen=True, slots=True)
+class _Refusal:
+    """Why the hub refuses a credential, and until when that is believed."""
+
+    reason: str
+    until: float
 
 
 class Custody:
@@ -53,7 +66,7 @@ class Custody:
         self._stored = Stored()
         self._was_read = False
         self._is_stale = True
-        self._refused: dict[str, str] = {}
+        self._refused: dict[str, _Refusal] = {}
 
     @property
     def where(self) -> str:
@@ -83,9 +96,19 @@ class Custody:
         self._is_stale = True
         self._changed.set()
 
-    def refuse(self, credential: Credential, *, reason: str) -> None:
-        """Count a credential as unusable from now on: the hub does not take it."""
-        self._refused = {credential.fingerprint: reason}
+    def refuse(self, credential: Credential, *, reason: str) -> bool:
+        """Count a credential as unusable for a while: the hub does not take it.
+
+        Not for ever: a hub whose authentication is broken refuses everybody, and an agent whose
+        bootstrap credential has ended has nothing else to come back with.
+
+        Returns:
+            Whether that is news.
+        """
+        is_news = credential.fingerprint not in self._refused
+        until = self._clock.monotonic() + REFUSED_FOR.total_seconds()
+        self._refused = {credential.fingerprint: _Refusal(reason, until)}
+        return is_news
 
     def assess(self) -> tuple[Holding, Credential | None]:
         """Return whether the credential can be used now, and the credential if so."""
@@ -168,8 +191,8 @@ class Custody:
             stored, order=self._order, hub=self._hub, now=self._clock.now()
         )
         refusal = None if credential is None else self._refused.get(credential.fingerprint)
-        if refusal is not None:
-            return Unusable(f"the hub refuses the stored credential: {refusal}"), None
+        if refusal is not None and self._clock.monotonic() < refusal.until:
+            return Unusable(f"the hub refuses the stored credential: {refusal.reason}"), None
         return holding, credential
 
 

@@ -10,11 +10,13 @@ from typing import NoReturn, Protocol, assert_never
 
 from towline_agent.channel import HubChannel
 from towline_agent.credential_custody import Custody
+from towline_agent.credential_proof import CredentialProof
 from towline_agent.credential_status import CredentialState, CredentialStatus, StatusBoard
 from towline_agent.credential_stores import CredentialStore
 from towline_agent.enrollment import (
     Absent,
     CertificateOrder,
+    Dead,
     DiscardPending,
     Facts,
     Holding,
@@ -108,6 +110,8 @@ class CredentialKeeper:
             asked again at each look, so that a change of it (a new CA) is stored as well.
         on_credential: Told each credential that is put into use, once it is stored.
         on_status: Told each change of the status.
+        proof: Shows a new credential to the hub before it replaces one that works; None replaces
+            it unseen.
         pauses: How long to wait after requests that came to nothing.
         clock: Time.
     """
@@ -122,6 +126,7 @@ class CredentialKeeper:
         beside: Callable[[], Mapping[str, bytes]],
         on_credential: Callable[[Credential], None] | None = None,
         on_status: Callable[[CredentialStatus], None] | None = None,
+        proof: CredentialProof | None = None,
         pauses: Backoff = DEFAULT_PAUSES,
         clock: Clock = SYSTEM_CLOCK,
     ) -> None:
@@ -129,6 +134,7 @@ class CredentialKeeper:
         self._asker = asker
         self._beside = beside
         self._on_credential = on_credential
+        self._proof = proof
         self._pauses = pauses
         self._clock = clock
         self._wake = asyncio.Event()
@@ -204,12 +210,13 @@ class CredentialKeeper:
     def refuse(self, reason: str) -> None:
         """Stop using the present credential: the hub does not take it, whatever its dates say."""
         if self._credential is not None:
-            self._custody.refuse(self._credential, reason=reason)
-            if self._keys_made:
+            is_news = self._custody.refuse(self._credential, reason=reason)
+            if is_news and self._keys_made:
                 # The hub refuses what it has just issued to us, and may go on like that for ever.
                 self._refused_in_vain += 1
                 self._refusal = reason
             self._wake.set()
+            self._nudge.set()
 
     async def run(self) -> NoReturn:
         """Keep the credential until cancelled. Cancel it at any point: nothing is lost."""
@@ -293,7 +300,7 @@ class CredentialKeeper:
             case WaitForRequest(pending=pending):
                 await self._wait_for(pending, await self._client(holding), holding)
             case StoreCredential(pending=pending, certificate_pem=certificate_pem):
-                await self._store(pending, certificate_pem)
+                await self._store(pending, certificate_pem, replaces=isinstance(holding, Usable))
             case DiscardPending():
                 await self._discard(step)
             case Pause(until=until, reason=reason):
@@ -391,8 +398,14 @@ class CredentialKeeper:
             left = until - self._clock.now()
             await rest(self._clock, min(left, look_again_in), unless=self._wake)
 
-    async def _store(self, pending: Pending, certificate_pem: bytes) -> None:
+    async def _store(self, pending: Pending, certificate_pem: bytes, *, replaces: bool) -> None:
         credential = parse_credential(key_pem=pending.key_pem, certificate_pem=certificate_pem)
+        if replaces and self._proof is not None:
+            refusal = await self._proof.find_refusal(credential)
+            if refusal is not None:
+                message = f"the hub refuses the certificate of request {pending.request_name}"
+                self._request = Dead("Refused", f"{message}: {refusal}; going on with the old one")
+                return
         self._request, self._refusal = NotLookedUp(), None
         await self._custody.store_credential(credential, beside=self._beside())
         self.renewals += 1

@@ -23,12 +23,15 @@ from towline_agent.stored_credentials import (
     encode_progress,
 )
 from towline_api.errors import ConfigError, WireError
+from towline_api.names import AGENT_NAME_KEY, CLUSTER_NAME_KEY, TLS_CERTIFICATE_KEY
 from towline_certs.errors import StoreError, StoreProblem
 from towline_certs.store import DirectoryStore
 from towline_kube.clock import SYSTEM_CLOCK, Clock
 
 log = logging.getLogger(__name__)
 
+_NAMING = (CLUSTER_NAME_KEY, AGENT_NAME_KEY, TLS_CERTIFICATE_KEY)
+"""Files that say which cluster and agent a credential is of, and hold no secret."""
 _LOOK_EVERY = timedelta(minutes=5)
 """How often a directory is read although nothing was announced: file events get lost."""
 _LOOK_AGAIN = timedelta(seconds=30)
@@ -92,6 +95,8 @@ class DirectoryCredentialStore:
         credential, progress = None, None
         if current:
             credential = decode_credential(current)
+        elif names := await asyncio.to_thread(self._salvage_names):
+            credential = StoredCredential(files=names)
         try:
             progress = decode_progress(pending)
         except WireError as error:
@@ -103,6 +108,14 @@ class DirectoryCredentialStore:
     def _read_files(self) -> tuple[dict[str, bytes], dict[str, bytes]]:
         self._make_directory()
         return self._read_one(self._current), self._read_one(self._pending)
+
+    def _salvage_names(self) -> dict[str, bytes]:
+        """Return what still says whose credential it was: a cluster keeps its name.
+
+        No key, and no word about the hub: nobody knows who has seen or changed them.
+        """
+        found = self._current.salvage()
+        return {name: found[name] for name in _NAMING if found.get(name)}
 
     def _make_directory(self) -> None:
         try:
@@ -116,7 +129,7 @@ class DirectoryCredentialStore:
         try:
             return dict(store.read())
         except StoreError as error:
-            if error.reason in (StoreProblem.IO, StoreProblem.NOT_PRIVATE):
+            if error.reason is StoreProblem.IO:
                 raise
             if error.reason is not StoreProblem.NOTHING_STORED:
                 log.warning(

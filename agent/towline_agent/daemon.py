@@ -13,7 +13,8 @@ from towline_agent.addons import AddonOptions, run_addons
 from towline_agent.agent_clusters import Clusters, open_clusters
 from towline_agent.agent_overview import LookedSession
 from towline_agent.bootstraps import Bootstraps
-from towline_agent.cluster_identity import choose_identity
+from towline_agent.bound_name import find_bound_name
+from towline_agent.cluster_identity import choose_identity, stored_identity
 from towline_agent.cluster_registration import agent_annotations, client_configs
 from towline_agent.cluster_session import ClusterSession, ClusterSettings
 from towline_agent.cluster_status import ClaimLimits
@@ -215,8 +216,13 @@ class _Agent:
         target: str | None = None
         while True:
             stored = await self._read_store()
+            if self._bootstraps.listed:
+                self._has_hub.set()
             chosen = choose_identity(
-                stored, cluster=self._settings.cluster_name, agent=self._settings.agent_id
+                stored,
+                cluster=self._settings.cluster_name,
+                agent=self._settings.agent_id,
+                bound=await self._find_bound_name(stored),
             )
             identity = chosen.identity
             hub = self._find_hub(stored, identity, target=target)
@@ -303,6 +309,12 @@ class _Agent:
             make_namespace=True,
             clock=self._clock,
         )
+
+    async def _find_bound_name(self, stored: Stored) -> str | None:
+        """Return the name a bootstrap identity is bound to, where no other name is known."""
+        if self._settings.cluster_name is not None or stored_identity(stored) is not None:
+            return None
+        return await find_bound_name(self._bootstraps, clock=self._clock)
 
     async def _read_store(self) -> Stored:
         """Return what is stored; wait for as long as the store cannot be read."""

@@ -173,7 +173,8 @@ class Dead:
     """The request will never yield a usable certificate.
 
     Args:
-        reason: CamelCase, for conditions and logs: `Denied`, `Failed`, `Mismatch`, `NotOurs`.
+        reason: CamelCase, for conditions and logs: `Denied`, `Failed`, `Mismatch`, `NotOurs`,
+            `Refused`.
         message: Names the request, what was found and why.
     """
 

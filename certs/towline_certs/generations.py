@@ -11,6 +11,7 @@ import re
 import secrets
 import stat
 from collections.abc import Mapping
+from contextlib import suppress
 
 from towline_certs.errors import StoreError, StoreProblem
 
@@ -80,6 +81,23 @@ def read_generation(root: int, generation: str, *, where: str) -> dict[str, byte
         os.close(folder)
 
 
+def read_remains(root: int, generation: str) -> dict[str, bytes]:
+    """Return those files of a generation that can be read, whoever may have changed or seen them.
+
+    Raises:
+        OSError: The generation itself cannot be read.
+    """
+    folder = os.open(generation, OPEN_DIRECTORY | _NO_LINKS, dir_fd=root)
+    found = {}
+    try:
+        for entry in sorted(os.listdir(folder)):  # noqa: PTH208 - a descriptor, which has no path
+            with suppress(OSError, StoreError):
+                found[entry] = _read_file(folder, entry, where=generation, is_private=False)
+    finally:
+        os.close(folder)
+    return found
+
+
 def remove_generation(root: int, generation: str) -> None:
     """Remove a generation and its files.
 
@@ -125,7 +143,7 @@ def _write_file(folder: int, name: str, content: bytes) -> None:
         os.close(file)
 
 
-def _read_file(folder: int, entry: str, *, where: str) -> bytes:
+def _read_file(folder: int, entry: str, *, where: str, is_private: bool = True) -> bytes:
     name = f"{where}/{entry}"
     try:
         # Not blocking, in case somebody put a pipe there.
@@ -135,7 +153,8 @@ def _read_file(folder: int, entry: str, *, where: str) -> bytes:
             raise foreign(name, "it is not a plain file") from error
         raise
     try:
-        _check_private(file, name)
+        if is_private:
+            _check_private(file, name)
         if not stat.S_ISREG(os.fstat(file).st_mode):
             raise foreign(name, "it is not a plain file")
         content = bytearray()

@@ -30,6 +30,7 @@ from towline_certs.generations import (
     is_generation,
     is_whole,
     read_generation,
+    read_remains,
     remove_generation,
     write_generation,
 )
@@ -70,6 +71,18 @@ class DirectoryStore:
             raise NothingStoredError(f"nothing is stored in {self.path}") from None
         except OSError as error:
             raise self._io_error("read", error) from error
+
+    def salvage(self) -> dict[str, bytes]:
+        """Return what can be read of the current generation, whole or not; nothing if nothing can.
+
+        Nobody vouches for it, and keys in it count as known to others. Names may be worth a look.
+        """
+        try:
+            with self._directory() as root:
+                current = self._find_current(root)
+                return {} if current is None else read_remains(root, current)
+        except (StoreError, OSError):
+            return {}
 
     def write(self, files: Mapping[str, bytes]) -> None:
         """Make these files the current generation; files of the last one that are not here go.

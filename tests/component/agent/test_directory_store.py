@@ -26,6 +26,7 @@ CREDENTIAL = StoredCredential(
     issued_at=NOW,
     hub="https://hub",
 )
+NAMES_ALONE = Stored(credential=StoredCredential(files={"tls.crt": b"crt", "cluster-name": b"c1"}))
 
 
 @pytest.fixture
@@ -71,12 +72,27 @@ async def test_nobody_else_can_read_it(store: DirectoryCredentialStore, tmp_path
 async def test_a_damaged_file_counts_as_nothing_stored(
     store: DirectoryCredentialStore, tmp_path: Path, caplog: pytest.LogCaptureFixture
 ) -> None:
-    """It is said, and the credential is earned again: no reason to stop."""
+    """It is said, and the credential is earned again: no reason to stop. The names stay."""
     await store.write_credential(CREDENTIAL)
     (key,) = [path for path in (tmp_path / "state").rglob("tls.key") if not path.is_symlink()]
     key.write_bytes(b"edited")
-    assert await store.read() == Stored()
+    assert await store.read() == NAMES_ALONE
     assert "cannot be used" in caplog.text
+    await store.write_credential(CREDENTIAL)
+    assert await store.read() == Stored(credential=CREDENTIAL)
+
+
+async def test_a_key_that_others_may_read_counts_as_lost(
+    store: DirectoryCredentialStore, tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    """A backup that was put back, say. Another one is made, and nobody has to clear up first."""
+    await store.write_credential(CREDENTIAL)
+    (key,) = [path for path in (tmp_path / "state").rglob("tls.key") if not path.is_symlink()]
+    key.chmod(0o644)
+    assert await store.read() == NAMES_ALONE
+    assert "open to other users" in str(caplog.records[-1].__dict__["error"])
+    await store.write_credential(CREDENTIAL)
+    assert await store.read() == Stored(credential=CREDENTIAL)
 
 
 async def test_a_directory_that_cannot_be_made_is_one_clear_line(tmp_path: Path) -> None:
