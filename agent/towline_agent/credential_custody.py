@@ -108,6 +108,8 @@ class Custody:
         is_news = credential.fingerprint not in self._refused
         until = self._clock.monotonic() + REFUSED_FOR.total_seconds()
         self._refused = {credential.fingerprint: _Refusal(reason, until)}
+        # Somebody else may have stored a better one; and whoever waits has to look at this anew.
+        self._note_change()
         return is_news
 
     def assess(self) -> tuple[Holding, Credential | None]:

@@ -216,7 +216,6 @@ class CredentialKeeper:
                 self._refused_in_vain += 1
                 self._refusal = reason
             self._wake.set()
-            self._nudge.set()
 
     async def run(self) -> NoReturn:
         """Keep the credential until cancelled. Cancel it at any point: nothing is lost."""

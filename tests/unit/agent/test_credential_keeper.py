@@ -302,14 +302,30 @@ async def test_a_hub_that_refuses_what_it_issues_is_asked_less_and_less(world: W
     """Its signer and its API server do not agree on an authority: a request every few seconds."""
     async with world.running(world.keeper()) as keeper:
         await world.earn(keeper)
-        for count in range(1, 7):
+        for count in range(1, 4):
             refused_at = world.clock.now()
             keeper.refuse("401")
             await world.until(lambda: bool(world.signer.pending), limit=HOUR)
             waited = world.clock.now() - refused_at
             assert 15 * SECOND * 2 ** (count - 1) <= waited <= 31 * SECOND * 2 ** (count - 1)
             await world.earn(keeper)
-        assert len(world.signer.requests) == 7
+        assert len(world.signer.requests) == 4
+
+
+async def test_a_refused_credential_is_tried_again_while_none_has_followed_it(
+    world: World,
+) -> None:
+    """A hub that refuses everybody for a while: its agents come back, though nobody approves."""
+    async with world.running(world.keeper()) as keeper:
+        await world.earn(keeper)
+        for times in (1, 2, 3):
+            keeper.refuse("401")
+            await world.until(lambda: keeper.credential is None)
+            assert len(world.used) == times
+            await world.until(lambda: keeper.credential is not None, limit=11 * MINUTE)
+            assert len(world.used) == times + 1
+        assert len({used.fingerprint for used in world.used}) == 1
+        assert len(world.signer.requests) == 2, "the one that waits is enough"
 
 
 async def test_no_signer_makes_an_agent_ask_more_than_twenty_times_an_hour(world: World) -> None:
