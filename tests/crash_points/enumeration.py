@@ -85,6 +85,7 @@ class Stage:
     async def _begin(self, point: Point | None) -> None:
         await self._world.kill_all()
         self._world.gate.kill_at(None)
+        self._world.issued.clear()
         for plane, beginning in zip(self._planes, self._beginning, strict=True):
             plane.restore(beginning)
         await self._scenario.begin(self._world)

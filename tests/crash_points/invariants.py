@@ -9,12 +9,14 @@ from towline_api.conditions import find_condition
 from towline_api.names import ADDON_NAME_LABEL, CLUSTER_NAME_LABEL
 from towline_api.resources import KubeObject
 from towline_certs.errors import KeyParseError
-from towline_certs.identities import AddonIdentity, ClusterIdentity
+from towline_certs.identities import AddonIdentity, ClusterIdentity, Subject
 from towline_certs.keys import parse_key, public_key_digest
 from towline_certs.requests import parse_request
 
 ADDON_SUBJECT = str(AddonIdentity(CLUSTER, ADDON, ADDON).subject)
-ENTITLED = {str(ClusterIdentity(CLUSTER, AGENT).subject), ADDON_SUBJECT}
+SIGNED_SUBJECT = str(Subject(f"tow of {CLUSTER}", frozenset()))
+"""Whom the hub's own signer names, where a scenario has one."""
+ENTITLED = {str(ClusterIdentity(CLUSTER, AGENT).subject), ADDON_SUBJECT, SIGNED_SUBJECT}
 """Whoever may be approved in these scenarios; nobody else."""
 
 
@@ -38,6 +40,7 @@ def broken_promises(world: World, *, each_identity_asks: int) -> list[str]:
     return [
         *_wrongly_approved(requests),
         *_too_many(requests, each_identity_asks),
+        *_signed_again(requests, world.issued),
         *_keyless(requests, _keys_on(world), needed=_needed(world)),
     ]
 
@@ -58,9 +61,21 @@ def _too_many(requests: list[KubeObject], most: int) -> list[str]:
         labels = request["metadata"].get("labels", {})
         if labels.get(CLUSTER_NAME_LABEL) == CLUSTER:
             who = labels.get(ADDON_NAME_LABEL, "the cluster")
-            asked[who].append(request["metadata"]["name"])
+            asked[f"{who} {request['spec']['signerName']}"].append(request["metadata"]["name"])
     return [f"{who} asked {len(names)} times: {names}" for who, names in asked.items()
             if len(names) > most]  # fmt: skip
+
+
+def _signed_again(requests: list[KubeObject], issued: dict[str, str]) -> list[str]:
+    """A request gets one certificate: another would be good beside the one that is in use."""
+    found = []
+    for request in requests:
+        certificate = request.get("status", {}).get("certificate")
+        if certificate:
+            name = request["metadata"]["name"]
+            if issued.setdefault(name, certificate) != certificate:
+                found.append(f"{name} was given a second certificate")
+    return found
 
 
 def _needed(world: World) -> set[str]:
@@ -69,7 +84,7 @@ def _needed(world: World) -> set[str]:
         o["kind"] == "ManagedClusterAddOn" and "deletionTimestamp" not in o["metadata"]
         for o in world.hub_plane.objects()
     )
-    return ENTITLED if is_enabled else ENTITLED - {ADDON_SUBJECT}
+    return ENTITLED if is_enabled else ENTITLED - {ADDON_SUBJECT, SIGNED_SUBJECT}
 
 
 def _keyless(requests: list[KubeObject], keys: set[str], *, needed: set[str]) -> list[str]:

@@ -7,10 +7,11 @@ from datetime import timedelta
 from functools import partial
 
 from crash_points.invariants import requests_of
-from crash_points.world import ADDON, CERTIFICATE_LIFETIME, CLUSTER, Party, World
+from crash_points.world import ADDON, CERTIFICATE_LIFETIME, CLUSTER, SIGNER, Party, World
 from integration.hub.works import add_work, serve_works
 from towline_api import condition_types, names
 from towline_api.conditions import is_true
+from towline_api.rbac_subjects import user_subject
 from towline_api.resources import (
     CLUSTER_MANAGEMENT_ADDONS,
     CLUSTER_ROLE_BINDINGS,
@@ -24,10 +25,14 @@ from towline_api.resources import (
     KubeObject,
     Resource,
 )
+from towline_hub.addons.declaration_settings import DeclarationSettings
 from towline_hub.clusters.departure import MANIFEST_WORKS
 from towline_hub.decisions.accept import accept_cluster
+from towline_hub.permissions import hub_permissions
+from towline_hub.signers.settings import SignerSettings
 from towline_sandbox.embedded.faults import Moment
 from towline_sandbox.embedded.plane import EmbeddedPlane
+from towline_sandbox.grants import HUB_USER, grant
 from towline_sandbox.waiting import until
 
 PATIENCE = timedelta(seconds=20)
@@ -250,6 +255,44 @@ async def join_again(world: World) -> None:
     await _until(world, "a cluster that is well", well)
 
 
+async def registered_with_a_signer(world: World) -> None:
+    """Begin with a cluster that joined, and an add-on that the hub's own signer serves since."""
+    await joined(world)
+    signer = SignerSettings(signer_name=SIGNER, secret="tow", managed=True)
+    declaration = DeclarationSettings.model_validate(
+        {"name": ADDON, "custom-signers": [{"signer-name": SIGNER, "user": "tow of {cluster}"}]}
+    )
+    namespace = world.hub_settings.namespace
+    rights = hub_permissions(
+        user_subject(HUB_USER),
+        installs_crds=True,
+        namespace=namespace,
+        signers=[signer],
+        declarations=[declaration.declaration()],
+    )
+    await grant(world.hub, rights)
+    world.hub_settings = world.hub_settings.model_copy(
+        update={"signers": (signer,), "declarations": (declaration,)}
+    )
+    world.gate.kill_at(None)
+    await hub_at_rest(world)
+    await _until_there(world, world.hub_plane, CONFIG_MAPS, signer.bundle, namespace=namespace)
+    await _until_at_rest(world, Party.HUB)
+    await world.kill_all()
+
+
+async def sign(world: World) -> None:
+    """The agent asks the hub's own signer, and puts its certificate where the add-on looks."""
+    world.start(Party.AGENT)
+    secret = names.addon_client_certificate_secret(ADDON, signer=SIGNER)
+    await _until_there(world, world.spoke_plane, SECRETS, secret, namespace=names.ADDON_NAMESPACE)
+    held = world.find(world.spoke_plane, SECRETS, secret, namespace=names.ADDON_NAMESPACE)
+    issued = [r["status"].get("certificate") for r in requests_of(world) if "status" in r]
+    assert held is not None
+    assert held["data"]["tls.crt"] in issued
+    await _until_joined(world)
+
+
 SCENARIOS = {
     scenario.name: scenario
     for scenario in (
@@ -266,6 +309,14 @@ SCENARIOS = {
         Scenario("renewal", joined_long_ago, hub_at_rest, renew, requests_each=2),
         Scenario("configuration change", joined, at_rest, change_configuration, requests_each=1),
         Scenario("removal", joined, at_rest, remove_addon, requests_each=1),
+        Scenario(
+            "signing",
+            registered_with_a_signer,
+            hub_at_rest,
+            sign,
+            requests_each=1,
+            parties=(Party.HUB,),
+        ),
         Scenario(
             "denial",
             joined,

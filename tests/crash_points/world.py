@@ -27,6 +27,9 @@ CLUSTER = "cluster1"
 AGENT = "agent1"
 ADDON = "helloworld"
 
+SIGNER = "example.com/tow"
+"""A signer that the hub plays, and that one scenario's add-on is declared to use."""
+
 CERTIFICATE_LIFETIME = timedelta(hours=1)
 _LONGEST_CALL_SECONDS = 5.0
 _LOOK_BACK = 100
@@ -157,6 +160,7 @@ class World:
         gate: Where programs are killed.
         hub_settings: How the hub is started.
         agent_settings: How the agent is started.
+        issued: The certificates that requests were seen to have, by the requests' names.
     """
 
     hub_plane: EmbeddedPlane
@@ -166,6 +170,7 @@ class World:
     gate: Gate
     hub_settings: HubSettings
     agent_settings: AgentSettings
+    issued: dict[str, str] = field(default_factory=dict)
     _clock: ShiftedClock = field(default_factory=lambda: ShiftedClock(timedelta(0)))
     _running: dict[Party, asyncio.Task[None]] = field(default_factory=dict)
     _failed: list[BaseException] = field(default_factory=list)
