@@ -7,9 +7,10 @@ when they are called, so that `towline agent run` never loads the hub.
 import gc
 import sys
 from collections.abc import Callable, Iterator, Sequence
-from contextlib import contextmanager
 from dataclasses import dataclass
 from importlib import import_module, metadata
+
+from towline_sandbox.collector import collector_at_rest
 
 Program = Callable[[Sequence[str]], int]
 """Takes the arguments after its own words and returns the exit status of the process."""
@@ -134,11 +135,11 @@ def main(arguments: Sequence[str] | None = None) -> int:
 
 
 def _run(command: Command, arguments: Sequence[str]) -> int:
-    with _collector_at_rest():
+    with collector_at_rest():
         # Here because it brings pydantic along: asking for help or the version should be quick.
         from towline_api.errors import TowlineError
     try:
-        with _collector_at_rest():
+        with collector_at_rest():
             program = command.load()
         # What was imported stays to the end. Each time the collector looked through it once more
         # for garbage, it would stop the event loop for a tenth of a second.
@@ -149,18 +150,6 @@ def _run(command: Command, arguments: Sequence[str]) -> int:
         return EXIT_FAILED
     except KeyboardInterrupt:
         return EXIT_INTERRUPTED
-
-
-@contextmanager
-def _collector_at_rest() -> Iterator[None]:
-    """Collect no garbage meanwhile: imports make little, and looking is a tenth of their time."""
-    enabled = gc.isenabled()
-    gc.disable()
-    try:
-        yield
-    finally:
-        if enabled:
-            gc.enable()
 
 
 def find_command(words: Sequence[str]) -> Command | None:

@@ -6,10 +6,13 @@ ini option `towline_fixture_scope` makes them last for a class, a module, a pack
 """
 
 from collections.abc import Iterator, Mapping, Sequence
+from contextlib import ExitStack
 from pathlib import Path
 from typing import TYPE_CHECKING, Literal, cast
 
 import pytest
+
+from towline_sandbox.collector import collector_at_rest
 
 if TYPE_CHECKING:
     from anyio.from_thread import BlockingPortal
@@ -40,7 +43,8 @@ def _scope(fixture_name: str, config: pytest.Config) -> Scope:  # noqa: ARG001  
 @pytest.fixture(scope=_scope)
 def towline_hub_plane() -> "Iterator[EmbeddedPlane]":
     """A fresh API server to be the hub cluster."""
-    from towline_sandbox.embedded.plane import EmbeddedPlane
+    with collector_at_rest():
+        from towline_sandbox.embedded.plane import EmbeddedPlane
 
     with EmbeddedPlane("hub") as plane:
         yield plane
@@ -49,7 +53,8 @@ def towline_hub_plane() -> "Iterator[EmbeddedPlane]":
 @pytest.fixture(scope=_scope)
 def towline_spoke_plane() -> "Iterator[EmbeddedPlane]":
     """A fresh API server to be the managed cluster."""
-    from towline_sandbox.embedded.plane import EmbeddedPlane
+    with collector_at_rest():
+        from towline_sandbox.embedded.plane import EmbeddedPlane
 
     with EmbeddedPlane("spoke") as plane:
         yield plane
@@ -106,7 +111,8 @@ def towline_joined_pair(
     tmp_path_factory: pytest.TempPathFactory,
 ) -> "Iterator[JoinedPair]":
     """A hub and a managed cluster that has joined it."""
-    from towline_sandbox.testing.pair import joined_pair
+    with collector_at_rest():
+        from towline_sandbox.testing.pair import joined_pair
 
     joining = joined_pair(
         towline_portal,
@@ -116,7 +122,9 @@ def towline_joined_pair(
         addons=() if towline_addon_agent is None else (towline_addon_agent.name,),
         hub_settings={key.replace("-", "_"): value for key, value in towline_hub_settings.items()},
     )
-    with towline_portal.wrap_async_context_manager(joining) as pair:
+    with ExitStack() as stack:
+        with collector_at_rest():
+            pair = stack.enter_context(towline_portal.wrap_async_context_manager(joining))
         yield pair
 
 
