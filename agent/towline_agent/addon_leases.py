@@ -88,11 +88,7 @@ class AddonLeases:
         looks = self._looks.setdefault(addon.name, LeaseLooks())
         lease = leases.find(key.name, key.namespace)
         now, monotonic = self._clock.now(), self._clock.monotonic()
-        says, until = looks.look(lease, at=key, where=where, now=now, monotonic=monotonic)
-        if lacks_leases:
-            # A cluster that learns to serve them is noticed by looking.
-            until = _ASK_AGAIN if until is None else min(until, _ASK_AGAIN)
-        return says, until
+        return looks.look(lease, at=key, where=where, now=now, monotonic=monotonic)
 
     async def _count_on_hub(self, name: str, *, counts: bool) -> None:
         if counts == (name in self._on_hub):
