@@ -9,9 +9,10 @@ from collections.abc import Sequence
 from typing import Any
 
 from towline_agent.agent_report import is_well, report_document
-from towline_agent.status_settings import AgentStatusSettings, OutputKind
+from towline_agent.status_settings import AgentStatusSettings
 from towline_agent.stored_overview import stored_overview
 from towline_api.errors import ConfigError, TransientError
+from towline_kube.output_kind import OutputKind
 from towline_kube.settings import load
 
 _PATIENCE_SECONDS = 5.0

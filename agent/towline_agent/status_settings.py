@@ -1,21 +1,14 @@
 """The settings of `towline agent status`."""
 
-from enum import StrEnum
 from urllib.parse import urlsplit
 
 from pydantic import AliasChoices, Field, field_validator
 
 from towline_agent.settings import AgentSettings
 from towline_kube.listen_address import ListenAddress
+from towline_kube.output_kind import OutputKind
 
 _EVERY_ADDRESS = {"0.0.0.0": "127.0.0.1", "::": "::1"}  # noqa: S104 - read, not listened on
-
-
-class OutputKind(StrEnum):
-    """For whom something is printed."""
-
-    TABLE = "table"
-    JSON = "json"
 
 
 class AgentStatusSettings(AgentSettings):

@@ -15,8 +15,9 @@ from towline_hub import daemon
 from towline_hub.decisions.operator_client import operator_client
 from towline_hub.fleet.selection import narrowed
 from towline_hub.fleet.status import FleetStatus, collect_status
-from towline_hub.settings import HubSettings, OutputKind, StatusSettings
+from towline_hub.settings import HubSettings, StatusSettings
 from towline_kube.logs import configure_logging
+from towline_kube.output_kind import OutputKind
 from towline_kube.settings import load
 from towline_kube.termination import told_to_end
 

@@ -1,7 +1,6 @@
 """The settings of the hub's commands: from flags, `TOWLINE_` environment variables and a file."""
 
 from datetime import timedelta
-from enum import StrEnum
 from pathlib import Path
 from typing import Self
 
@@ -21,6 +20,7 @@ from towline_hub.approval.settings import ApprovalSettings
 from towline_hub.running_settings import RunningSettings
 from towline_hub.webhook.settings import WebhookSettings
 from towline_kube.discovery import pod_namespace
+from towline_kube.output_kind import OutputKind
 from towline_kube.settings import ProgramSettings
 
 
@@ -84,13 +84,6 @@ class HubSettings(ApprovalSettings, RunningSettings, WebhookSettings):
     def addon_declarations(self) -> tuple[AddonDeclaration, ...]:
         """The declared add-ons."""
         return declarations_of(self.declarations)
-
-
-class OutputKind(StrEnum):
-    """For whom something is printed."""
-
-    TABLE = "table"
-    JSON = "json"
 
 
 class StatusSettings(ProgramSettings):

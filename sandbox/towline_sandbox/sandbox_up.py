@@ -6,23 +6,16 @@ import shutil
 import sys
 from collections.abc import AsyncIterator, Mapping, Sequence
 from contextlib import asynccontextmanager
-from enum import StrEnum
 from pathlib import Path
 
 from pydantic import AliasChoices, Field
 
 from towline_kube.settings import ProgramSettings, load
 from towline_kube.termination import told_to_end
+from towline_sandbox.output_kind import OutputKind
 from towline_sandbox.plane import ControlPlane
 from towline_sandbox.plane_kinds import PlaneKind, make_plane
 from towline_sandbox.private_folder import create_private_folder
-
-
-class OutputKind(StrEnum):
-    """For whom it is told where the plane is."""
-
-    TEXT = "text"
-    JSON = "json"
 
 
 class SandboxSettings(ProgramSettings):

@@ -9,7 +9,7 @@ from collections.abc import Sequence
 from towline_hub.decisions.approve_request import ApproveReport, approve_request
 from towline_hub.decisions.cluster_settings import ApproveSettings
 from towline_hub.decisions.operator_client import operator_client
-from towline_hub.settings import OutputKind
+from towline_kube.output_kind import OutputKind
 from towline_kube.settings import load
 
 

@@ -25,7 +25,7 @@ from towline_hub.decisions.deny import DenyReport, deny_cluster
 from towline_hub.decisions.operator_client import operator_client
 from towline_hub.decisions.own_rights import Right, check_rights
 from towline_hub.decisions.removal import RemoveReport, remove_cluster
-from towline_hub.settings import OutputKind
+from towline_kube.output_kind import OutputKind
 from towline_kube.settings import load
 
 EXIT_FAILED = 1
@@ -147,6 +147,10 @@ def deny_lines(report: DenyReport) -> list[str]:
             else f"cluster {report.cluster}: denied; it is not accepted"
         )
     lines += [f"request {name}: denied" for name in report.denied]
+    lines += [
+        f"request {name}: left undecided; you may not decide about requests of its signer"
+        for name in report.left
+    ]
     lines.append(
         f"`towline accept {report.cluster}` undoes it; an agent whose request was denied asks anew"
     )
@@ -159,6 +163,7 @@ def deny_json(report: DenyReport) -> dict[str, Any]:
         "cluster": report.cluster,
         "wasAccepted": report.was_accepted,
         "deniedRequests": list(report.denied),
+        "leftRequests": list(report.left),
         "reason": report.message,
     }
 

@@ -7,7 +7,7 @@ from pydantic import AliasChoices, Field
 from pydantic_settings import CliPositionalArg
 
 from towline_api.duration_field import Duration
-from towline_hub.settings import OutputKind
+from towline_kube.output_kind import OutputKind
 from towline_kube.settings import ProgramSettings
 
 

@@ -11,6 +11,7 @@ from towline_hub.clusters.standing import accepts_client
 from towline_hub.decisions.request_decisions import conclude_request
 from towline_kube.client import Client
 from towline_kube.clock import SYSTEM_CLOCK, Clock
+from towline_kube.errors import Forbidden
 
 DENIED_REASON = "DeniedByOperator"
 _NO_REASON = "an operator denied it"
@@ -29,12 +30,15 @@ class DenyReport:
         was_accepted: Whether it had been accepted until now; None if it is not registered.
         denied: Names of the requests that were denied.
         message: What was written beside the denials.
+        left: Names of requests for signers that the person has no say about, which stay undecided.
+            Without its acceptance nobody approves them.
     """
 
     cluster: str
     was_accepted: bool | None
     denied: tuple[str, ...]
     message: str
+    left: tuple[str, ...] = ()
 
 
 async def deny_cluster(
@@ -65,20 +69,28 @@ async def deny_cluster(
     # The cluster first: the hub could approve a request that is denied too late.
     if live is not None:
         await _deny(client, live, message=message)
+    denied, left = [], []
     for obj in undecided:
-        await conclude_request(
-            client,
-            obj,
-            condition="Denied",
-            reason=DENIED_REASON,
-            message=f"cluster {cluster!r} is denied: {message}",
-            clock=clock,
-        )
+        try:
+            await conclude_request(
+                client,
+                obj,
+                condition="Denied",
+                reason=DENIED_REASON,
+                message=f"cluster {cluster!r} is denied: {message}",
+                clock=clock,
+            )
+        except Forbidden:
+            # Whoever may ask could name any signer there, and must not hold up the denial by it.
+            left.append(name_of(obj))
+        else:
+            denied.append(name_of(obj))
     return DenyReport(
         cluster,
         was_accepted=None if live is None else accepts_client(live),
-        denied=tuple(name_of(obj) for obj in undecided),
+        denied=tuple(denied),
         message=message,
+        left=tuple(left),
     )
 
 

@@ -11,9 +11,9 @@ from towline_hub.doctor.findings import Diagnosis, diagnosis_json
 from towline_hub.doctor.gathering import Doctor
 from towline_hub.doctor.report import print_diagnosis
 from towline_hub.doctor.settings import DoctorSettings
-from towline_hub.settings import OutputKind
 from towline_kube.client import Client
 from towline_kube.discovery import discover_connection
+from towline_kube.output_kind import OutputKind
 from towline_kube.settings import load
 
 EXIT_WRONG = 1

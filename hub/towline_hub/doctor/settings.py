@@ -6,7 +6,7 @@ from pydantic import AliasChoices, Field
 
 from towline_api import names
 from towline_hub.deploying.deployment import SERVICE_ACCOUNT
-from towline_hub.settings import OutputKind
+from towline_kube.output_kind import OutputKind
 from towline_kube.settings import ProgramSettings
 
 

@@ -13,10 +13,10 @@ from towline_hub.explain.links import Explanation, explanation_json
 from towline_hub.explain.report import print_explanation
 from towline_hub.explain.settings import ExplainSettings
 from towline_hub.explain.targets import Target, parse_target
-from towline_hub.settings import OutputKind
 from towline_kube.addon_api import choose_codec
 from towline_kube.client import Client
 from towline_kube.discovery import discover_connection
+from towline_kube.output_kind import OutputKind
 from towline_kube.settings import load
 
 EXIT_BROKEN = 1

@@ -6,7 +6,7 @@ from pydantic import AliasChoices, Field
 from pydantic_settings import CliPositionalArg
 
 from towline_api import names
-from towline_hub.settings import OutputKind
+from towline_kube.output_kind import OutputKind
 from towline_kube.settings import ProgramSettings
 
 

@@ -29,8 +29,8 @@ from towline_hub.joining.token_settings import (
     TokenListSettings,
     TokenRevokeSettings,
 )
-from towline_hub.settings import OutputKind
 from towline_kube.clock import SYSTEM_CLOCK
+from towline_kube.output_kind import OutputKind
 from towline_kube.settings import load
 
 

@@ -12,7 +12,7 @@ from towline_api.bootstrap_tokens import BootstrapToken
 from towline_api.duration_field import Duration
 from towline_certs.errors import IdentityError
 from towline_certs.identities import check_cluster_name
-from towline_hub.settings import OutputKind
+from towline_kube.output_kind import OutputKind
 from towline_kube.server_urls import check_server
 from towline_kube.settings import ProgramSettings
 

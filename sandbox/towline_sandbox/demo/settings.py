@@ -1,18 +1,10 @@
 """What a person may choose about the demonstration."""
 
-from enum import StrEnum
-
 from pydantic import AliasChoices, Field
 
 from towline_kube.settings import ProgramSettings
+from towline_sandbox.output_kind import OutputKind
 from towline_sandbox.plane_kinds import PlaneKind
-
-
-class OutputKind(StrEnum):
-    """For whom the steps are shown."""
-
-    TEXT = "text"
-    JSON = "json"
 
 
 class DemoSettings(ProgramSettings):

@@ -19,9 +19,10 @@ from towline_kube.settings import load
 from towline_kube.task_groups import TaskGroup
 from towline_sandbox.demo import configuring, joining, refusing, rotating
 from towline_sandbox.demo.programs import Program
-from towline_sandbox.demo.settings import DemoSettings, OutputKind
+from towline_sandbox.demo.settings import DemoSettings
 from towline_sandbox.demo.stage import ADDON, CERTIFICATE_LIFETIMES, CLUSTER, Stage, set_stage
 from towline_sandbox.demo.steps import StepFailedError, Story, console_reporter, write_json
+from towline_sandbox.output_kind import OutputKind
 from towline_sandbox.plane_kinds import PlaneKind, make_plane
 from towline_sandbox.private_folder import create_private_folder
 

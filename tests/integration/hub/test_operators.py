@@ -227,8 +227,11 @@ async def test_denying_takes_acceptance_back_and_denies_what_waits(
     await accept_cluster(admin, spoke.cluster)
     await until_condition(admin, MANAGED_CLUSTERS, spoke.cluster, HUB_ACCEPTED, "True")
     name = await spoke.ask()
+    spoke.key = generate_key()
+    other = await spoke.ask(signer="example.com/not-the-operators")
     report = await deny_cluster(operator, spoke.cluster, reason="sold to somebody")
-    assert (report.was_accepted, report.denied) == (True, (name,))
+    # Whoever asks could name any signer, and hold up the denial by it.
+    assert (report.was_accepted, report.denied, report.left) == (True, (name,), (other,))
     kind, reason, message = await decision(admin, name)
     # The hub denies what was asked before the denial, too, and may be faster.
     assert kind == "Denied"
@@ -236,7 +239,7 @@ async def test_denying_takes_acceptance_back_and_denies_what_waits(
     cluster = await until_condition(admin, MANAGED_CLUSTERS, spoke.cluster, HUB_ACCEPTED, "False")
     assert annotations_of(cluster)[names.DENIAL_REASON_ANNOTATION] == "sold to somebody"
     again = await deny_cluster(operator, spoke.cluster, reason="sold to somebody")
-    assert (again.was_accepted, again.denied) == (False, ())
+    assert (again.was_accepted, again.denied, again.left) == (False, (), (other,))
     await accept_cluster(admin, spoke.cluster)
     cluster = await admin.get(MANAGED_CLUSTERS, spoke.cluster)
     assert names.DENIAL_REASON_ANNOTATION not in annotations_of(cluster)

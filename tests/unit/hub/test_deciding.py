@@ -134,10 +134,14 @@ def test_denying_says_what_was_denied_and_how_to_undo_it() -> None:
         "cluster": "c1",
         "wasAccepted": True,
         "deniedRequests": ["r1"],
+        "leftRequests": [],
         "reason": "stolen",
     }
     unregistered = DenyReport("c1", was_accepted=None, denied=("r1",), message="x")
     assert deny_lines(unregistered)[0] == "request r1: denied"
+    left = DenyReport("c1", was_accepted=False, denied=(), message="x", left=("r2",))
+    assert deny_lines(left)[1].startswith("request r2: left undecided")
+    assert deny_json(left)["leftRequests"] == ["r2"]
 
 
 def test_accepting_is_told_to_programs() -> None:

@@ -12,8 +12,9 @@ from towline_hub import commands
 from towline_hub.decisions import cluster_commands
 from towline_hub.decisions.accept import AcceptReport, ConsideredRequest
 from towline_hub.decisions.cluster_settings import AcceptSettings
-from towline_hub.settings import HubSettings, OutputKind, StatusSettings
+from towline_hub.settings import HubSettings, StatusSettings
 from towline_kube.failures import one_failure
+from towline_kube.output_kind import OutputKind
 from towline_kube.settings import load
 
 
