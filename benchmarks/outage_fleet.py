@@ -25,6 +25,7 @@ from towline_api.conditions import is_true
 from towline_api.metadata import name_of, uid_of
 from towline_api.resources import (
     CERTIFICATE_SIGNING_REQUESTS,
+    LEASES,
     MANAGED_CLUSTERS,
     NAMESPACES,
     KubeObject,
@@ -45,8 +46,7 @@ from towline_sandbox.in_process import (
 _JOIN_AT_ONCE = 10
 _LOOK_SECONDS = 0.2
 _JOIN_WITHIN = timedelta(minutes=20)
-_PASSING = {("watch", CERTIFICATE_SIGNING_REQUESTS.qualified)}
-"""Watches that come to an end by themselves."""
+_WHOLE_WITHIN = timedelta(minutes=5)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -258,13 +258,19 @@ async def _until_joined(admin: Client, agents: Sequence[_Agent]) -> None:
 async def _until_whole(fleet: Sequence[_Agent], *, gone: float, back: float) -> float:
     """Wait until whatever the outage broke works again; return when that was.
 
-    That is every watch there was, and every kind of call that failed.
+    That is every watch there was, and the lease if it could not be renewed.
+
+    Raises:
+        TimeoutError: It took so long that something never will.
     """
     while True:
         whole = [_whole_since(agent, gone=gone, back=back) for agent in fleet]
         reached = [moment for moment in whole if moment is not None]
         if len(reached) == len(fleet):
             return max(reached)
+        if time.monotonic() - back > _WHOLE_WITHIN.total_seconds():
+            missing = [agent.name for agent, moment in zip(fleet, whole, strict=True) if not moment]
+            raise TimeoutError(f"not back after {_WHOLE_WITHIN}: {missing}")
         await asyncio.sleep(_LOOK_SECONDS)
 
 
@@ -274,10 +280,11 @@ def _whole_since(agent: _Agent, *, gone: float, back: float) -> float | None:
     for at, call in agent.calls:
         key = (call.verb, call.resource)
         if at < gone:
-            if call.verb == "watch" and key not in _PASSING:
+            if call.verb == "watch" and call.resource != CERTIFICATE_SIGNING_REQUESTS.qualified:
                 broken.add(key)
         elif not call.status:
-            broken.add(key)
+            if call.resource == LEASES.qualified:
+                broken.add(key)
         elif at >= back:
             mended.setdefault(key, at)
     return max(mended[key] for key in broken) if broken <= mended.keys() else None

@@ -71,6 +71,9 @@ async def start_agent(story: Story, stage: Stage) -> tuple[Program, float]:
                 "run",
                 "--cluster-name",
                 CLUSTER,
+                # There is no fleet whose return to the hub would have to be spread.
+                "--hub-return-spread",
+                "1s",
                 "--bootstrap-kubeconfig",
                 str(bootstrap),
                 "--spoke-kubeconfig",

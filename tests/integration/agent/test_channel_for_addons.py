@@ -161,6 +161,7 @@ async def world(folder: Path) -> AsyncIterator[World]:
         mounted = AddonSettings(
             hub_kubeconfig=folder / addon_hub_kubeconfig_secret(BEHIND) / "kubeconfig",
             spoke_kubeconfig=given.spoke_kubeconfig,
+            hub_return_spread=timedelta(seconds=1),
         )
         await stack.enter_async_context(
             running("run-behind", partial(behind.agent.serve, settings=mounted))

@@ -5,6 +5,7 @@ import sys
 from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
 from dataclasses import replace
+from datetime import timedelta
 from pathlib import Path
 from typing import Any
 
@@ -75,7 +76,9 @@ async def settings(
     spoke = tmp_path / "spoke.kubeconfig"
     spoke.write_text(await spoke_plane.kubeconfig_for(user))
     return lambda: AddonSettings(
-        hub_kubeconfig=tmp_path / "hub" / "kubeconfig", spoke_kubeconfig=spoke
+        hub_kubeconfig=tmp_path / "hub" / "kubeconfig",
+        spoke_kubeconfig=spoke,
+        hub_return_spread=timedelta(seconds=1),
     )
 
 
@@ -113,6 +116,7 @@ async def test_the_example_runs_behind_an_agent(
             str(EXAMPLE),
             f"--hub-kubeconfig={settings().hub_kubeconfig}",
             f"--spoke-kubeconfig={settings().spoke_kubeconfig}",
+            "--hub-return-spread=1s",
         )
         try:
             await until(lambda: _holds(played, {"a": "1"}), "the copy is there")

@@ -30,6 +30,7 @@ async def agent_process(
         "--bootstrap-kubeconfig": settings.bootstrap_kubeconfig,
         "--spoke-kubeconfig": settings.spoke_kubeconfig,
         "--cluster-name": settings.cluster_name,
+        "--hub-return-spread": "1s",
         "--namespace": settings.namespace,
     }
     words = [str(word) for pair in flags.items() for word in pair]

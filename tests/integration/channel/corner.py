@@ -105,6 +105,7 @@ class Corner(JoinHub):
         spoke.write_text(await self.planes[1].kubeconfig_for(self.user))
         flags = {
             "--cluster-name": self.cluster,
+            "--hub-return-spread": "1s",
             "--namespace": self.namespace,
             "--addon-namespaces": self.addon_namespace,
             "--bootstrap-kubeconfig": str(bootstrap),
