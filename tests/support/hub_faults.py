@@ -6,7 +6,7 @@ from collections import Counter
 from collections.abc import AsyncIterator, Iterator, Sequence
 from contextlib import AsyncExitStack, asynccontextmanager, contextmanager
 from dataclasses import dataclass, field
-from datetime import timedelta
+from datetime import datetime, timedelta
 from pathlib import Path
 from typing import Any
 
@@ -23,6 +23,8 @@ from towline_kube.clock import SYSTEM_CLOCK, Clock
 from towline_sandbox.embedded.faults import Calls, Drop
 from towline_sandbox.embedded.plane import EmbeddedPlane
 
+CERTIFICATE_LIFETIME = timedelta(hours=1)
+"""Of what hub `a` issues."""
 _AGENTS = "towline-agent/"
 _EVERY = 0.01
 """Seconds between two calls of the probe."""
@@ -101,6 +103,25 @@ class HubSide:
         return "" if found is None else str(found["metadata"]["uid"])
 
 
+class MovedClock:
+    """The machine's clock, set ahead as a test likes, on which no sleep lasts."""
+
+    def __init__(self) -> None:
+        self.shift = timedelta(0)
+
+    def now(self) -> datetime:
+        """Return the current instant on this clock."""
+        return SYSTEM_CLOCK.now() + self.shift
+
+    def monotonic(self) -> float:
+        """Return seconds on a clock that is never set back."""
+        return SYSTEM_CLOCK.monotonic() + self.shift.total_seconds()
+
+    async def sleep(self, delay: timedelta) -> None:
+        """Sleep for a moment: whoever sleeps looks at the time when it is over."""
+        await asyncio.sleep(min(delay.total_seconds(), _EVERY))
+
+
 @dataclass
 class Hubs:
     """Two hubs, `a` and `b`, and one managed cluster; nothing of the agent is there yet."""
@@ -110,6 +131,12 @@ class Hubs:
     spoke_plane: EmbeddedPlane
     folder: Path
     probe: Probe = field(default_factory=Probe)
+    clock: MovedClock = field(default_factory=lambda: MovedClock())
+
+    def pass_time(self, by: timedelta) -> None:
+        """Set the clocks of hub `a` and of agents that run by `clock` ahead."""
+        self.clock.shift += by
+        self.a.plane.shift_clock(self.clock.shift)
 
     async def settings(self, files: Sequence[HubSide] = (), **more: Any) -> AgentSettings:
         """Return the agent's settings, with its rights granted on the managed cluster.
@@ -144,8 +171,10 @@ class Hubs:
         """Wait until the agent works at a hub and its credential is the one that is kept."""
         await eventually(
             lambda: agent.session.hub.server == side.server and agent.session.channel.is_ready,
-            what=lambda: f"{agent.session.hub.server}: {agent.session.state.look()}"
-            f" {agent.session.overlook_move()}",
+            what=lambda: (
+                f"{agent.session.hub.server}: {agent.session.state.look()}"
+                f" {agent.session.overlook_move()}"
+            ),
         )
         await self.probe.goes_on(side.server)
 
@@ -166,7 +195,7 @@ class Hubs:
     async def files(self) -> dict[str, bytes]:
         """Return the kept files."""
         secret = await self.kept()
-        return {} if secret is None else from_secret_data(secret["data"])
+        return {} if secret is None else from_secret_data(secret.get("data"))
 
     async def is_tidy(self) -> bool:
         """Return whether nothing is left of a move."""
@@ -178,7 +207,11 @@ class Hubs:
 @contextmanager
 def hub_planes() -> Iterator[tuple[EmbeddedPlane, EmbeddedPlane, EmbeddedPlane]]:
     """Run two hubs and a managed cluster, for as many tests as want them."""
-    with EmbeddedPlane("a") as a, EmbeddedPlane("b") as b, EmbeddedPlane("spoke") as spoke:
+    with (
+        EmbeddedPlane("a", certificate_lifetime=CERTIFICATE_LIFETIME) as a,
+        EmbeddedPlane("b") as b,
+        EmbeddedPlane("spoke") as spoke,
+    ):
         yield a, b, spoke
 
 
@@ -202,3 +235,4 @@ async def two_hubs(
         finally:
             for side in sides:
                 side.speak_again()
+            a.shift_clock(timedelta(0))

@@ -5,19 +5,38 @@ unless that is the fault.
 """
 
 import base64
+import logging
 import secrets
+import shutil
 from collections.abc import AsyncIterator, Awaitable, Callable, Iterator
 from dataclasses import dataclass
-from datetime import timedelta
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 import pytest
 
-from support.hub_faults import Hubs, hub_planes, two_hubs
+from support.hub_faults import CERTIFICATE_LIFETIME, Hubs, hub_planes, two_hubs
 from support.waiting import eventually, until
-from towline_api.resources import MANAGED_CLUSTERS
+from towline_agent.agent_state import AgentState
+from towline_agent.settings import AgentSettings
+from towline_api.names import HUB_KUBECONFIG_SECRET
+from towline_api.resources import (
+    CERTIFICATE_SIGNING_REQUESTS,
+    MANAGED_CLUSTERS,
+    SECRETS,
+    SELF_SUBJECT_REVIEWS,
+    KubeObject,
+)
+from towline_certs.authority import CLIENT_ONLY, SERVER_ONLY, ExtendedUsage, create_authority
+from towline_certs.credentials import from_secret_data, to_secret_data
+from towline_certs.identities import ClusterIdentity, Subject
+from towline_certs.keys import format_key, generate_key
+from towline_certs.requests import parse_request
+from towline_sandbox.embedded.faults import Calls, Refuse
+from towline_sandbox.embedded.model import failures
 from towline_sandbox.embedded.plane import EmbeddedPlane
 
+HOUR = timedelta(hours=1)
 SOON = timedelta(seconds=1)
 """How long a hub may be silent here before it is left."""
 
@@ -330,3 +349,315 @@ async def test_a_hub_whose_new_authority_nobody_named_is_not_believed_until_some
         await hub.write_bootstrap(named_anew)
         await changing.probe.goes_on(hub.server)
         assert len(await hub.owner.requests()) == 1
+
+
+# What is stored is lost or damaged
+
+
+@dataclass(frozen=True)
+class Damage:
+    """What becomes of the stored credential.
+
+    Args:
+        edit: Changes its files; None for each that is to be gone.
+        cause: Words of why it could not be used.
+    """
+
+    edit: Callable[[dict[str, bytes]], dict[str, bytes | None]]
+    cause: str
+
+
+def of_somebody(*names: str) -> dict[str, bytes | None]:
+    """Return files of another cluster's credential, which is good in itself."""
+    key, now = generate_key(), datetime.now(UTC)
+    certificate = create_authority("another", now=now, lifetime=10 * HOUR).issue(
+        key.public_key(), subject=ClusterIdentity("other", "x").subject, lifetime=HOUR, now=now
+    )
+    return {name: {"tls.key": format_key(key), "tls.crt": certificate}[name] for name in names}
+
+
+DAMAGES = {
+    "everything-is-gone": Damage(dict.fromkeys, "nothing is stored"),
+    "the-key-is-gone": Damage(lambda _: {"tls.key": None}, "tls.key missing"),
+    "the-certificate-is-gone": Damage(lambda _: {"tls.crt": None}, "tls.crt missing"),
+    "the-key-is-empty": Damage(lambda _: {"tls.key": b""}, "tls.key missing or empty"),
+    "the-key-is-cut": Damage(lambda files: {"tls.key": files["tls.key"][:99]}, "private key"),
+    "the-certificate-is-cut": Damage(
+        lambda files: {"tls.crt": files["tls.crt"][:99]}, "certificate cannot be read"
+    ),
+    "the-key-is-garbage": Damage(lambda _: {"tls.key": b"\xff\x00"}, "private key"),
+    "the-certificate-is-garbage": Damage(lambda _: {"tls.crt": b"\xff"}, "cannot be read"),
+    "the-key-is-another-one": Damage(lambda _: of_somebody("tls.key"), "issued for another key"),
+    "the-pair-is-another-clusters": Damage(
+        lambda _: of_somebody("tls.key", "tls.crt"), "certificate is for"
+    ),
+}
+"""Faults of which the process has to earn another certificate when it starts."""
+
+TRIFLES = {
+    "the-kubeconfig-is-gone": Damage(lambda _: {"kubeconfig": None}, ""),
+    "the-kubeconfig-is-cut": Damage(lambda files: {"kubeconfig": files["kubeconfig"][:9]}, ""),
+    "the-cluster-name-is-gone": Damage(lambda _: {"cluster-name": None}, ""),
+    "the-agent-name-is-garbage": Damage(lambda _: {"agent-name": b"\xff"}, ""),
+}
+"""Faults that the process can mend by itself when it starts."""
+
+
+async def damage_secret(hubs: Hubs, damage: Damage) -> None:
+    """Edit the Secret as somebody with rights might."""
+    secret = await hubs.kept()
+    assert secret is not None
+    files: dict[str, bytes | None] = {**(await hubs.files())}
+    files |= damage.edit(await hubs.files())
+    data = to_secret_data({name: content for name, content in files.items() if content is not None})
+    await hubs.a.owner.spoke.replace(SECRETS, {**secret, "data": data})
+
+
+NAMING = {case: DAMAGES[case] for case in ("the-key-is-gone", "the-certificate-is-gone")}
+
+
+@pytest.mark.parametrize("is_named", [True, False], ids=["name-is-set", "name-was-made-up"])
+async def test_a_damaged_store_is_mended_or_earned_again_by_the_same_cluster(
+    hubs: Hubs, is_named: bool, caplog: pytest.LogCaptureFixture
+) -> None:
+    """Whatever becomes of it while no process runs: one more request at most, no other cluster."""
+    caplog.set_level(logging.INFO)
+    settings = await hubs.settings()
+    async with hubs.running(settings) as agent:
+        await hubs.arrives(agent, hubs.a)
+        identity = agent.session.identity
+    if not is_named:
+        settings = settings.model_copy(update={"cluster_name": None})
+    uid, requests = await hubs.a.uid(), 1
+    for case, damage in (DAMAGES if is_named else NAMING | TRIFLES).items():
+        caplog.clear()
+        await damage_secret(hubs, damage)
+        async with hubs.running(settings) as agent:
+            await hubs.arrives(agent, hubs.a)
+            assert agent.session.identity.cluster == identity.cluster, case
+        requests += case in DAMAGES
+        assert len(await hubs.a.owner.requests()) == requests, case
+        assert await hubs.a.uid() == uid, case
+        reasons = [r.__dict__.get("reason", "") for r in caplog.records if "making a key" in r.msg]
+        assert all(damage.cause in reason for reason in reasons), (case, reasons)
+    assert hubs.probe.failed == []
+
+
+async def test_what_is_damaged_under_a_running_agent_is_put_back_from_memory(hubs: Hubs) -> None:
+    """The hub is not asked for anything, and nobody on the channel notices."""
+    settings = await hubs.settings()
+    async with hubs.running(settings) as agent:
+        await hubs.arrives(agent, hubs.a)
+        good = await hubs.files()
+        for case, damage in {**DAMAGES, **TRIFLES}.items():
+            await damage_secret(hubs, damage)
+
+            async def is_mended() -> bool:
+                return await hubs.files() == good
+
+            await until(is_mended, what=lambda case=case: case)  # type: ignore[misc]
+    assert len(await hubs.a.owner.requests()) == 1
+    assert hubs.probe.failed == []
+
+
+async def test_a_pending_request_that_is_damaged_begins_anew_with_another_key(hubs: Hubs) -> None:
+    """A key that somebody may have seen is not waited with, and the old request yields nothing."""
+    hubs.a.owner.approves = False
+    settings = await hubs.settings()
+    pending = f"{HUB_KUBECONFIG_SECRET}-pending"
+    for name, content in (("tls.key", b"cut"), ("progress.json", b"{"), ("progress.json", None)):
+        async with hubs.running(settings) as agent:
+            await eventually(
+                lambda agent=agent: agent.session.keeper.status.reason == "WaitingForApproval",  # type: ignore[misc]
+                what=lambda agent=agent: agent.session.keeper.status,  # type: ignore[misc]
+            )
+        secret = await hubs.a.owner.secret(pending)
+        assert secret is not None
+        files = {**from_secret_data(secret["data"]), name: content}
+        kept = {key: value for key, value in files.items() if value is not None}
+        await hubs.a.owner.spoke.replace(SECRETS, {**secret, "data": to_secret_data(kept)})
+    hubs.a.owner.approves = True
+    async with hubs.running(settings) as agent:
+        await hubs.arrives(agent, hubs.a)
+    assert len(await hubs.a.owner.requests()) == 4
+    assert hubs.probe.failed == []
+
+
+async def test_a_directory_that_was_damaged_or_lost_is_earned_again(
+    hubs: Hubs, tmp_path: Path
+) -> None:
+    """As in a Secret; its generations are checked as a whole, and names outlive them."""
+    state = tmp_path / "state"
+    settings = await hubs.settings(state_dir=state)
+    later = settings.model_copy(update={"cluster_name": None})
+
+    def cut(name: str) -> None:
+        (path,) = [p for p in (state / "current").rglob(name) if not p.is_symlink()]
+        path.write_bytes(path.read_bytes()[:50])
+
+    def open_to_others() -> None:
+        for path in (state / "current").rglob("tls.key"):
+            path.resolve().chmod(0o644)
+
+    faults: list[tuple[Callable[[], None], AgentSettings]] = [
+        (lambda: None, settings),
+        (lambda: cut("tls.key"), later),
+        (lambda: cut("tls.crt"), later),
+        (lambda: cut("kubeconfig"), later),
+        (open_to_others, later),
+        (lambda: (state / "current" / "..data").unlink(), settings),
+        (lambda: shutil.rmtree(state), settings),
+    ]
+    for number, (fault, again) in enumerate(faults, start=1):
+        fault()
+        async with hubs.running(again) as agent:
+            await eventually(lambda: agent.session.channel.is_ready, what=lambda: "not ready")
+            await hubs.probe.goes_on(hubs.a.server)
+            assert agent.session.identity.cluster == hubs.a.owner.cluster
+        assert len(await hubs.a.owner.requests()) == number, number
+    assert hubs.probe.failed == []
+
+
+# Renewals go wrong
+
+
+Answer = Callable[[Hubs, KubeObject], Awaitable[None]]
+
+
+def certificate(
+    *,
+    subject: Subject | None = None,
+    is_for_its_key: bool = True,
+    begins: timedelta = timedelta(0),
+    usages: frozenset[ExtendedUsage] = CLIENT_ONLY,
+) -> Answer:
+    """Return a signer that answers with a certificate in which something is wrong."""
+
+    async def answer(hubs: Hubs, request: KubeObject) -> None:
+        asked = parse_request(base64.b64decode(request["spec"]["request"]))
+        wanted, now = subject or asked.subject, hubs.clock.now()
+        assert wanted is not None
+        issued = create_authority("nobody", now=now, lifetime=10 * HOUR, backdate=10 * HOUR).issue(
+            asked.public_key if is_for_its_key else generate_key().public_key(),
+            subject=wanted,
+            lifetime=HOUR,
+            now=now + begins,
+            usages=usages,
+        )
+        status = {**(request.get("status") or {}), "certificate": base64.b64encode(issued).decode()}
+        await hubs.a.owner.hub.replace(
+            CERTIFICATE_SIGNING_REQUESTS, {**request, "status": status}, subresource="status"
+        )
+
+    return answer
+
+
+async def keep_waiting(hubs: Hubs, request: KubeObject) -> None:
+    """Decide nothing."""
+
+
+async def deny_request(hubs: Hubs, request: KubeObject) -> None:
+    """Refuse."""
+    await hubs.a.owner.decide(request, "Denied", message="not you")
+
+
+async def collect(hubs: Hubs, request: KubeObject) -> None:
+    """Delete a request that nobody decided, as hubs do after a day."""
+    await hubs.a.owner.hub.delete(CERTIFICATE_SIGNING_REQUESTS, request["metadata"]["name"])
+
+
+async def issue_what_the_hub_refuses(hubs: Hubs, request: KubeObject) -> None:
+    """Sign so that all is right except that the hub does not know the signature."""
+    refusal = Refuse(failures.unauthorized())
+    hubs.a.plane.faults.add(refusal, Calls(resource=SELF_SUBJECT_REVIEWS.qualified))
+    await hubs.a.owner.decide(request, "Approved")
+
+
+@dataclass(frozen=True)
+class Renewal:
+    """What becomes of the request for the next certificate.
+
+    Args:
+        answer: What the hub makes of it.
+        says: What the agent says while it goes on with the old one.
+        is_dead: Whether that request is given up, and another one made later.
+    """
+
+    answer: Answer
+    says: str
+    is_dead: bool = True
+
+
+RENEWALS = {
+    "nobody-decides": Renewal(keep_waiting, "waits for the hub's approval", is_dead=False),
+    "it-is-collected": Renewal(collect, "waits for the hub's approval", is_dead=False),
+    "it-is-denied": Renewal(deny_request, "not you"),
+    "the-certificate-is-for-another-key": Renewal(
+        certificate(is_for_its_key=False), "issued for another key"
+    ),
+    "the-certificate-names-somebody-else": Renewal(
+        certificate(subject=ClusterIdentity("other", "agent").subject), "certificate is for"
+    ),
+    "the-certificate-is-over": Renewal(certificate(begins=-2 * HOUR), "expired"),
+    "the-certificate-is-for-servers": Renewal(certificate(usages=SERVER_ONLY), "clientAuth"),
+    "the-hub-refuses-the-certificate": Renewal(
+        issue_what_the_hub_refuses, "the hub refuses the certificate"
+    ),
+}
+
+
+async def test_a_renewal_that_goes_wrong_leaves_the_old_certificate_in_use(hubs: Hubs) -> None:
+    """One fault after the other in one process; the next request is made by itself, and in time."""
+    settings, owner = await hubs.settings(), hubs.a.owner
+    async with hubs.running(settings, clock=hubs.clock) as agent:
+        await hubs.arrives(agent, hubs.a)
+        keeper, uid = agent.session.keeper, await hubs.a.uid()
+        for case, renewal in RENEWALS.items():
+            owner.approves = False
+            old, before = keeper.credential, await hubs.files()
+            hubs.pass_time(0.8 * CERTIFICATE_LIFETIME)
+            (request,) = await until(owner.pending_requests, what=lambda case=case: case)  # type: ignore[misc]
+            name = request["metadata"]["name"]
+            await renewal.answer(hubs, request)
+            await eventually(
+                lambda renewal=renewal: renewal.says in keeper.status.message,  # type: ignore[misc]
+                what=lambda case=case: (case, keeper.status),  # type: ignore[misc]
+            )
+            assert keeper.credential == old, case
+            assert (await hubs.files())["tls.crt"] == before["tls.crt"], case
+            await hubs.probe.goes_on(hubs.a.server)
+            hubs.a.speak_again()
+            owner.approves = True
+            if renewal.is_dead:
+                hubs.pass_time(timedelta(minutes=1))
+            await eventually(
+                lambda old=old: keeper.credential not in (None, old),  # type: ignore[misc]
+                what=lambda case=case: (case, keeper.status),  # type: ignore[misc]
+            )
+            await hubs.arrives(agent, hubs.a)
+            names = {item["metadata"]["name"] for item in await owner.requests()}
+            assert (len(names - {name}) >= 1) or not renewal.is_dead, case
+        assert await hubs.a.uid() == uid
+        assert len(agent.sessions) == 1
+    assert hubs.probe.failed == []
+
+
+async def test_an_agent_that_was_down_past_the_end_of_its_certificate_comes_back(
+    hubs: Hubs,
+) -> None:
+    """It asks as the bootstrap identity, says which credential is over, and is the same cluster."""
+    settings, owner = await hubs.settings(), hubs.a.owner
+    async with hubs.running(settings, clock=hubs.clock) as agent:
+        await hubs.arrives(agent, hubs.a)
+    uid = await hubs.a.uid()
+    hubs.pass_time(2 * CERTIFICATE_LIFETIME)
+    owner.approves = False
+    async with hubs.running(settings, clock=hubs.clock) as agent:
+        await until(owner.pending_requests, what=lambda: "it does not ask")
+        report = agent.session.state.look()
+        assert report.state is AgentState.EXPIRED
+        assert "waits for the hub's approval" in report.message
+        owner.approves = True
+        await hubs.arrives(agent, hubs.a)
+    assert await hubs.a.uid() == uid
+    assert hubs.probe.failed == []
