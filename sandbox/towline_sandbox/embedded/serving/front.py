@@ -20,6 +20,8 @@ from towline_sandbox.embedded.serving.pipeline import Pipeline
 log = logging.getLogger(__name__)
 
 _BACKLOG = 512
+_LAST_CALLS_SECONDS = 1.0
+"""How long a server that stops lets calls go on: enough for all but those that a fault holds."""
 _T = TypeVar("_T")
 
 
@@ -65,7 +67,11 @@ class Front:
             if connection.transport is not None:
                 connection.transport.abort()
         await self._http.shutdown(timeout=0.0)
-        await asyncio.gather(*self._carried_out, return_exceptions=True)
+        if self._carried_out:
+            _, held = await asyncio.wait(self._carried_out, timeout=_LAST_CALLS_SECONDS)
+            for task in held:
+                task.cancel("the server stops")
+            await asyncio.gather(*held, return_exceptions=True)
         self._listener = self._http = None
 
     def cut_watches(self, calls: Calls = ALL_CALLS) -> int:

@@ -1,11 +1,16 @@
 """Faults on demand, through real connections: what the caller sees, and what took effect."""
 
+import asyncio
+import time
+from collections.abc import Awaitable
 from datetime import timedelta
 
 import aiohttp
 import pytest
 
 from support.raw_api import RawApi
+from support.tasks import background
+from support.waiting import eventually
 from towline_api.resources import CONFIG_MAPS, KubeObject
 from towline_kube.kubeconfig import parse_kubeconfig
 from towline_kube.tls import ssl_context
@@ -99,6 +104,24 @@ async def test_a_delayed_call_takes_effect_all_the_same(plane: EmbeddedPlane, ap
     """Slow is not wrong."""
     plane.faults.add(Delay(timedelta(milliseconds=1)), CREATES)
     assert (await api.call("POST", PATH, config_map("a"))).status == 201
+
+
+async def test_a_call_that_is_held_does_not_hold_the_server(
+    plane: EmbeddedPlane, api: RawApi
+) -> None:
+    """Whoever holds calls for minutes does not want to wait for them at the end of the test."""
+    rule = plane.faults.add(Delay(timedelta(minutes=5)), CREATES)
+    async with background(_lost(api.call("POST", PATH, config_map("a"))), name="held"):
+        await eventually(lambda: rule.met > 0, what=lambda: plane.calls)
+        began = time.monotonic()
+        await asyncio.to_thread(plane.restart)
+        assert time.monotonic() - began < 60
+    assert not await is_there(api, "a")
+
+
+async def _lost(call: Awaitable[object]) -> None:
+    with pytest.raises(AssertionError, match="could not be reached"):
+        await call
 
 
 async def test_rules_go_by_who_calls(plane: EmbeddedPlane, api: RawApi) -> None:
