@@ -32,7 +32,7 @@ def test_a_leftover_task_fails_its_test(tmp_path: Path) -> None:
         cwd=tmp_path,
         capture_output=True,
         text=True,
-        timeout=20,
+        timeout=50,
         check=False,
     )
     assert run.returncode == 1, run.stdout + run.stderr
