@@ -20,6 +20,7 @@ a bootstrap kubeconfig, is its cluster's whole agent by itself. The code is the 
 import asyncio
 import sys
 from collections.abc import Awaitable, Callable, Sequence
+from contextlib import AbstractAsyncContextManager
 from datetime import timedelta
 from types import TracebackType
 from typing import Any, Generic, NoReturn, Self, cast, overload
@@ -55,6 +56,7 @@ from towline_api.errors import ConfigError, TowlineError
 from towline_api.resources import CONFIG_MAPS, Resource
 from towline_certs.identities import check_addon_name
 from towline_kube.logs import configure_logging
+from towline_kube.running_beside import running_beside
 from towline_kube.settings import load
 from towline_kube.task_groups import TaskGroup
 from towline_kube.termination import told_to_end
@@ -106,8 +108,7 @@ class AddonAgent(Generic[S]):
         self._on_removed: list[RemovalFunction] = []
         self._checks: list[RegisteredCheck] = []
         self._tasks: list[AddonTask] = []
-        self._group: TaskGroup | None = None
-        self._running: asyncio.Task[None] | None = None
+        self._served: AbstractAsyncContextManager[None] | None = None
 
     @property
     def settings(self) -> S:
@@ -379,12 +380,8 @@ class AddonAgent(Generic[S]):
 
     async def __aenter__(self) -> Self:
         """Begin to serve, beside whatever the body does; its failure cancels the body."""
-        group = TaskGroup()
-        await group.__aenter__()
-        self._group = group
-        self._running = group.create_task(
-            self.serve(asyncio.Event()), name=f"embed-addon/{self.name}"
-        )
+        self._served = running_beside(self.serve(asyncio.Event()), name=f"embed-addon/{self.name}")
+        await self._served.__aenter__()
         return self
 
     async def __aexit__(
@@ -394,15 +391,9 @@ class AddonAgent(Generic[S]):
         traceback: TracebackType | None,
     ) -> None:
         """Stop serving; return once nothing of it runs any more."""
-        group, running = self._group, self._running
-        self._group = self._running = None
-        if group is not None and running is not None:
-            running.cancel("the body has ended")
-            if kind is None or issubclass(kind, asyncio.CancelledError):
-                await group.__aexit__(kind, error, traceback)
-            else:
-                # The body's own error is to arrive as it is, not in a group.
-                await group.__aexit__(None, None, None)
+        served, self._served = self._served, None
+        if served is not None:
+            await served.__aexit__(kind, error, traceback)
 
     async def _run_until_signal(self, settings: AddonSettings) -> None:
         with told_to_end() as stop:

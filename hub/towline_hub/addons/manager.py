@@ -16,6 +16,7 @@ one ManagedClusterAddOn. It works on any hub that speaks OCM's API.
 import asyncio
 import sys
 from collections.abc import Callable, Sequence
+from contextlib import AbstractAsyncContextManager
 from types import TracebackType
 from typing import Self
 
@@ -28,8 +29,8 @@ from towline_hub.permissions import addons_only_permissions
 from towline_hub.signers.settings import SignerSettings
 from towline_kube.client import Call
 from towline_kube.logs import configure_logging
+from towline_kube.running_beside import running_beside
 from towline_kube.settings import load
-from towline_kube.task_groups import TaskGroup
 from towline_kube.termination import told_to_end
 
 
@@ -60,9 +61,7 @@ class AddonManager:
         by_name(self.declarations)
         self._settings = settings
         self._on_call = on_call
-        self._group: TaskGroup | None = None
-        self._running: asyncio.Task[None] | None = None
-        self._stop: asyncio.Event | None = None
+        self._served: AbstractAsyncContextManager[None] | None = None
 
     @property
     def declarations(self) -> tuple[AddonDeclaration, ...]:
@@ -134,12 +133,10 @@ class AddonManager:
 
     async def __aenter__(self) -> Self:
         """Begin to serve, beside whatever the body does; its failure cancels the body."""
-        group = TaskGroup()
-        await group.__aenter__()
-        self._group, self._stop = group, asyncio.Event()
-        self._running = group.create_task(
-            self.serve(self._stop), name=f"manage-addons/{self._addons[0].name}"
-        )
+        stop = asyncio.Event()
+        name = f"manage-addons/{self._addons[0].name}"
+        self._served = running_beside(self.serve(stop), name=name, stop=stop)
+        await self._served.__aenter__()
         return self
 
     async def __aexit__(
@@ -149,19 +146,9 @@ class AddonManager:
         traceback: TracebackType | None,
     ) -> None:
         """Stop serving; return once nothing of it runs any more."""
-        group, running, stop = self._group, self._running, self._stop
-        self._group = self._running = self._stop = None
-        if group is None or running is None or stop is None:
-            return
-        if kind is None:
-            stop.set()
-        else:
-            running.cancel("the body failed")
-        if kind is None or issubclass(kind, asyncio.CancelledError):
-            await group.__aexit__(kind, error, traceback)
-        else:
-            # The body's own error is to arrive as it is, not in a group.
-            await group.__aexit__(None, None, None)
+        served, self._served = self._served, None
+        if served is not None:
+            await served.__aexit__(kind, error, traceback)
 
     async def _run_until_signal(self, settings: AddonManagerSettings) -> None:
         with told_to_end() as stop:

@@ -1,30 +1,23 @@
 """A diagnosis for people, as a table."""
 
 from rich.console import Console
-from rich.table import Table
 from rich.text import Text
 
 from towline_hub.doctor.findings import Diagnosis, Finding, Verdict
+from towline_hub.marked_table import NOT_SEEN, TO_KNOW, WELL, WRONG, Mark, marked_table
 
 _MARKS = {
-    Verdict.OK: ("✓", "green"),
-    Verdict.WARN: ("!", "yellow"),
-    Verdict.FAIL: ("✗", "bold red"),
-    Verdict.UNSEEN: ("?", "yellow"),
+    Verdict.OK: WELL,
+    Verdict.WARN: TO_KNOW,
+    Verdict.FAIL: WRONG,
+    Verdict.UNSEEN: NOT_SEEN,
 }
 
 
 def print_diagnosis(diagnosis: Diagnosis, *, console: Console) -> None:
     """Print a diagnosis."""
     console.print(Text(diagnosis.server, style="bold"))
-    table = Table(box=None, show_header=False, pad_edge=False, padding=(0, 2, 0, 0))
-    table.add_column(no_wrap=True)
-    table.add_column(no_wrap=True)
-    table.add_column(overflow="fold")
-    for finding in diagnosis.findings:
-        mark, style = _MARKS[finding.verdict]
-        table.add_row(Text(mark, style=style), finding.check, _told(finding, style=style))
-    console.print(table)
+    console.print(marked_table(map(_row, diagnosis.findings)))
     counts = {
         verdict: sum(finding.verdict is verdict for finding in diagnosis.findings)
         for verdict in Verdict
@@ -36,10 +29,11 @@ def print_diagnosis(diagnosis: Diagnosis, *, console: Console) -> None:
     )
 
 
-def _told(finding: Finding, *, style: str) -> Text:
+def _row(finding: Finding) -> tuple[Mark, Text, Text]:
+    mark, about = _MARKS[finding.verdict], Text(finding.check)
     if finding.verdict is Verdict.OK:
-        return Text(finding.found)
-    text = Text(finding.found, style=style)
+        return mark, about, Text(finding.found)
+    text = Text(finding.found, style=mark.style)
     if finding.fix is not None:
         text.append(f"\n→ {finding.fix}", style="default not bold")
-    return text
+    return mark, about, text

@@ -1,33 +1,23 @@
 """An explanation for people: the chain, and beneath it what to do about its first broken link."""
 
 from rich.console import Console
-from rich.table import Table
 from rich.text import Text
 
 from towline_hub.explain.links import Explanation, Link, LinkState
+from towline_hub.marked_table import LATER, NOT_SEEN, WELL, WRONG, Mark, marked_table
 
 _MARKS = {
-    LinkState.HOLDS: ("✓", "green"),
-    LinkState.BROKEN: ("✗", "bold red"),
-    LinkState.UNKNOWN: ("?", "yellow"),
-    LinkState.LATER: ("·", "dim"),
+    LinkState.HOLDS: WELL,
+    LinkState.BROKEN: WRONG,
+    LinkState.UNKNOWN: NOT_SEEN,
+    LinkState.LATER: LATER,
 }
 
 
 def print_explanation(explanation: Explanation, *, console: Console) -> None:
     """Print an explanation."""
     console.print(Text(explanation.target, style="bold"))
-    table = Table(box=None, show_header=False, pad_edge=False, padding=(0, 2, 0, 0))
-    table.add_column(no_wrap=True)
-    table.add_column(no_wrap=True)
-    table.add_column(overflow="fold")
-    for link in explanation.links:
-        mark, style = _MARKS[link.state]
-        shown = style if link.state is not LinkState.HOLDS else ""
-        table.add_row(
-            Text(mark, style=style), Text(link.name, style=shown), Text(link.found, shown)
-        )
-    console.print(table)
+    console.print(marked_table(map(_row, explanation.links)))
     console.print()
     first = explanation.broken
     if first is not None:
@@ -36,6 +26,12 @@ def print_explanation(explanation: Explanation, *, console: Console) -> None:
         console.print(Text("nothing seen is broken; some links could not be looked at", "yellow"))
     else:
         console.print(Text("all is well", style="green"))
+
+
+def _row(link: Link) -> tuple[Mark, Text, Text]:
+    mark = _MARKS[link.state]
+    shown = "" if link.state is LinkState.HOLDS else mark.style
+    return mark, Text(link.name, style=shown), Text(link.found, style=shown)
 
 
 def _print_fix(link: Link, *, console: Console) -> None:
