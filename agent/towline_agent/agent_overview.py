@@ -23,6 +23,7 @@ class AgentOverview:
         last_contact: When the hub last answered a call under the own credential.
         contact_age: How long ago that is; None if it never did in this process.
         trouble: Why there is no channel to the hub; empty if there is.
+        move: Which hub is being moved to, and how that stands; empty while none is.
         lease_renewals: How often the cluster's lease was renewed.
         lease_failures: How often it could not be.
     """
@@ -35,6 +36,7 @@ class AgentOverview:
     last_contact: datetime | None = None
     contact_age: timedelta | None = None
     trouble: str = ""
+    move: str = ""
     lease_renewals: int = 0
     lease_failures: int = 0
 
@@ -79,6 +81,7 @@ def overview_of(session: ClusterSession) -> AgentOverview:
         last_contact=contact.at,
         contact_age=contact.age,
         trouble=trouble,
+        move=session.overlook_move(),
         lease_renewals=session.lease.renewals,
         lease_failures=session.lease.failures,
     )

@@ -19,6 +19,7 @@ def report_document(overview: AgentOverview) -> dict[str, Any]:
             "server": overview.hub,
             "lastContact": _time(overview.last_contact),
             "trouble": overview.trouble,
+            "move": overview.move,
         },
         **_credential(overview.credential),
         "addons": [_addon(addon) for addon in overview.addons],

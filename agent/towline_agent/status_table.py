@@ -38,8 +38,14 @@ def _lines(document: Mapping[str, Any]) -> list[tuple[str, Text]]:
         ("Hub", hub["server"]),
         ("Last contact", hub["lastContact"]),
         ("Trouble", hub["trouble"]),
+        # Agents of older versions do not say.
+        ("Move", hub.get("move", "")),
     ]
-    rows = [(name, Text(value or _NOTHING)) for name, value in lines if value or name != "Trouble"]
+    rows = [
+        (name, Text(value or _NOTHING))
+        for name, value in lines
+        if value or name not in ("Trouble", "Move")
+    ]
     rows.append(("State", _state(document)))
     certificate = document["certificate"]
     rest = [

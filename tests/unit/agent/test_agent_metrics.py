@@ -173,6 +173,7 @@ def test_a_report_says_everything_for_programs() -> None:
         "server": "https://hub:6443",
         "lastContact": "2026-01-01T00:00:00Z",
         "trouble": "",
+        "move": "",
     }
     (helloworld,) = document["addons"]
     assert helloworld["credentials"][0]["state"] == "registered"
