@@ -8,7 +8,7 @@ from typing import TypeVar
 
 _T = TypeVar("_T")
 
-LIMIT = timedelta(seconds=30)
+LIMIT = timedelta(seconds=45)
 """Far more than anything takes: it only decides how long a failing test takes to say so."""
 
 _POLL = timedelta(milliseconds=20)
