@@ -26,7 +26,7 @@ from towline_api.resources import (
     Resource,
 )
 from towline_hub.addons.declaration_settings import DeclarationSettings
-from towline_hub.clusters.departure import MANIFEST_WORKS
+from towline_hub.clusters.cluster_remains import MANIFEST_WORKS
 from towline_hub.decisions.accept import accept_cluster
 from towline_hub.permissions import hub_permissions
 from towline_hub.signers.settings import SignerSettings

@@ -22,7 +22,6 @@ works are taken away, whoever put them there, then ours and OCM's on the cluster
 """
 
 import logging
-from collections.abc import Sequence
 from contextlib import suppress
 from datetime import datetime, timedelta
 
@@ -42,41 +41,34 @@ from towline_api.metadata import (
     is_being_deleted,
     labels_of,
     name_of,
-    namespace_of,
-    uid_of,
 )
 from towline_api.resources import (
-    CLUSTER_ROLE_BINDINGS,
     CLUSTER_ROLES,
     MANAGED_CLUSTERS,
     NAMESPACES,
     ROLE_BINDINGS,
-    ROLES,
     KubeObject,
-    Resource,
 )
 from towline_api.timestamps import format_time, parse_time
 from towline_hub.approval.denials import Dismissal, RequestDenials
 from towline_hub.caches import BY_CLUSTER, HubCaches, HubViews
 from towline_hub.clusters import rbac
-from towline_hub.clusters.departure_plan import Remains, after_force, recheck_delay
+from towline_hub.clusters.cluster_remains import MANIFEST_WORKS, ClusterRemains
+from towline_hub.clusters.departure_plan import Remains, recheck_delay
 from towline_hub.clusters.former_certificates import former_expiry, last_certificate_end
+from towline_hub.clusters.revocation import Revocation
 from towline_hub.clusters.standing import CLUSTER_FINALIZERS, accepts_client
 from towline_hub.object_writer import ObjectWriter
 from towline_kube.client import Client
 from towline_kube.clock import Clock
 from towline_kube.controller import DONE, Result
-from towline_kube.errors import ApiError, Conflict, NotFound, NotServed
+from towline_kube.errors import ApiError, Conflict, NotFound
 from towline_kube.events import EventRecorder, EventType
-from towline_kube.failures import one_failure
-from towline_kube.task_groups import TaskGroup
 
 log = logging.getLogger(__name__)
 
 CLEANUP_LIMIT = timedelta(minutes=5)
 """How long deletion waits for an agent to clean up. An agent that is there needs seconds."""
-
-MANIFEST_WORKS = Resource(rbac.WORK_GROUP, "v1", "manifestworks", "ManifestWork", namespaced=True)
 
 
 class Departure:
@@ -111,6 +103,8 @@ class Departure:
         self._caches = caches
         self._views = views
         self._writer = writer
+        self._revocation = Revocation(client, caches=caches, views=views, writer=writer)
+        self._remains = ClusterRemains(client, caches=caches)
         self._denials = denials
         self._events = events
         self._clock = clock
@@ -120,7 +114,7 @@ class Departure:
     async def deny(self, cluster: KubeObject) -> None:
         """Leave a cluster that was accepted once nothing but the sight of itself."""
         name = name_of(cluster)
-        await self._revoke(name, keeps=rbac.denied_cluster_role(name))
+        await self._revocation.revoke(name, keeps=rbac.denied_cluster_role(name))
         condition = find_condition(cluster, HUB_ACCEPTED)
         since = (
             condition.last_transition_time
@@ -135,9 +129,9 @@ class Departure:
         name = name_of(cluster)
         left = self._time_left(cluster)
         try:
-            remains = await self._next_remains(name)
+            remains = await self._remains.next(name)
             orderly = remains is not None and left > timedelta() and accepts_client(cluster)
-            await self._revoke(
+            await self._revocation.revoke(
                 name,
                 keeps=rbac.denied_cluster_role(name) if orderly else None,
                 namespaced=not orderly,
@@ -179,7 +173,7 @@ class Departure:
         finalizers = finalizers_of(live)
         if names.MANIFEST_WORK_CLEANUP_FINALIZER not in finalizers:
             return True
-        if self._time_left(live) > timedelta() and await self._list_works(cluster):
+        if self._time_left(live) > timedelta() and await self._remains.list_works(cluster):
             return False
         others = [item for item in finalizers if item != names.MANIFEST_WORK_CLEANUP_FINALIZER]
         with suppress(NotFound):
@@ -187,85 +181,9 @@ class Departure:
             self._views.role_bindings.remember(released)
         return True
 
-    # Rights
-
-    async def _revoke(
-        self, cluster: str, *, keeps: KubeObject | None, namespaced: bool = True
-    ) -> None:
-        """Take a cluster's rights and its add-ons', all at a time: each call is slow by itself.
-
-        Args:
-            cluster: Name of the cluster.
-            keeps: The ClusterRole that remains to it, with its binding; None for neither.
-            namespaced: Whether its rights in namespaces go too.
-        """
-        with one_failure():
-            async with TaskGroup() as group:
-                if keeps is not None:
-                    group.create_task(self._writer.ensure(keeps), name=f"shrink/{cluster}")
-                else:
-                    group.create_task(self._remove_own_role(cluster), name=f"revoke/{cluster}")
-                if namespaced:
-                    for binding in self._role_bindings(cluster):
-                        group.create_task(
-                            self._unbind(binding), name=f"unbind/{cluster}/{name_of(binding)}"
-                        )
-        if namespaced:
-            # Without bindings they grant nothing.
-            for role in self._caches.roles.by_index(BY_CLUSTER, cluster):
-                await self._writer.remove(role, resource=ROLES)
-
-    def _role_bindings(self, cluster: str) -> list[KubeObject]:
-        """Return the cluster's and its add-ons' RoleBindings, wherever they are."""
-        found = {
-            uid_of(live): live for live in self._caches.role_bindings.by_index(BY_CLUSTER, cluster)
-        }
-        for desired in (rbac.registration_role_binding(cluster), rbac.work_role_binding(cluster)):
-            live = self._writer.find(desired)
-            if live is not None:
-                found[uid_of(live)] = live
-        return list(found.values())
-
-    async def _unbind(self, live: KubeObject) -> None:
-        """Delete a RoleBinding; one that finalizers hold grants nothing from now on either."""
-        finalizers = finalizers_of(live)
-        if finalizers and (live.get("subjects") or not is_being_deleted(live)):
-            others = [item for item in finalizers if item != names.MANIFEST_WORK_CLEANUP_FINALIZER]
-            try:
-                live = await self._client.patch(
-                    ROLE_BINDINGS,
-                    name_of(live),
-                    {"metadata": {"uid": uid_of(live), "finalizers": others}, "subjects": []},
-                    namespace=namespace_of(live),
-                )
-            except NotFound:
-                return
-            self._views.role_bindings.remember(live)
-        await self._writer.remove(live, resource=ROLE_BINDINGS)
-
-    async def _remove_own_role(self, cluster: str) -> None:
-        for desired, resource in (
-            (rbac.own_cluster_role_binding(cluster), CLUSTER_ROLE_BINDINGS),
-            (rbac.accepted_cluster_role(cluster), CLUSTER_ROLES),
-        ):
-            live = self._writer.find(desired)
-            if live is not None:
-                await self._writer.remove(live, resource=resource)
-
-    # What is left
-
-    async def _next_remains(self, cluster: str) -> Remains | None:
-        """Return what has to go next: add-ons, then works; None if nothing is left."""
-        addons = self._caches.addons
-        if found := addons.by_index(BY_CLUSTER, cluster):
-            return Remains(addons.resource, found)
-        if works := await self._list_works(cluster):
-            return Remains(MANIFEST_WORKS, works)
-        return None
-
     async def _wait(self, cluster: KubeObject, remains: Remains, *, left: timedelta) -> Result:
         """Delete what is next, and say what is waited for."""
-        await self._delete(remains.next_to_delete, resource=remains.resource)
+        await self._remains.delete(remains.next_to_delete, resource=remains.resource)
         message = (
             f"{remains.describe()}; the cluster is let go without them "
             f"{self._limit.total_seconds():g} s after its deletion"
@@ -276,39 +194,10 @@ class Departure:
             return Result(look_again_in=min(left, recheck_delay(self._limit - left)))
         return Result(look_again_in=left)
 
-    async def _delete(self, objects: Sequence[KubeObject], *, resource: Resource) -> None:
-        for obj in objects:
-            with suppress(Conflict):  # another one of that name by now: the next pass sees it
-                await self._client.delete(
-                    resource,
-                    name_of(obj),
-                    namespace=namespace_of(obj),
-                    uid=uid_of(obj),
-                    missing_ok=True,
-                )
-
-    async def _strip(self, obj: KubeObject, *, kept: list[str], resource: Resource) -> None:
-        """Take finalizers away from an object that is being deleted: nobody can add any."""
-        with suppress(NotFound, Conflict):
-            await self._client.patch(
-                resource,
-                name_of(obj),
-                {"metadata": {"uid": uid_of(obj), "finalizers": kept or None}},
-                namespace=namespace_of(obj),
-            )
-
     async def _force(self, cluster: KubeObject) -> None:
         """Let everything in the cluster's namespace go that waited for its clean-up."""
         name = name_of(cluster)
-        addons = self._caches.addons
-        stuck = [
-            remains
-            for remains in (
-                Remains(addons.resource, addons.by_index(BY_CLUSTER, name)),
-                Remains(MANIFEST_WORKS, await self._list_works(name)),
-            )
-            if remains.objects
-        ]
+        stuck = await self._remains.all(name)
         note = (
             f"clean-up did not end within {self._limit.total_seconds():g} s of the deletion, so "
             f"what it waited for is let go: {'; '.join(item.describe() for item in stuck)}; what "
@@ -320,22 +209,7 @@ class Departure:
         )
         await self._say(cluster, "False", REASON_RESOURCE_REMAINING, note)
         for remains in stuck:
-            await self._delete(
-                [obj for obj in remains.objects if not is_being_deleted(obj)],
-                resource=remains.resource,
-            )
-            for obj in remains.objects:
-                if finalizers_of(obj):
-                    kept = after_force(finalizers_of(obj))
-                    await self._strip(obj, kept=kept, resource=remains.resource)
-
-    async def _list_works(self, cluster: str) -> Sequence[KubeObject]:
-        try:
-            return (await self._client.list(MANIFEST_WORKS, namespace=cluster)).items
-        except NotServed:
-            return ()
-
-    # The cluster itself
+            await self._remains.force(remains)
 
     async def _remember_certificates(self, cluster: KubeObject) -> None:
         """Mark the namespace with the time until when a certificate of this cluster may live."""

@@ -16,7 +16,7 @@ from towline_api.resources import (
     ROLE_BINDINGS,
     ROLES,
 )
-from towline_hub.clusters.departure import MANIFEST_WORKS
+from towline_hub.clusters.cluster_remains import MANIFEST_WORKS
 from towline_kube.client import Client
 from towline_kube.errors import ApiError, Forbidden
 

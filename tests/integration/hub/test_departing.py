@@ -37,7 +37,7 @@ from towline_api.resources import (
     Resource,
 )
 from towline_hub.clusters import rbac
-from towline_hub.clusters.departure import MANIFEST_WORKS
+from towline_hub.clusters.cluster_remains import MANIFEST_WORKS
 from towline_kube.client import Client
 from towline_kube.errors import AlreadyExists
 from towline_sandbox.embedded.faults import Calls, Refuse

@@ -5,7 +5,7 @@ from typing import Any
 from integration.hub.spoke import eventually
 from towline_api.names import MANIFEST_WORK_CLEANUP_FINALIZER
 from towline_api.resources import CUSTOM_RESOURCE_DEFINITIONS, KubeObject
-from towline_hub.clusters.departure import MANIFEST_WORKS
+from towline_hub.clusters.cluster_remains import MANIFEST_WORKS
 from towline_kube.client import Client
 from towline_kube.errors import ApiError
 
