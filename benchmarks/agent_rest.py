@@ -26,6 +26,7 @@ import aiohttp
 from call_counts import AGENT_TO_HUB, AGENT_TO_SPOKE, towline_calls
 from one_join import Place, join, start_hub
 from process_use import Memory, cpu_seconds_of, memory_of
+from towline_agent.deploying.deployment import deployment
 from towline_api.errors import TowlineError
 from towline_sandbox.demo.programs import Program
 from towline_sandbox.kube_plane import KubePlane
@@ -33,7 +34,7 @@ from towline_sandbox.kube_plane import KubePlane
 OFF, ON, ASKED = "off", "on", "on, and asked"
 ENDPOINTS = {OFF: "off", ON: "127.0.0.1:0", ASKED: "127.0.0.1:0"}
 """What `listen` is; the last one is asked as a kubelet and a Prometheus ask a deployed agent."""
-_ASKED_EVERY = {"/readyz": 5.0, "/healthz": 10.0, "/metrics": 30.0}
+_SCRAPED_EVERY = 30.0
 
 MOST_RESIDENT_MIB = 83.0
 MOST_CPU_PERCENT = 0.15
@@ -166,7 +167,7 @@ class _Asking:
     async def __aenter__(self) -> None:
         self._tasks = [
             asyncio.create_task(self._ask(path, every=every), name=f"ask{path}")
-            for path, every in _ASKED_EVERY.items()
+            for path, every in _asked_every().items()
         ]
 
     async def __aexit__(self, *_: object) -> None:
@@ -181,6 +182,15 @@ class _Asking:
                 answer.raise_for_status()
                 await answer.read()
             await asyncio.sleep(every)
+
+
+def _asked_every() -> dict[str, float]:
+    """Return what a deployed agent is asked, and after how many seconds again."""
+    pod = deployment(namespace="n", image="i")["spec"]["template"]["spec"]
+    (container,) = pod["containers"]
+    probes = [container[probe] for probe in ("livenessProbe", "readinessProbe")]
+    asked = {probe["httpGet"]["path"]: float(probe["periodSeconds"]) for probe in probes}
+    return {**asked, "/metrics": _SCRAPED_EVERY}
 
 
 def text(found: Sequence[AgentRest]) -> str:

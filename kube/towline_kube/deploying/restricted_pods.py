@@ -43,19 +43,21 @@ def container_security() -> dict[str, Any]:
     }
 
 
-def probes(*, port: str) -> dict[str, Any]:
+def probes(*, port: str, alive_every: int = 10, ready_every: int = 5) -> dict[str, Any]:
     """Return the probes of a container that answers `/healthz` and `/readyz`.
 
-    A slow node may take two minutes to start it. After that it is restarted when it has not been
-    healthy for half a minute.
+    A slow node may take two minutes to start it. After that it is restarted when it was not healthy
+    three times in a row.
 
     Args:
         port: Name of the port it answers at.
+        alive_every: Seconds between two looks at whether it has to be restarted.
+        ready_every: Seconds between two looks at whether it may be asked.
     """
     return {
         "startupProbe": _probe("/healthz", port=port, period=2, failures=60),
-        "livenessProbe": _probe("/healthz", port=port, period=10, failures=3),
-        "readinessProbe": _probe("/readyz", port=port, period=5, failures=2),
+        "livenessProbe": _probe("/healthz", port=port, period=alive_every, failures=3),
+        "readinessProbe": _probe("/readyz", port=port, period=ready_every, failures=2),
     }
 
 
