@@ -64,6 +64,8 @@ async def test_a_cluster_that_is_heard_of_again_says_so_once(
         assert event["reason"] == "Available"
         assert event["regarding"]["name"] == hub.cluster
         assert event["reportingInstance"] == agent.session.identity.agent
+        looks = agent.spoke_calls["list", NAMESPACES.plural]
+        assert looks == 1, "nothing is looked for twice where cluster sets want nothing"
 
 
 @pytest.mark.parametrize("is_allowed", [True, False])
