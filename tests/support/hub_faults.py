@@ -26,6 +26,7 @@ from towline_sandbox.embedded.plane import EmbeddedPlane
 CERTIFICATE_LIFETIME = timedelta(hours=1)
 """Of what hub `a` issues."""
 _AGENTS = "towline-agent/"
+_MOMENT = 0.04
 _EVERY = 0.01
 """Seconds between two calls of the probe."""
 
@@ -119,7 +120,7 @@ class MovedClock:
 
     async def sleep(self, delay: timedelta) -> None:
         """Sleep for a moment: whoever sleeps looks at the time when it is over."""
-        await asyncio.sleep(min(delay.total_seconds(), _EVERY))
+        await asyncio.sleep(min(delay.total_seconds(), _MOMENT))
 
 
 @dataclass

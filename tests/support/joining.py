@@ -63,6 +63,7 @@ class JoinHub:
         self.namespace = namespace
         self.approves = True
         self.accepts = True
+        self.now: Callable[[], datetime] = lambda: datetime.now(UTC)
 
     async def prepare(self) -> None:
         """Make what a hub has before any cluster comes."""
@@ -114,7 +115,7 @@ class JoinHub:
         """Approve or deny a request."""
         status = request.setdefault("status", {})
         status["conditions"] = with_condition(
-            [], type=kind, status="True", reason="Test", message=message, now=datetime.now(UTC)
+            [], type=kind, status="True", reason="Test", message=message, now=self.now()
         )
         status["conditions"][0]["lastUpdateTime"] = status["conditions"][0]["lastTransitionTime"]
         try:
