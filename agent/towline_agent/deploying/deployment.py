@@ -93,8 +93,8 @@ def _container(image: str) -> dict[str, Any]:
         # Not a flag, so that `towline agent status` inside of the pod reads the same settings.
         "env": [{"name": "TOWLINE_CONFIG", "value": f"{_SETTINGS_FOLDER}/{SETTINGS_FILE}"}],
         "ports": [{"name": "metrics", "containerPort": METRICS_PORT, "protocol": "TCP"}],
-        # Nobody is sent here by its being ready, so it need not be known at once; and a kubelet that
-        # asks as often as is usual costs as much as all else that an agent at rest does.
+        # Nobody is sent here because it is ready, so that need not be known at once; and a kubelet
+        # that asks as often as is usual costs as much as all else that an agent at rest does.
         **probes(port="metrics", alive_every=20, ready_every=10),
         # At rest it needs next to nothing. Processor time is not limited: TLS and keys at the start
         # would only take longer. Memory grows with the nodes, claims and configuration it watches.
