@@ -42,6 +42,10 @@ REPORTER = "towline-hub"
 _CONCURRENCY = 6
 """Passes at a time per kind: enough to keep an API server a network away busy during a mass join,
 few enough that its priority and fairness never has to hold us back."""
+_ACCEPTED_AT_ONCE = 12
+"""The same for clusters that are accepted, which is mostly waiting: the API server takes
+a tenth of a second over each role and binding, and could do other things meanwhile. Each call that
+waits holds a connection, of about 300 KiB."""
 
 
 class Hub:
@@ -146,7 +150,10 @@ class Hub:
             "approve-requests", self._approver.reconcile, concurrency=_CONCURRENCY, clock=clock
         )
         self._accept: Controller[str] = Controller(
-            "accept-clusters", self._acceptor.reconcile, concurrency=_CONCURRENCY, clock=clock
+            "accept-clusters",
+            self._acceptor.reconcile,
+            concurrency=_ACCEPTED_AT_ONCE,
+            clock=clock,
         )
         self._token_expiry = TokenExpiry(
             client,

@@ -1,8 +1,8 @@
 """What the hub itself may do: everything it needs, nothing it could do without.
 
 Kubernetes lets nobody hand out rights they do not hold, so the hub holds what it gives to clusters
-and add-ons. It holds no `bind` and no `escalate`, which would be the way round that rule, can
-create no workload, and can read no Secret.
+and add-ons. It holds no `escalate`, which would be the way round that rule, and `bind` for no roles
+but the two that all clusters share, can create no workload, and can read no Secret.
 """
 
 from collections.abc import Collection, Sequence
@@ -229,6 +229,14 @@ def _acceptance() -> Sequence[Rule]:
         rule(REGISTER_GROUP, ["managedclusters/accept"], ["update"]),
         rule("", [NAMESPACES.plural], [*_LOOK, "create", "patch"]),
         rule(RBAC_GROUP, grants, [*_LOOK, "create", "patch", "delete"]),
+        # The hub holds all that these two grant. Saying so by name spares the API server from
+        # finding that out anew for each cluster, by reading every role that the hub is bound to.
+        rule(
+            RBAC_GROUP,
+            [CLUSTER_ROLES.plural],
+            ["bind"],
+            only=[names.REGISTRATION_CLUSTER_ROLE, names.WORK_CLUSTER_ROLE],
+        ),
         rule(LEASES.group, [LEASES.plural], [*_LOOK, "create", "patch"]),
         # A cluster that is deleted is let go with what it was told to do.
         rule(WORK_GROUP, ["manifestworks"], ["delete"]),

@@ -4,8 +4,9 @@ One pass looks at one ManagedCluster and moves the hub to what its standing dema
 off between any two calls and run again.
 """
 
+import asyncio
 import logging
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from datetime import datetime, timedelta
 from itertools import islice
 
@@ -88,6 +89,8 @@ class Acceptor:
         self._departure = departure
         self._events = events
         self._clock = clock
+        # The first clusters of a hub come at once, and one pass is enough to make what they share.
+        self._sharing = asyncio.Lock()
 
     def clusters_of(self, obj: KubeObject) -> Iterable[str]:
         """Return the clusters to look at when an object that carries our label changed."""
@@ -187,26 +190,35 @@ class Acceptor:
             await self._departure.release_work_binding(name)
             return cluster, f"namespace {name} is being deleted"
         cluster = await self._hold(cluster)
-        for shared in rbac.shared_cluster_roles():
-            await self._writer.ensure(shared)
-        await self._writer.ensure(rbac.accepted_cluster_role(name))
-        # The API server thinks for a tenth of a second about each binding, so it gets them at once.
+        async with self._sharing:
+            for shared in rbac.shared_cluster_roles():
+                await self._writer.ensure(shared)
+        # The API server thinks for a tenth of a second about a role and about a binding to it. What
+        # does not need them does not wait for them.
         with one_failure():
             async with TaskGroup() as group:
-                bindings = [
-                    group.create_task(self._writer.ensure(desired), name=f"bind/{name}")
-                    for desired in (
-                        rbac.own_cluster_role_binding(name, only_agents=agents),
-                        rbac.registration_role_binding(name, only_agents=agents),
-                        rbac.work_role_binding(name, only_agents=agents),
-                    )
-                ]
-        for live in (binding.result() for binding in bindings):
+                own = group.create_task(self._grant_own(name, agents), name=f"own/{name}")
+                inside = group.create_task(self._grant_inside(name, agents), name=f"in/{name}")
+        for live in (own.result(), *inside.result()):
             if is_being_deleted(live):
                 await self._departure.release_work_binding(name)
                 return cluster, f"{live['kind']} {name_of(live)} is being deleted"
-        await self._ensure_lease(name)
         return cluster, None
+
+    async def _grant_own(self, cluster: str, agents: Sequence[str] | None) -> KubeObject:
+        """Create a cluster's own ClusterRole and the binding to it; return the binding."""
+        await self._writer.ensure(rbac.accepted_cluster_role(cluster))
+        return await self._writer.ensure(rbac.own_cluster_role_binding(cluster, only_agents=agents))
+
+    async def _grant_inside(self, cluster: str, agents: Sequence[str] | None) -> list[KubeObject]:
+        """Create what a cluster has in its namespace; return the bindings among it."""
+        bindings = (
+            rbac.registration_role_binding(cluster, only_agents=agents),
+            rbac.work_role_binding(cluster, only_agents=agents),
+        )
+        ensured = [await self._writer.ensure(binding) for binding in bindings]
+        await self._ensure_lease(cluster)
+        return ensured
 
     async def _former_expiry(self, name: str) -> datetime | None:
         """Return until when former agents' certificates may live; forget a time that is past."""

@@ -13,6 +13,7 @@ from towline_api import names
 from towline_api.addon_codec import AddonCodec
 from towline_api.condition_types import (
     AVAILABLE,
+    CLOCK_SYNCED,
     CLUSTER_AVAILABLE,
     CLUSTER_AVAILABLE_MESSAGE,
     CLUSTER_LEASE_STOPPED_MESSAGE,
@@ -225,20 +226,28 @@ class HealthWatch:
         changed = sighting is Sighting.RENEWED and self._judge_clock(
             cluster, renew_time=renew_time, grace=grace
         )
-        if changed or was_alive is not True:
+        # A cluster seen for the first time is as its conditions say until it is late.
+        if changed or was_alive is False or (was_alive is None and stopped(cluster)):
             self.controller.enqueue(name)
 
     def _judge_clock(self, cluster: KubeObject, *, renew_time: str, grace: timedelta) -> bool:
-        """Compare a fresh renewal with the hub's clock; return whether that is news."""
+        """Compare a fresh renewal with the hub's clock; return whether that is to be told now.
+
+        A difference is, and its end. That nothing is wrong with a new cluster's clock is worth a
+        write as well, but not while it joins: it can wait for the next renewal.
+        """
         name = name_of(cluster)
         if is_clock_check_skipped(cluster):
             self._in_sync.pop(name, None)
             return False
         in_sync = clocks_agree(renew_time, now=self._clock.now(), tolerance=grace)
-        if in_sync is None or self._in_sync.get(name) is in_sync:
+        if in_sync is None:
             return False
+        before = self._in_sync.get(name)
         self._in_sync[name] = in_sync
-        return True
+        if find_condition(cluster, CLOCK_SYNCED) is None:
+            return before is not None or not in_sync
+        return before is not in_sync
 
     def _take_cluster(self, change: Change) -> None:
         name = change.key.name

@@ -219,6 +219,23 @@ async def test_a_day_of_renewals_costs_one_write(fleet: Fleet) -> None:
         assert fleet.status(CLOCK_SYNCED) == "True"
 
 
+async def test_a_good_clock_is_told_with_the_second_renewal(fleet: Fleet) -> None:
+    """While a fleet joins, the API server has more urgent things to store."""
+    async with fleet.watched():
+        await fleet.live(1)
+        assert fleet.writes == 0
+        await fleet.live(1)
+        assert fleet.status(CLOCK_SYNCED) == "True"
+
+
+async def test_a_wrong_clock_is_told_with_the_first_renewal(fleet: Fleet) -> None:
+    """Who set it wrong is still at it."""
+    fleet.spoke_clock_is_off_by = timedelta(hours=1)
+    async with fleet.watched():
+        await fleet.live(1)
+        assert fleet.status(CLOCK_SYNCED) == "False"
+
+
 async def test_a_lease_deleted_and_made_again_is_no_renewal(fleet: Fleet) -> None:
     """The hub makes it; the deadline of the cluster's last own renewal stands."""
     async with fleet.watched():

@@ -8,7 +8,7 @@ import pytest
 from towline_api.addons import AddonConfig
 from towline_api.metadata import ObjectKey
 from towline_api.rbac_subjects import service_account_subject, user_subject
-from towline_api.resources import KubeObject
+from towline_api.resources import RBAC_GROUP, KubeObject
 from towline_hub.addons.addon_rbac import addon_rbac
 from towline_hub.addons.config_references import READABLE_KINDS
 from towline_hub.clusters import rbac
@@ -68,7 +68,6 @@ def test_no_rule_of_the_hub_holds_a_wildcard() -> None:
         ("secrets", "list"),
         ("pods", "create"),
         ("deployments", "create"),
-        ("clusterroles", "bind"),
         ("clusterroles", "escalate"),
         ("roles", "escalate"),
         ("users", "impersonate"),
@@ -83,6 +82,15 @@ def test_the_hub_cannot(resource: str, verb: str) -> None:
         (held_resource, held_verb) == (resource, verb)
         for _, held_resource, held_verb, _ in _rights(hub_rules())
     )
+
+
+def test_it_binds_unchecked_the_two_roles_that_it_writes_for_all_clusters_and_no_other() -> None:
+    """Binding any role would be the way to the rights of an administrator."""
+    bound = {right for right in _rights(hub_rules()) if "bind" in right}
+    assert bound == {
+        (RBAC_GROUP, "clusterroles", "bind", role["metadata"]["name"])
+        for role in rbac.shared_cluster_roles()
+    }
 
 
 def test_it_approves_for_one_signer_only() -> None:
