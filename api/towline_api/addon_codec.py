@@ -11,18 +11,17 @@ from towline_api.addon_parts import (
     carry_on,
     decode_configs,
     decode_display,
-    decode_hashed,
     decode_key,
     decode_kind,
     decode_placements,
-    encode_display,
-    encode_hashed,
+    decode_reference,
+    encode_default_reference,
     encode_key,
-    encode_kind,
     encode_reference,
+    encode_subject,
     identify,
     is_self_managed,
-    over,
+    set_common_status,
 )
 from towline_api.addons import (
     ClusterManagementAddon,
@@ -214,12 +213,13 @@ class V1Alpha1Codec:
             driver = driver or next(filter(None, declared), None)
         if driver is not None:
             new["kubeClientDriver"] = driver.value
-        if agent_namespace is not None:
-            new["namespace"] = agent_namespace
-        if health_mode is not None:
-            new["healthCheck"] = over(new.get("healthCheck"), {"mode": health_mode.value})
-        if supported_configs is not None:
-            new["supportedConfigs"] = [encode_kind(kind) for kind in supported_configs]
+        set_common_status(
+            new,
+            agent_namespace=agent_namespace,
+            health_mode=health_mode,
+            supported_configs=supported_configs,
+            display=display,
+        )
         if config_references is not None:
             new["configReferences"] = carry_on(
                 new.get("configReferences"),
@@ -229,8 +229,6 @@ class V1Alpha1Codec:
                 ),
                 identity=lambda item: [item.get(key) for key in _REFERENCE_IDENTITY],
             )
-        if display is not None:
-            new["addOnMeta"] = over(new.get("addOnMeta"), encode_display(display))
         return new
 
     def encode_cluster_management_addon_status(
@@ -243,8 +241,7 @@ class V1Alpha1Codec:
         new = dict(status or {})
         if default_config_references is not None:
             new["defaultconfigReferences"] = [
-                encode_kind(item.kind) | {"desiredConfig": encode_hashed(item.desired)}
-                for item in default_config_references
+                encode_default_reference(item) for item in default_config_references
             ]
         return new
 
@@ -261,27 +258,17 @@ class V1Alpha1Codec:
         return CustomSignerRegistration(signer, SubjectSpec(user, groups, units))
 
     def _encode_registration(self, registration: Registration) -> dict[str, Any]:
-        subject: dict[str, Any] = {}
-        if registration.subject.user:
-            subject["user"] = registration.subject.user
-        if registration.subject.groups:
-            subject["groups"] = list(registration.subject.groups)
         if isinstance(registration, KubeClientRegistration):
-            return {"signerName": KUBE_CLIENT_SIGNER, "subject": subject}
-        if registration.subject.organization_units:
-            subject["organizationUnit"] = list(registration.subject.organization_units)
+            return {
+                "signerName": KUBE_CLIENT_SIGNER,
+                "subject": encode_subject(registration.subject),
+            }
+        subject = encode_subject(registration.subject, units="organizationUnit")
         return {"signerName": registration.signer_name, "subject": subject}
 
     def _decode_reference(self, item: WireObject) -> ConfigReference:
         # Writers from before desiredConfig existed leave only the name beside it.
-        desired = item.find_child("desiredConfig") or item
-        applied = item.find_child("lastAppliedConfig")
-        return ConfigReference(
-            kind=decode_kind(item),
-            desired=decode_hashed(desired),
-            last_applied=decode_hashed(applied) if applied else None,
-            last_observed_generation=item.integer("lastObservedGeneration"),
-        )
+        return decode_reference(item, item.find_child("desiredConfig") or item)
 
 
 def _names_nothing(item: WireObject) -> bool:

@@ -8,17 +8,17 @@ from towline_api.addon_parts import (
     carry_on,
     decode_configs,
     decode_display,
-    decode_hashed,
     decode_key,
     decode_kind,
     decode_placements,
-    encode_display,
-    encode_hashed,
-    encode_kind,
+    decode_reference,
+    encode_default_reference,
     encode_reference,
+    encode_subject,
     identify,
     is_self_managed,
     over,
+    set_common_status,
 )
 from towline_api.addons import (
     ClusterManagementAddon,
@@ -125,20 +125,19 @@ class V1Beta1Codec:
             new["registrations"] = _encode_registrations(new.get("registrations"), registrations)
         if driver is not None and isinstance(new.get("registrations"), list):
             new["registrations"] = [_driven_by(driver.value, item) for item in new["registrations"]]
-        if agent_namespace is not None:
-            new["namespace"] = agent_namespace
-        if health_mode is not None:
-            new["healthCheck"] = over(new.get("healthCheck"), {"mode": health_mode.value})
-        if supported_configs is not None:
-            new["supportedConfigs"] = [encode_kind(kind) for kind in supported_configs]
+        set_common_status(
+            new,
+            agent_namespace=agent_namespace,
+            health_mode=health_mode,
+            supported_configs=supported_configs,
+            display=display,
+        )
         if config_references is not None:
             new["configReferences"] = carry_on(
                 new.get("configReferences"),
                 map(encode_reference, config_references),
                 identity=_reference_identity,
             )
-        if display is not None:
-            new["addOnMeta"] = over(new.get("addOnMeta"), encode_display(display))
         return new
 
     def encode_cluster_management_addon_status(
@@ -151,8 +150,7 @@ class V1Beta1Codec:
         new = dict(status or {})
         if default_config_references is not None:
             new["defaultConfigReferences"] = [
-                encode_kind(item.kind) | {"desiredConfig": encode_hashed(item.desired)}
-                for item in default_config_references
+                encode_default_reference(item) for item in default_config_references
             ]
         return new
 
@@ -177,21 +175,12 @@ def _decode_registration(item: WireObject) -> Registration:
 
 
 def _decode_references(status: WireObject, name: str) -> tuple[ConfigReference, ...]:
-    references = []
-    for item in status.children(name):
-        desired = item.find_child("desiredConfig")
-        applied = item.find_child("lastAppliedConfig")
-        if desired is None:
-            continue  # nobody wants anything of that kind (any more)
-        references.append(
-            ConfigReference(
-                kind=decode_kind(item),
-                desired=decode_hashed(desired),
-                last_applied=decode_hashed(applied) if applied else None,
-                last_observed_generation=item.integer("lastObservedGeneration"),
-            )
-        )
-    return tuple(references)
+    return tuple(
+        decode_reference(item, desired)
+        for item in status.children(name)
+        # Without, nobody wants anything of that kind (any more).
+        if (desired := item.find_child("desiredConfig")) is not None
+    )
 
 
 def _decode_supported(item: WireObject) -> SupportedConfig:
@@ -217,18 +206,12 @@ def _encode_registrations(
 
 
 def _encode_registration(registration: Registration) -> dict[str, Any]:
-    subject: dict[str, Any] = {}
-    if registration.subject.user:
-        subject["user"] = registration.subject.user
-    if registration.subject.groups:
-        subject["groups"] = list(registration.subject.groups)
     if isinstance(registration, KubeClientRegistration):
-        client: dict[str, Any] = {"subject": subject}
+        client: dict[str, Any] = {"subject": encode_subject(registration.subject)}
         if registration.driver is not None:
             client["driver"] = registration.driver.value
         return _typed(RegistrationType.KUBE_CLIENT, client)
-    if registration.subject.organization_units:
-        subject["organizationUnits"] = list(registration.subject.organization_units)
+    subject = encode_subject(registration.subject, units="organizationUnits")
     custom = {"signerName": registration.signer_name, "subject": subject}
     return _typed(RegistrationType.CUSTOM_SIGNER, custom)
 

@@ -9,7 +9,9 @@ from towline_api.addons import (
     ConfigReference,
     DisplayMeta,
     HashedConfig,
+    HealthMode,
     PlacementInstall,
+    SubjectSpec,
 )
 from towline_api.metadata import ObjectKey, annotations_of, key_of
 from towline_api.names import ADDON_LIFECYCLE_ANNOTATION
@@ -49,6 +51,22 @@ def decode_key(item: WireObject) -> ObjectKey:
 def decode_hashed(item: WireObject) -> HashedConfig:
     """Return a configuration object in one state."""
     return HashedConfig(decode_key(item), item.text("specHash"))
+
+
+def decode_reference(item: WireObject, desired: WireObject) -> ConfigReference:
+    """Return a reference to a configuration.
+
+    Args:
+        item: The entry.
+        desired: The part of it that says what is desired.
+    """
+    applied = item.find_child("lastAppliedConfig")
+    return ConfigReference(
+        kind=decode_kind(item),
+        desired=decode_hashed(desired),
+        last_applied=decode_hashed(applied) if applied else None,
+        last_observed_generation=item.integer("lastObservedGeneration"),
+    )
 
 
 def decode_configs(parent: WireObject) -> tuple[AddonConfig, ...]:
@@ -101,6 +119,55 @@ def encode_reference(reference: ConfigReference) -> dict[str, Any]:
     if reference.last_applied:
         encoded["lastAppliedConfig"] = encode_hashed(reference.last_applied)
     return encoded
+
+
+def encode_default_reference(reference: ConfigReference) -> dict[str, Any]:
+    """Return a reference that holds for all clusters as JSON: nothing is applied there."""
+    return encode_kind(reference.kind) | {"desiredConfig": encode_hashed(reference.desired)}
+
+
+def encode_subject(subject: SubjectSpec, *, units: str | None = None) -> dict[str, Any]:
+    """Return a registration's subject as JSON, without what is empty.
+
+    Args:
+        subject: Whom a certificate is to name.
+        units: What the version calls its organizational units; None where it has none.
+    """
+    encoded: dict[str, Any] = {}
+    if subject.user:
+        encoded["user"] = subject.user
+    if subject.groups:
+        encoded["groups"] = list(subject.groups)
+    if units is not None and subject.organization_units:
+        encoded[units] = list(subject.organization_units)
+    return encoded
+
+
+def set_common_status(
+    status: dict[str, Any],
+    *,
+    agent_namespace: str | None,
+    health_mode: HealthMode | None,
+    supported_configs: Iterable[ConfigKind] | None,
+    display: DisplayMeta | None,
+) -> None:
+    """Set the parts of a ManagedClusterAddOn's status that look the same in each version.
+
+    Args:
+        status: The status, which is changed.
+        agent_namespace: Install namespace; None leaves it, here and below.
+        health_mode: Who says whether the add-on is healthy.
+        supported_configs: Kinds of configuration the add-on understands.
+        display: How it presents itself.
+    """
+    if agent_namespace is not None:
+        status["namespace"] = agent_namespace
+    if health_mode is not None:
+        status["healthCheck"] = over(status.get("healthCheck"), {"mode": health_mode.value})
+    if supported_configs is not None:
+        status["supportedConfigs"] = [encode_kind(kind) for kind in supported_configs]
+    if display is not None:
+        status["addOnMeta"] = over(status.get("addOnMeta"), encode_display(display))
 
 
 def encode_display(display: DisplayMeta) -> dict[str, Any]:
