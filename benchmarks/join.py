@@ -12,18 +12,13 @@ import shutil
 import sys
 import tempfile
 from contextlib import AsyncExitStack
-from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 import import_times
-from call_counts import Counts, count, towline_calls
 from import_times import parse_import_times
-from one_join import Join, Place, join, start_hub
-from process_use import cpu_seconds_of
+from one_join import Join, join, start_hub
 from report import Run, Setting, summary, text
 from towline_api.errors import TowlineError
-from towline_sandbox.demo.programs import Program
-from towline_sandbox.kube_plane import KubePlane
 
 
 def main() -> int:
@@ -32,8 +27,7 @@ def main() -> int:
     folder = Path(tempfile.mkdtemp(prefix="towline-benchmark-"))  # mode 0700
     run: Run | None = None
     try:
-        rest = timedelta(seconds=options.rest)
-        run = asyncio.run(measure(options.joins, rest=rest, folder=folder))
+        run = asyncio.run(measure(options.joins, folder=folder))
     except* TowlineError as failures:  # on its own, or out of the task group around the caller
         for failure in failures.exceptions:
             print(f"benchmark: {failure}", file=sys.stderr)
@@ -52,16 +46,14 @@ def main() -> int:
     return 0
 
 
-async def measure(joins: int, *, rest: timedelta, folder: Path) -> Run:
-    """Join that many clusters, one after another, and watch the last one at rest.
+async def measure(joins: int, *, folder: Path) -> Run:
+    """Join that many clusters, one after another.
 
     One more join comes first and does not count: it warms up caches, and its agent reports the time
     of its imports, which makes it slower.
     """
     load = os.getloadavg()[0]
     found: list[Join] = []
-    calls: dict[str, Counts] = {}
-    cpu: dict[str, float] = {}
     async with AsyncExitStack() as stack:
         _say("starting the hub")
         place = await start_hub(stack, folder=folder, environment=import_times.ENVIRONMENT)
@@ -77,28 +69,10 @@ async def measure(joins: int, *, rest: timedelta, folder: Path) -> Run:
         for number in range(1, joins + 1):
             async with AsyncExitStack() as spoke:
                 _say(f"join {number} of {joins}")
-                joined, agent, plane = await join(place, _new_name(), spoke, environment={})
+                joined, _, _ = await join(place, _new_name(), spoke, environment={})
                 found.append(joined)
-                if number < joins:
-                    continue
-                _say(f"at rest for {rest.total_seconds():g} s")
-                calls, cpu = await _rest(place, agent, plane, rest)
         setting = Setting(place.plane.version, os.cpu_count() or 1, load)
-    return Run(setting, found, rest, calls, cpu, imports)
-
-
-async def _rest(
-    place: Place, agent: Program, plane: KubePlane, rest: timedelta
-) -> tuple[dict[str, Counts], dict[str, float]]:
-    programs = {"agent": agent, "hub": place.program}
-    before = {name: cpu_seconds_of(program.process.pid) for name, program in programs.items()}
-    since = datetime.now(UTC)
-    await asyncio.sleep(rest.total_seconds())
-    for program in programs.values():
-        program.check_running()
-    calls = towline_calls(place.plane.audit_events(), plane.audit_events(), since=since)
-    used = {name: cpu_seconds_of(p.process.pid) - before[name] for name, p in programs.items()}
-    return count(calls), used
+    return Run(setting, found, imports)
 
 
 def _new_name() -> str:
@@ -112,9 +86,6 @@ def _say(what: str) -> None:
 def _parser() -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--joins", type=_positive, default=5, help="how many count (default 5)")
-    parser.add_argument(
-        "--rest", type=float, default=30.0, help="seconds to watch at rest (default 30)"
-    )
     parser.add_argument("-o", "--output", choices=("text", "json"), default="text")
     parser.add_argument(
         "--timeline", action="store_true", help="also show every call of the last join"

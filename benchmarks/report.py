@@ -4,10 +4,9 @@ import dataclasses
 import platform
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from datetime import timedelta
 from typing import Any
 
-from call_counts import CALLERS, KINDS, Counts, count
+from call_counts import CALLERS, KINDS, count
 from import_times import ImportTimes
 from one_join import Join
 from spread import Spread, spreads
@@ -35,17 +34,11 @@ class Run:
     Args:
         setting: Where.
         joins: Each join.
-        rest: How long hub and agent were watched at rest.
-        at_rest: What they called then.
-        rest_cpu: Processor seconds they used then.
         imports: Import times of each program.
     """
 
     setting: Setting
     joins: Sequence[Join]
-    rest: timedelta
-    at_rest: Mapping[str, Counts]
-    rest_cpu: Mapping[str, float]
     imports: Mapping[str, ImportTimes]
 
 
@@ -64,11 +57,6 @@ def summary(run: Run) -> dict[str, Any]:
                 "calls": _plain(spreads([one[caller].calls for one in counted])),
             }
             for caller in CALLERS
-        },
-        "at_rest": {
-            "seconds": run.rest.total_seconds(),
-            "cpu_seconds": dict(run.rest_cpu),
-            "calls": {c: dict(counts.calls) for c, counts in run.at_rest.items()},
         },
         "imports": {name: dataclasses.asdict(times) for name, times in run.imports.items()},
         "last_join": [
@@ -109,11 +97,6 @@ def text(run: Run, *, timeline: bool) -> str:
         calls = spreads([one[caller].calls for one in counted])
         heading = f"calls per join, {caller}: {total.text(0)}: {parts}"
         lines += _table(heading, dict(reversed(calls.items())), digits=0)
-    lines += ["", f"calls in {run.rest.total_seconds():g} s at rest"]
-    for caller, counts in run.at_rest.items():
-        lines.append(f"  {caller}: {counts.kinds.total()}")
-        lines += [f"    {number:>5}  {call}" for call, number in counts.calls.most_common()]
-    lines += [f"  {name}: {cpu:.2f} s of processor time" for name, cpu in run.rest_cpu.items()]
     for name, times in run.imports.items():
         lines += ["", f"imports of {name}: {times.modules} modules, {times.seconds:.2f} s"]
         lines += [f"  {cost:>6.3f}  {package}" for package, cost in times.by_package.items()]
