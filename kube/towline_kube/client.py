@@ -1,49 +1,34 @@
 """The client of one API server: every verb, under a credential that can be swapped while in use.
 
-Long only because each verb is documented here. What a verb sends stands in `operations`.
+Reading stands in `object_reading`, what is asked about rights in `server_questions`; what a verb
+sends stands in `operations`.
 """
 
-import random
-from collections import Counter
-from collections.abc import AsyncGenerator, Callable, Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from datetime import timedelta
 from functools import cache
 from importlib.metadata import version
 from types import TracebackType
 from typing import Any, Self
 
-from towline_api.resources import (
-    SELF_SUBJECT_ACCESS_REVIEWS,
-    SELF_SUBJECT_REVIEWS,
-    SUBJECT_ACCESS_REVIEWS,
-    KubeObject,
-    Resource,
-)
-from towline_kube import access, operations
-from towline_kube.access import ResourceAttributes, UserInfo
-from towline_kube.answers import parse_object
+from towline_api.resources import KubeObject, Resource
+from towline_kube import operations
 from towline_kube.bound_patches import metadata_patch, status_patch
 from towline_kube.caller import Call, Caller
 from towline_kube.clock import SYSTEM_CLOCK, Clock
 from towline_kube.connection import Connection
-from towline_kube.errors import Attempt, NotFound, NotServed
+from towline_kube.errors import NotFound
 from towline_kube.fence import Fence
-from towline_kube.list_watch import Selection
-from towline_kube.listing import ObjectList, list_all
-from towline_kube.operations import Operation, PatchType, Propagation
+from towline_kube.listing import ObjectList
+from towline_kube.object_reading import ObjectReading
+from towline_kube.operations import PatchType, Propagation
 from towline_kube.patience import Patience
 from towline_kube.retries import RetryPolicy
+from towline_kube.server_questions import ServerQuestions
 from towline_kube.targets import Target
-from towline_kube.watch import LineSplitter, WatchEvent, parse_event
 
 __all__ = ["Call", "Client", "ObjectList", "PatchType", "Propagation", "user_agent"]
 
-WATCH_SILENCE = timedelta(seconds=70)
-"""The watch cache of an API server sends a bookmark about once a minute, to idle watches too. Ten
-seconds more than that without a byte, and the other end is most likely gone."""
-SHORTEST_WATCH = timedelta(minutes=5)
-"""Asked of the server, doubled at random, as client-go does: watches of a fleet that began together
-should not all end together."""
 SWAP_DRAINS_WITHIN = timedelta(seconds=35)
 """A little more than one request may take, so that none is cut off."""
 
@@ -59,7 +44,7 @@ def _own_version() -> str:
     return version("towline")
 
 
-class Client:
+class Client(ObjectReading, ServerQuestions):
     """Calls one API server with plain JSON objects.
 
     Every call has a limit, and is retried where that is safe. Errors are those of
@@ -97,8 +82,7 @@ class Client:
         fence: Fence | None = None,
         patience: Patience | None = None,
     ) -> None:
-        self._field_manager = field_manager
-        self._caller = Caller(
+        caller = Caller(
             connection,
             user_agent=user_agent or f"towline/{_own_version()}",
             request_timeout=request_timeout,
@@ -108,21 +92,7 @@ class Client:
             fence=fence,
             patience=patience,
         )
-
-    @property
-    def connection(self) -> Connection:
-        """The connection that new calls use."""
-        return self._caller.connection
-
-    @property
-    def calls(self) -> Counter[tuple[str, str]]:
-        """How often which verb was sent for which resource, as `("get", "secrets")`."""
-        return self._caller.calls
-
-    @property
-    def field_manager(self) -> str:
-        """Owner of the fields this client writes."""
-        return self._field_manager
+        super().__init__(caller, field_manager=field_manager)
 
     async def __aenter__(self) -> Self:
         return self
@@ -156,113 +126,6 @@ class Client:
             ConfigError: The new connection cannot be used; the old one stays.
         """
         await self._caller.swap(connection, drain_within=drain_within)
-
-    async def get(
-        self,
-        resource: Resource,
-        name: str,
-        *,
-        namespace: str | None = None,
-        subresource: str | None = None,
-    ) -> KubeObject:
-        """Return one object.
-
-        Raises:
-            NotFound: It does not exist.
-        """
-        target = Target(resource, name, namespace, subresource)
-        return await self._call(operations.get(target))
-
-    async def find(
-        self, resource: Resource, name: str, *, namespace: str | None = None
-    ) -> KubeObject | None:
-        """Return one object, or None if it does not exist.
-
-        Raises:
-            NotServed: Not the object but its kind is missing: that is no answer to the question.
-        """
-        try:
-            return await self.get(resource, name, namespace=namespace)
-        except NotServed:
-            raise
-        except NotFound:
-            return None
-
-    async def list(
-        self,
-        resource: Resource,
-        *,
-        namespace: str | None = None,
-        label_selector: str | None = None,
-        field_selector: str | None = None,
-        page_size: int = 500,
-    ) -> ObjectList:
-        """Return all objects, or those of a namespace, that the selectors select.
-
-        Args:
-            resource: Kind of object.
-            namespace: None for all namespaces.
-            label_selector: As in `kubectl -l`.
-            field_selector: As in `kubectl --field-selector`.
-            page_size: Objects per request; 0 asks for all at once.
-        """
-        selection = Selection(
-            resource=resource,
-            namespace=namespace,
-            label_selector=label_selector,
-            field_selector=field_selector,
-        )
-        return await list_all(selection, page_size=page_size, call=self._call)
-
-    async def watch(
-        self,
-        resource: Resource,
-        *,
-        resource_version: str | None = None,
-        namespace: str | None = None,
-        label_selector: str | None = None,
-        field_selector: str | None = None,
-        lasting: timedelta | None = None,
-        silence: timedelta = WATCH_SILENCE,
-    ) -> AsyncGenerator[WatchEvent, None]:
-        """Yield what happens to objects, bookmarks included, until the watch ends.
-
-        It ends without an error when the server's time for it is over and when the client's
-        connection is swapped: watch again from the last resource version seen. It is not retried,
-        since only its owner knows where to go on. Close the generator (`contextlib.aclosing`) if it
-        is not run to its end.
-
-        Args:
-            resource: Kind of object.
-            resource_version: Where to go on from; None for the present state as ADDED events first.
-            namespace: None for all namespaces.
-            label_selector: As in `kubectl -l`.
-            field_selector: As in `kubectl --field-selector`.
-            lasting: When the server is to end it; by default a random time between five and ten
-                minutes.
-            silence: Longest time without one byte, after which the connection counts as dead.
-
-        Raises:
-            Gone: The resource version is too old: list again.
-            Unreachable: The connection broke or fell silent.
-        """
-        selection = Selection(
-            resource=resource,
-            namespace=namespace,
-            label_selector=label_selector,
-            field_selector=field_selector,
-        )
-        lasting = lasting or SHORTEST_WATCH * random.uniform(1, 2)  # noqa: S311 - not a secret
-        watch = operations.watch(selection, resource_version=resource_version, lasting=lasting)
-        attempt = watch.attempt_on(self.connection.host)
-        splitter = LineSplitter()
-        stream = self._caller.stream(
-            attempt, watch.request, counted=watch.counted, silence=silence, lasting=lasting
-        )
-        async with stream as chunks:
-            async for chunk in chunks:
-                for line in splitter.feed(chunk):
-                    yield parse_event(line, attempt=attempt)
 
     async def create(
         self, resource: Resource, body: KubeObject, *, subresource: str | None = None
@@ -428,85 +291,3 @@ class Client:
             # It may well be an earlier attempt, whose answer was lost, that deleted it.
             if not missing_ok and not error.follows_lost_answer:
                 raise
-
-    async def request_text(self, path: str) -> str:
-        """Return what the server answers at a path that is no resource, for example `/livez`."""
-        _, answer = await self._send(operations.read_path(path))
-        return answer.decode("utf-8", errors="replace")
-
-    async def server_version(self) -> str:
-        """Return the server's version, for example `v1.34.1`."""
-        answer = await self._call(operations.read_path("/version"))
-        return str(answer.get("gitVersion") or "unknown")
-
-    async def whoami(self) -> UserInfo:
-        """Return who the server takes us for: proof that the credential works.
-
-        Raises:
-            Unauthorized: It takes us for nobody.
-        """
-        question = operations.ask(SELF_SUBJECT_REVIEWS, access.identity_question())
-        return access.parse_identity(await self._call(question))
-
-    async def can_i(
-        self,
-        *,
-        verb: str,
-        group: str,
-        resource: str,
-        subresource: str = "",
-        name: str = "",
-        namespace: str = "",
-    ) -> bool:
-        """Return whether we may do this. Arguments as in `ResourceAttributes`."""
-        attributes = ResourceAttributes(verb, group, resource, subresource, name, namespace)
-        review = access.own_access_question(attributes)
-        question = operations.ask(SELF_SUBJECT_ACCESS_REVIEWS, review)
-        return access.is_allowed(await self._call(question))
-
-    async def review_access(
-        self,
-        *,
-        user: str,
-        groups: Sequence[str] = (),
-        uid: str = "",
-        extra: Mapping[str, Sequence[str]] | None = None,
-        verb: str,
-        group: str,
-        resource: str,
-        subresource: str = "",
-        name: str = "",
-        namespace: str = "",
-    ) -> bool:
-        """Return whether somebody else may do this: a SubjectAccessReview.
-
-        Args:
-            user: User name.
-            groups: All groups of the user.
-            uid: As the server reported it; empty if it did not.
-            extra: As the server reported it.
-            verb: As in `ResourceAttributes`, like all that follow.
-            group: API group.
-            resource: Plural name.
-            subresource: Empty for the object itself.
-            name: Empty for any.
-            namespace: Empty for cluster-scoped kinds.
-        """
-        who = UserInfo(
-            user, tuple(groups), uid, {key: tuple(found) for key, found in (extra or {}).items()}
-        )
-        attributes = ResourceAttributes(verb, group, resource, subresource, name, namespace)
-        review = access.access_question(who, attributes)
-        question = operations.ask(SUBJECT_ACCESS_REVIEWS, review)
-        return access.is_allowed(await self._call(question))
-
-    async def _call(self, operation: Operation) -> KubeObject:
-        return parse_object(*await self._send(operation))
-
-    async def _send(self, operation: Operation) -> tuple[Attempt, bytes]:
-        attempt = operation.attempt_on(self.connection.host)
-        request = operation.request_by(self._field_manager)
-        answer = await self._caller.send(
-            attempt, request, counted=operation.counted, repeat=operation.repeat
-        )
-        return attempt, answer
