@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest_asyncio
+import yaml
 
 from support.joining import JoinHub, RunningAgent, ensure, join_hub, obj, running_agent
 from support.plane_clients import admin_client
@@ -234,6 +235,27 @@ async def test_add_ons_have_their_belongings_where_their_agents_run(world: Hosti
 
         await until(gone, "nothing is left of one that went while no agent ran")
         assert await world.belongings(world.managed, LOCAL) == both
+
+
+async def test_a_managed_cluster_that_is_away_costs_nobody_else_anything(world: Hosting) -> None:
+    """Its agent stays at the hub, and add-ons that do not need the cluster get what they need."""
+    kubeconfig = world.settings.spoke_kubeconfig
+    assert kubeconfig is not None
+    reached = yaml.safe_load(kubeconfig.read_text())
+    good = kubeconfig.read_text()
+    reached["clusters"][0]["cluster"]["server"] = "https://127.0.0.1:1"
+    kubeconfig.write_text(yaml.safe_dump(reached))
+    await world.install(HOSTED, hosted_on="whatever")
+    await world.install(LOCAL, hosted_on=None)
+    async with running_agent(world.settings):
+        await world.hub.joined()
+        await until(lambda: world.available(HOSTED), "the hosted add-on is available")
+        await until(world.hub.lease_time, "the cluster's lease is renewed")
+        assert not await world.hub.has_condition("ManagedClusterConditionAvailable")
+        kubeconfig.with_name("good").write_text(good)
+        kubeconfig.with_name("good").replace(kubeconfig)
+        await world.hub.until_condition("ManagedClusterConditionAvailable")
+        await until(lambda: world.available(LOCAL), "the other one follows as soon as it can")
 
 
 async def test_clusters_that_share_an_install_namespace_do_not_overwrite_each_other(
