@@ -203,6 +203,7 @@ class _Agent:
         )
         self._store = self._make_store()
         self._next_store = self._make_next_store()
+        self._bootstrap_changed = asyncio.Event()
         bootstraps.on_change(self._on_bootstrap_change)
 
     async def watch_bootstrap(self) -> NoReturn:
@@ -216,6 +217,7 @@ class _Agent:
         target: str | None = None
         while True:
             stored = await self._read_store()
+            await self._wait_for_bootstrap(stored)
             if self._bootstraps.listed:
                 self._has_hub.set()
             chosen = choose_identity(
@@ -332,6 +334,23 @@ class _Agent:
                 delay = _RETRIES.delay(failures, roll=random.random())  # noqa: S311 - spreads load
                 await self._clock.sleep(delay)
 
+    async def _wait_for_bootstrap(self, stored: Stored) -> None:
+        """Wait until something says where the hub is, if that is what the settings want."""
+        if not self._settings.wait_for_bootstrap:
+            return
+        if stored.credential is not None and stored_connection(stored.credential.files) is not None:
+            return
+        is_told = False
+        while not self._bootstraps.listed:
+            if not is_told:
+                log.warning(
+                    "waiting for a bootstrap kubeconfig", extra={"error": self._bootstraps.trouble}
+                )
+                is_told = True
+            self._has_hub.set()
+            self._bootstrap_changed.clear()
+            await self._bootstrap_changed.wait()
+
     def _find_hub(
         self, stored: Stored, identity: ClusterIdentity, *, target: str | None
     ) -> Connection:
@@ -362,6 +381,7 @@ class _Agent:
         return known
 
     def _on_bootstrap_change(self) -> None:
+        self._bootstrap_changed.set()
         mover = self._mover
         if mover is None:
             return

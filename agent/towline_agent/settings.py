@@ -47,6 +47,9 @@ class AgentSettings(ProgramSettings):
     hub_connection_timeout: Duration = Field(default=DEFAULT_TIMEOUT, gt=timedelta(0))
     """How long the hub may be silent before another one of `bootstrap-kubeconfigs` is tried; 10m,
     as in OCM."""
+    wait_for_bootstrap: bool = False
+    """Wait for a bootstrap kubeconfig that cannot be read yet, where no credential is stored
+    either, instead of ending with an error: in a pod, its Secret may be made later."""
     hub_server: str | None = None
     """URL of the hub, https; with `hub-ca-data` and `bootstrap-token` in the place of a bootstrap
     kubeconfig, as `towline join-command` prints them."""

@@ -85,13 +85,14 @@ def agent_settings_file(installation: AgentInstallation) -> dict[str, Any]:
         "log-format": "json",
         "listen": f"0.0.0.0:{METRICS_PORT}",
         "namespace": installation.namespace,
+        "wait-for-bootstrap": True,
         **({} if told.keys() & _WAYS_TO_THE_HUB else {_BOOTSTRAP: BOOTSTRAP_KUBECONFIG}),
         **told,
     }
 
 
 _BOOTSTRAP = "bootstrap-kubeconfig"
-_WAYS_TO_THE_HUB = {"hub-server", "hub-ca-data", "bootstrap-token"}
+_WAYS_TO_THE_HUB = {"bootstrap-kubeconfigs", "hub-server", "hub-ca-data", "bootstrap-token"}
 
 
 def agent_manifests(installation: AgentInstallation) -> Manifests:
