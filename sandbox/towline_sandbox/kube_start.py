@@ -165,7 +165,7 @@ async def _come_up(
     try:
         async with asyncio.timeout(options.start_limit.total_seconds()):
             await prover.until_serving()
-            # Not before: they give a server ten seconds to appear, and slow machines take longer.
+            # Not before: they give a server ten seconds to be ready, and slow machines take longer.
             write_private(
                 plane.group.folder / components.CONTROLLER_KUBECONFIG,
                 plane.kubeconfig(plane.pki.controllers).encode(),

@@ -45,8 +45,9 @@ class Prover:
         self.seen: list[ReadinessCheck] = []
 
     async def until_serving(self) -> None:
-        """Wait until the API server answers at all."""
+        """Wait until the API server answers, and has all it needs to serve its controllers."""
         await self._wait_for("API server answers", self._answers)
+        await self._wait_for("API server is ready", self._ready)
 
     async def until_ready(self, *, trial_request: bytes) -> None:
         """Wait until the plane does everything that is expected of it.
@@ -54,7 +55,6 @@ class Prover:
         Args:
             trial_request: A certificate request (PEM) to try the signer with.
         """
-        await self._wait_for("API server is ready", self._ready)
         await self._wait_for("client certificate is recognized", self._recognized)
         await self._wait_for(
             "default service account exists",
