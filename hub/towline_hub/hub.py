@@ -1,6 +1,5 @@
 """The running hub: its caches, its reconcilers, and what wakes which."""
 
-import asyncio
 import logging
 import socket
 from collections.abc import Iterable
@@ -204,6 +203,7 @@ class Hub:
             async with TaskGroup() as group:
                 # Conclusions from half the picture would be wrong, and so would the writes.
                 await self.caches.wait_synced(limit=self._settings.startup_limit)
+                group.create_task(self._events.run(), name="record-events")
                 for cache in self._signing.caches:
                     group.create_task(cache.run(), name=f"watch-{cache.selection}")
                 group.create_task(self._addons.run(), name="watch-configs")
@@ -212,8 +212,7 @@ class Hub:
                     group.create_task(controller.run(), name=f"run-{controller.name}")
                 log.info("hub runs", extra={"reason": f"{len(self.caches.clusters)} clusters"})
         finally:
-            async with asyncio.timeout(5):
-                await self._events.flush()
+            await self._events.flush()
         raise AssertionError("the parts of the hub ended by themselves")
 
     async def drain(self) -> None:

@@ -8,7 +8,8 @@ from collections import OrderedDict
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from enum import StrEnum
-from typing import Protocol
+from functools import partial
+from typing import NoReturn, Protocol
 
 from towline_api.errors import TowlineError
 from towline_api.metadata import ObjectKey, name_of, namespace_of
@@ -16,6 +17,7 @@ from towline_api.resources import EVENTS, KubeObject, Resource
 from towline_api.timestamps import format_micro_time
 from towline_kube.clock import SYSTEM_CLOCK, Clock
 from towline_kube.errors import AlreadyExists, NotFound
+from towline_kube.event_backlog import EventBacklog
 
 log = logging.getLogger(__name__)
 
@@ -35,6 +37,9 @@ one that would be updated may be about to disappear."""
 
 CALL_TIMEOUT = timedelta(seconds=5)
 """Nobody's pass should wait long to tell what it did."""
+
+FLUSH_WITHIN = timedelta(seconds=5)
+"""How long a process that ends still tells what happened."""
 
 _MAX_SERIES = 1_000
 _DEFAULT_NAMESPACE = "default"  # where Kubernetes keeps the events of cluster-scoped objects
@@ -87,8 +92,9 @@ class _Series:
 class EventRecorder:
     """Records events.k8s.io/v1 Events; a repeat counts up the first instead of adding another.
 
-    Events are a courtesy to people: `record` never fails for the API server's sake. A kind of
-    failure is logged when it first happens and when events get through again.
+    Events are a courtesy to people: `record` never fails for the API server's sake, and while `run`
+    runs nobody waits for it. A kind of failure is logged when it first happens and when events get
+    through again.
 
     The count of a repeated event is written at most every `UPDATE_EVERY`, along with a later
     repeat; `flush` writes what is still held back. At most 1,000 different events are remembered,
@@ -123,6 +129,14 @@ class EventRecorder:
         self._clock = clock
         self._series: OrderedDict[_Sameness, _Series] = OrderedDict()
         self._failing: set[type[Exception]] = set()
+        self._backlog = EventBacklog(clock=clock)
+
+    async def run(self) -> NoReturn:
+        """Send behind everybody's back what is recorded, until cancelled.
+
+        In a storm the events come after what they tell of; see `EventBacklog` for the pace.
+        """
+        await self._backlog.run()
 
     async def record(
         self,
@@ -166,22 +180,28 @@ class EventRecorder:
         )
         series = self._series.get(sameness)
         if series is None or self._clock.now() - series.last_seen > SERIES_END:
-            await self._begin(sameness)
+            await self._backlog.take(partial(self._begin, sameness, self._open(sameness)))
             return
         series.count += 1
         series.last_seen = self._clock.now()
         self._series.move_to_end(sameness)
         if self._clock.monotonic() - series.written_at >= UPDATE_EVERY.total_seconds():
-            await self._update(sameness, series)
+            series.written_at = self._clock.monotonic()
+            await self._backlog.take(partial(self._update, sameness, series))
 
     async def flush(self) -> None:
-        """Write the counts that are held back, for example before the process ends."""
-        for sameness, series in list(self._series.items()):
-            if series.count > series.written_count:
-                await self._update(sameness, series)
+        """Write what is held back, before the process ends; give up after `FLUSH_WITHIN`."""
+        try:
+            async with asyncio.timeout(FLUSH_WITHIN.total_seconds()):
+                await self._backlog.flush()
+                for sameness, series in list(self._series.items()):
+                    if series.count > series.written_count:
+                        await self._update(sameness, series)
+        except TimeoutError:
+            log.warning("events not recorded in time", extra={"count": len(self._backlog)})
 
-    async def _begin(self, sameness: _Sameness) -> None:
-        """Send an event that is no repeat."""
+    def _open(self, sameness: _Sameness) -> KubeObject:
+        """Remember an event that is no repeat; return it."""
         now = self._clock.now()
         regarding = dict(sameness.regarding)
         name = _event_name(sameness, controller=self._controller, now=now)
@@ -190,7 +210,7 @@ class EventRecorder:
         self._series.move_to_end(sameness)
         while len(self._series) > _MAX_SERIES:
             self._series.popitem(last=False)
-        body: KubeObject = {
+        return {
             "apiVersion": EVENTS.api_version,
             "kind": EVENTS.kind,
             "metadata": {"name": name, "namespace": sameness.namespace},
@@ -203,6 +223,9 @@ class EventRecorder:
             "note": sameness.note,
             "regarding": regarding,
         }
+
+    async def _begin(self, sameness: _Sameness, body: KubeObject) -> None:
+        """Send an event that is no repeat."""
         try:
             async with asyncio.timeout(self._call_timeout.total_seconds()):
                 await self._client.create(EVENTS, body)
@@ -219,7 +242,6 @@ class EventRecorder:
 
     async def _update(self, sameness: _Sameness, series: _Series) -> None:
         """Write how often an event was repeated."""
-        series.written_at = self._clock.monotonic()
         count = series.count
         patch: KubeObject = {
             "series": {"count": count, "lastObservedTime": format_micro_time(series.last_seen)}
@@ -228,7 +250,7 @@ class EventRecorder:
             async with asyncio.timeout(self._call_timeout.total_seconds()):
                 await self._client.patch(EVENTS, series.name, patch, namespace=sameness.namespace)
         except NotFound:
-            await self._begin(sameness)  # expired or deleted
+            await self._begin(sameness, self._open(sameness))  # expired or deleted
         except (TowlineError, TimeoutError) as error:
             self._note_failure(error, sameness)
         else:

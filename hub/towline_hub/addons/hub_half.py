@@ -5,7 +5,6 @@ their configuration hashes to. Clusters, other add-ons, namespaces, owners, and 
 goes where stay the other program's.
 """
 
-import asyncio
 import logging
 import socket
 from collections.abc import Iterable
@@ -129,6 +128,7 @@ class AddonHub:
         try:
             async with TaskGroup() as group:
                 await self._caches.wait_synced(limit=self._settings.startup_limit)
+                group.create_task(self._events.run(), name="record-events")
                 for cache in self._signing.caches:
                     group.create_task(cache.run(), name=f"watch-{cache.selection}")
                 group.create_task(self._addons.run(), name="watch-configs")
@@ -136,8 +136,7 @@ class AddonHub:
                     group.create_task(controller.run(), name=f"run-{controller.name}")
                 log.info("add-ons are served", extra={"addon": ", ".join(sorted(self._names))})
         finally:
-            async with asyncio.timeout(5):
-                await self._events.flush()
+            await self._events.flush()
         raise AssertionError("the parts of the add-on hub ended by themselves")
 
     async def drain(self) -> None:
