@@ -82,6 +82,7 @@ class AddonLeftovers:
         owner: Owner,
         *,
         outside: str | None = None,
+        kept: Collection[str] = (),
         kinds: Collection[Resource] = KINDS,
     ) -> None:
         """Delete what we made for an add-on.
@@ -90,6 +91,7 @@ class AddonLeftovers:
             owner: The add-on.
             outside: Its install namespace, to delete only the configuration and Leases elsewhere;
                 None deletes everything, the credentials too.
+            kept: Namespaces where what was made is still to be there.
             kinds: What to delete at most.
 
         Raises:
@@ -99,7 +101,8 @@ class AddonLeftovers:
             if kind == SECRETS and outside is not None:
                 continue
             for obj in await self._ours(kind, owner, outside=outside):
-                if namespace_of(obj) != outside and not is_being_deleted(obj):
+                where = namespace_of(obj)
+                if where != outside and where not in kept and not is_being_deleted(obj):
                     await self._delete(kind, obj)
 
     async def _ours(

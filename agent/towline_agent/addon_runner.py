@@ -177,7 +177,10 @@ class AddonRunner:
             await self._remove_old_secrets()
             self._old_secrets = False
         if self._old_objects and self._is_serving(addon.install_namespace):
-            await self.home.leftovers.remove(self._owner, outside=addon.install_namespace)
+            kept = () if self._process is None else self._process.applies_in
+            await self.home.leftovers.remove(
+                self._owner, outside=addon.install_namespace, kept=kept
+            )
             self._old_objects = False
 
     def overview(self) -> AddonOverview:

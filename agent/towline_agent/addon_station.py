@@ -1,7 +1,7 @@
 """What an add-on's own code stands on, wherever its credential comes from."""
 
 import asyncio
-from collections.abc import Callable
+from collections.abc import Callable, Collection
 from dataclasses import dataclass, field
 from typing import NoReturn, Protocol
 
@@ -111,6 +111,11 @@ class AddonProcess(Protocol):
     @property
     def cleans_up(self) -> bool:
         """Whether it has to run once more for an add-on that is gone."""
+        ...
+
+    @property
+    def applies_in(self) -> Collection[str]:
+        """Namespaces it applies something to beside the add-on's install namespace."""
         ...
 
     async def work(self, station: Station) -> NoReturn:

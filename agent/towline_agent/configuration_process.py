@@ -5,6 +5,7 @@ alive, renews its Lease for as long as it does so.
 """
 
 import asyncio
+from collections.abc import Collection
 from datetime import timedelta
 from typing import NoReturn
 
@@ -34,6 +35,11 @@ class ConfigurationProcess:
     def cleans_up(self) -> bool:
         """Whether it has to run for an add-on that is gone: its agent removes all there is."""
         return False
+
+    @property
+    def applies_in(self) -> Collection[str]:
+        """Namespaces it applies something to beside the install namespace: none."""
+        return ()
 
     async def work(self, station: Station) -> NoReturn:
         """Keep the configuration in force and the Lease renewed, until cancelled."""

@@ -70,6 +70,11 @@ class EmbeddedProcess:
         """Whether it has to run once more for an add-on that is gone."""
         return bool(self.on_removed or self.subscriptions)
 
+    @property
+    def applies_in(self) -> frozenset[str]:
+        """Namespaces its handlers apply to beside the add-on's install namespace."""
+        return frozenset(place for each in self.subscriptions for place in each.places)
+
     async def work(self, station: Station) -> NoReturn:
         """Work until cancelled. What the add-on's code raises harms nothing but itself."""
         name = station.owner.addon

@@ -2,7 +2,7 @@
 
 import asyncio
 import dataclasses
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from datetime import UTC, datetime, timedelta
 from typing import Any, NoReturn
 
@@ -56,6 +56,11 @@ class LookedProcess:
     def cleans_up(self) -> bool:
         """Whether the code has to run once more for an add-on that is gone."""
         return self._process.cleans_up
+
+    @property
+    def applies_in(self) -> Collection[str]:
+        """Namespaces the code applies to beside the add-on's install namespace."""
+        return self._process.applies_in
 
     async def work(self, station: Station) -> NoReturn:
         """Let the code work until cancelled."""

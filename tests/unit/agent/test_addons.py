@@ -50,6 +50,11 @@ class World:
         """Leave nothing behind that would have to be cleaned up."""
         return False
 
+    @property
+    def applies_in(self) -> tuple[str, ...]:
+        """Apply nothing anywhere."""
+        return ()
+
     async def work(self, station: Station) -> NoReturn:
         """Stand in for the add-on's own code."""
         self.station = station
