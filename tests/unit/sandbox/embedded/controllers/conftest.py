@@ -53,7 +53,7 @@ class World:
             api=api,
             catalog=catalog,
             authority=_authority(),
-            ca_pem=b"PEM",
+            ca_pem=lambda: b"PEM",
             now=clock.now,
         )
 
