@@ -4,13 +4,12 @@ It lives in the topmost room, the only one that may import both hub and agent. P
 when they are called, so that `towline agent run` never loads the hub.
 """
 
-import gc
 import sys
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from importlib import import_module, metadata
 
-from towline_sandbox.collector import collector_at_rest
+from towline_sandbox.collector import collector_at_rest, look_less_often
 
 Program = Callable[[Sequence[str]], int]
 """Takes the arguments after its own words and returns the exit status of the process."""
@@ -141,9 +140,7 @@ def _run(command: Command, arguments: Sequence[str]) -> int:
     try:
         with collector_at_rest():
             program = command.load()
-        # What was imported stays to the end. Each time the collector looked through it once more
-        # for garbage, it would stop the event loop for a tenth of a second.
-        gc.freeze()
+        look_less_often()
         return program(arguments)
     except TowlineError as error:
         print(f"towline: {error}", file=sys.stderr)  # noqa: T201 - the one line a user gets
