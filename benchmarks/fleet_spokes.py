@@ -163,10 +163,16 @@ class _Notices:
         """Watch while the body runs."""
         notices = cls()
         resource, clusters = CERTIFICATE_SIGNING_REQUESTS, MANAGED_CLUSTERS
+        # Listed before anybody joins: what came before a watch began would be waited for forever.
+        since = [(await admin.list(kind)).resource_version for kind in (resource, clusters)]
         async with asyncio.TaskGroup() as group:
             watching = [
-                group.create_task(notices._take_requests(admin), name=f"watch-{resource.plural}"),
-                group.create_task(notices._take_clusters(admin), name=f"watch-{clusters.plural}"),
+                group.create_task(
+                    notices._take_requests(admin, since[0]), name=f"watch-{resource.plural}"
+                ),
+                group.create_task(
+                    notices._take_clusters(admin, since[1]), name=f"watch-{clusters.plural}"
+                ),
             ]
             yield notices
             for watch in watching:
@@ -183,9 +189,8 @@ class _Notices:
     def _certificate(self, request: str) -> asyncio.Future[bytes]:
         return self._certificates.setdefault(request, asyncio.get_running_loop().create_future())
 
-    async def _take_requests(self, admin: Client) -> None:
-        version = (await admin.list(CERTIFICATE_SIGNING_REQUESTS)).resource_version
-        watched = admin.watch(CERTIFICATE_SIGNING_REQUESTS, resource_version=version)
+    async def _take_requests(self, admin: Client, since: str | None) -> None:
+        watched = admin.watch(CERTIFICATE_SIGNING_REQUESTS, resource_version=since)
         async for event in watched:
             if event.type is not WatchEventType.MODIFIED:
                 continue
@@ -194,8 +199,7 @@ class _Notices:
             if certificate and not issued.done():
                 issued.set_result(base64.b64decode(certificate))
 
-    async def _take_clusters(self, admin: Client) -> None:
-        version = (await admin.list(MANAGED_CLUSTERS)).resource_version
-        async for event in admin.watch(MANAGED_CLUSTERS, resource_version=version):
+    async def _take_clusters(self, admin: Client, since: str | None) -> None:
+        async for event in admin.watch(MANAGED_CLUSTERS, resource_version=since):
             if event.type is WatchEventType.MODIFIED and is_true(event.object, HUB_ACCEPTED):
                 self._accepted.setdefault(name_of(event.object), asyncio.Event()).set()

@@ -160,11 +160,11 @@ async def test_one_identity_opens_what_is_its_own_and_nothing_of_others(
             await here.until_status(**{field: own["status"][field] for field in forged})
             with pytest.raises(Forbidden):
                 await client.patch(MANAGED_CLUSTER_ADDONS, x.name, {"spec": {}}, namespace=mine)
-            for cluster, addon in ((mine, y.name), (other_cluster, x.name)):
-                other = await admin.get(MANAGED_CLUSTER_ADDONS, addon, namespace=cluster)
+            for where, name in ((mine, y.name), (other_cluster, x.name)):
+                theirs = await admin.get(MANAGED_CLUSTER_ADDONS, name, namespace=where)
                 with pytest.raises(Forbidden):
                     await client.patch_status(
-                        MANAGED_CLUSTER_ADDONS, other, {**other["status"], "conditions": []}
+                        MANAGED_CLUSTER_ADDONS, theirs, {**theirs["status"], "conditions": []}
                     )
             # The other cluster's, the same add-on.
             with pytest.raises(Forbidden):
