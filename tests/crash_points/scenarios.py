@@ -303,6 +303,7 @@ SCENARIOS = {
             first_start,
             requests_each=0,
             parties=(Party.HUB,),
+            moments=(Moment.AFTER,),
             webhook=True,
         ),
         Scenario("join", hub_prepared, hub_at_rest, join, requests_each=1),
@@ -316,6 +317,7 @@ SCENARIOS = {
             sign,
             requests_each=1,
             parties=(Party.HUB,),
+            moments=(Moment.AFTER,),
         ),
         Scenario(
             "denial",

@@ -202,6 +202,7 @@ async def test_every_identity_holds_exactly_what_it_was_granted(
         assert await held(addon, one.cluster) == {
             *grants("", "configmaps", "get list watch"),
             *grants(ADDON, "managedclusteraddons", "get list watch", name="helloworld"),
+            *grants(ADDON, "managedclusteraddons/status", "patch", name="helloworld"),
         }
         assert await held(addon, one.config_namespace) == grants(
             ADDON, "addondeploymentconfigs", "get list watch", name=CONFIG
