@@ -8,6 +8,7 @@ import os
 import signal
 import sys
 import threading
+from collections.abc import Sequence
 
 from towline_sandbox.cli import main
 
@@ -18,7 +19,12 @@ def _stop_at_end_of_input() -> None:
     os.kill(os.getpid(), signal.SIGTERM)
 
 
-if __name__ == "__main__":
+def run(arguments: Sequence[str]) -> int:
+    """Run a `towline` command until it ends or standard input does; return its exit status."""
     # A thread, because reading a pipe blocks and the event loop belongs to the program.
     threading.Thread(target=_stop_at_end_of_input, name="watch-parent", daemon=True).start()
-    sys.exit(main(sys.argv[1:]))
+    return main(arguments)
+
+
+if __name__ == "__main__":
+    sys.exit(run(sys.argv[1:]))

@@ -5,12 +5,14 @@ import os
 import signal
 import subprocess
 import sys
+import tempfile
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from datetime import timedelta
 from pathlib import Path
 
+from support.forked_programs import ForkedProgram, launch
 from support.waiting import LIMIT, eventually
 
 _PATIENCE_SECONDS = 10
@@ -25,6 +27,7 @@ class Program:
         arguments: What follows `towline`.
         log: Where its output goes; each start goes on in the same file.
         environment: Variables it gets beside the few it needs.
+        cold: Whether Python starts anew for it, as it does in life; see `support.forked_programs`.
     """
 
     def __init__(
@@ -33,12 +36,14 @@ class Program:
         *,
         log: Path,
         environment: Mapping[str, str] | None = None,
+        cold: bool = False,
     ) -> None:
+        self._cold = cold
         self._arguments = tuple(arguments)
         self.environment = dict(environment or {})
         self._log = log
         self._seen_from = 0
-        self._process: subprocess.Popen[bytes] | None = None
+        self._process: subprocess.Popen[bytes] | ForkedProgram | None = None
 
     @property
     def is_running(self) -> bool:
@@ -56,15 +61,20 @@ class Program:
         """Start it, for the first time or again."""
         assert not self.is_running, "it runs already"
         self._seen_from = self._log.stat().st_size if self._log.exists() else 0
-        kept = {key: value for key, value in os.environ.items() if key in ("PATH", "LANG", "HOME")}
+        environment = _few_variables() | self.environment
         with self._log.open("ab") as output:
-            self._process = subprocess.Popen(
-                [sys.executable, "-m", "towline_sandbox.tether", *self._arguments],
-                stdin=subprocess.PIPE,
-                stdout=output,
-                stderr=output,
-                env=kept | self.environment,
-            )
+            if self._cold:
+                self._process = subprocess.Popen(
+                    [sys.executable, "-m", "towline_sandbox.tether", *self._arguments],
+                    stdin=subprocess.PIPE,
+                    stdout=output,
+                    stderr=output,
+                    env=environment,
+                )
+            else:
+                self._process = launch(
+                    self._arguments, stdout=output, stderr=output, environment=environment
+                )
 
     async def until_said(self, *words: str, within: timedelta = LIMIT) -> None:
         """Wait until it has printed one of these; that has to come before it ends."""
@@ -159,18 +169,17 @@ class Outcome:
 
 async def run_command(*words: str, environment: Mapping[str, str] | None = None) -> Outcome:
     """Run a `towline` command to its end, as a process."""
-    kept = {key: value for key, value in os.environ.items() if key in ("PATH", "LANG", "HOME")}
-    process = await asyncio.create_subprocess_exec(
-        sys.executable,
-        "-m",
-        "towline_sandbox.cli",
-        *words,
-        stdin=asyncio.subprocess.DEVNULL,
-        stdout=asyncio.subprocess.PIPE,
-        stderr=asyncio.subprocess.PIPE,
-        env={**kept, "COLUMNS": "200", **(environment or {})},
-    )
-    async with asyncio.timeout(60):
-        out, err = await process.communicate()
-    assert process.returncode is not None
-    return Outcome(process.returncode, out.decode(), err.decode())
+    variables = {**_few_variables(), "COLUMNS": "200", **(environment or {})}
+    with tempfile.TemporaryFile() as out, tempfile.TemporaryFile() as err:
+        process = launch(words, stdout=out, stderr=err, environment=variables)
+        with process.stdin:
+            status = await asyncio.to_thread(process.wait, 60)
+        printed = []
+        for file in (out, err):
+            file.seek(0)
+            printed.append(file.read().decode())
+    return Outcome(status, *printed)
+
+
+def _few_variables() -> dict[str, str]:
+    return {key: value for key, value in os.environ.items() if key in ("PATH", "LANG", "HOME")}

@@ -81,6 +81,7 @@ async def hub(
             *("--listen", "127.0.0.1:0"),
         ],
         log=tmp_path / "hub.log",
+        cold=True,
     )
     program.start()
     try:

@@ -150,7 +150,9 @@ async def agent(
         "HOME": "/nonexistent",
         "TMPDIR": "/nonexistent",
     }
-    program = Program(container["args"], log=tmp_path / "agent.log", environment=environment)
+    program = Program(
+        container["args"], log=tmp_path / "agent.log", environment=environment, cold=True
+    )
     program.start()
     try:
         await program.until_said(SERVED)
