@@ -11,7 +11,7 @@ PYTHON ?= $(firstword $(foreach p,python3 python3.14 python3.13 python3.12 pytho
 	command -v $(p) >/dev/null 2>&1 && $(p) -c 'import sys; sys.exit(sys.version_info < (3, 11))' && echo $(p))))
 BIN := .venv/bin
 STAMP := .venv/.installed
-JOBS ?= 4
+JOBS ?= 3
 PLANE ?= embedded
 
 .PHONY: help

@@ -2,11 +2,14 @@
 
 import argparse
 import asyncio
+import logging
 import ssl
 from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
+
+log = logging.getLogger(__name__)
 
 GROUP = "alerts-agents"
 
@@ -46,12 +49,20 @@ class AlertsServer:
     def _context(self) -> ssl.SSLContext:
         """Return TLS settings that read the files anew for each connection: authorities rotate."""
 
-        def renew(connection: ssl.SSLObject, _name: str | None, _context: ssl.SSLContext) -> None:
+        def renew(
+            connection: ssl.SSLObject, _name: str | None, _context: ssl.SSLContext
+        ) -> int | None:
             fresh = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
-            fresh.load_cert_chain(self.certificate)
-            fresh.load_verify_locations(self.bundle)
+            try:
+                fresh.load_cert_chain(self.certificate)
+                fresh.load_verify_locations(self.bundle)
+            except OSError as error:
+                # Just being written, for example; whoever calls tries again.
+                log.warning("connection refused", extra={"error": str(error)})
+                return ssl.AlertDescription.ALERT_DESCRIPTION_INTERNAL_ERROR
             fresh.verify_mode = ssl.CERT_REQUIRED
             connection.context = fresh
+            return None
 
         context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
         context.load_cert_chain(self.certificate)

@@ -54,6 +54,12 @@ async def test_a_definition_comes_and_goes(kubectl: Kubectl, widgets: str, name:
     again = await kubectl("apply", "-f", "-", stdin=definition(name))
     again.assert_said(f"{crd} created")
     (await kubectl("wait", "--for=condition=Established", f"crd/{widgets}", "--timeout=20s")).ok()
+
+    async def is_discovered() -> bool:
+        return (await kubectl("get", widgets)).code == 0
+
+    # A real API server tells of a kind a moment after it serves it.
+    await until(is_discovered, what=lambda: f"{widgets} is not discovered")
     listed = await kubectl("get", widgets)
     assert (listed.code, listed.err) == (
         0,

@@ -43,6 +43,8 @@ async def test_several_kinds_are_listed_at_once(
     kubectl: Kubectl, front: KubeObject, api: Api, namespace: str
 ) -> None:
     """Each with a table of its own."""
+    # Every namespace gets one, a moment after it was made.
+    (await kubectl("wait", "--for=create", "cm/kube-root-ca.crt", "--timeout=20s")).ok()
     ran = await kubectl("get", "cm,serviceaccounts,secrets", "-l", "tier!=none")
     tables = [part.splitlines() for part in ran.ok().split("\n\n")]
     assert [[row.split()[0] for row in table] for table in tables] == [

@@ -71,6 +71,10 @@ async def approved(corner: Corner, *, addon: str | None = None) -> bool:
     return request is not None and find_condition(request, "Approved") is not None
 
 
+async def stored(corner: Corner) -> bool:
+    return await corner.secret() is not None
+
+
 async def issued(corner: Corner, *, addon: str | None = None) -> bool:
     request = await request_of(corner, addon=addon)
     return request is not None and not is_pending(request)
@@ -125,8 +129,10 @@ async def join_in_stages(
         assert await corner.secret() is None
         # Stored, and the hub, which has not looked yet, grants nothing.
         await corner.let_agent_write("secrets", where=corner.namespace)
-        await run_until(corner, "waiting for the hub to accept")
-        assert await corner.secret() is not None
+        corner.agent.start()
+        await corner.agent.until_said("waiting for the hub to accept")
+        await until(lambda: stored(corner), what=lambda: "not stored")
+        corner.agent.kill()
         assert not await corner.has_condition(HUB_ACCEPTED)
         corner.agent.start()
         await corner.agent.until_said("hub channel is up")
