@@ -34,10 +34,21 @@ async def widgets(kubectl: Kubectl, name: str) -> AsyncIterator[str]:
     crd = f"customresourcedefinition.apiextensions.k8s.io/{full}"
     applied = await kubectl("apply", "-f", "-", stdin=definition(name))
     applied.assert_said(f"{crd} created")
-    waited = await kubectl("wait", "--for=condition=Established", f"crd/{full}", "--timeout=20s")
-    waited.assert_said(f"{crd} condition met")
+    await establish(kubectl, full)
     yield full
     (await kubectl("delete", "crd", full, "--ignore-not-found")).ok()
+
+
+async def establish(kubectl: Kubectl, full: str) -> None:
+    """Wait until a kind is served."""
+
+    async def has_conditions() -> bool:
+        return bool((await kubectl("get", "crd", full, "-o=jsonpath={.status.conditions[0]}")).out)
+
+    # `kubectl wait` fails on an object that has no conditions at all yet.
+    await until(has_conditions, what=lambda: f"{full} has no conditions")
+    waited = await kubectl("wait", "--for=condition=Established", f"crd/{full}", "--timeout=20s")
+    waited.assert_said(f"customresourcedefinition.apiextensions.k8s.io/{full} condition met")
 
 
 async def test_a_definition_comes_and_goes(kubectl: Kubectl, widgets: str, name: str) -> None:
@@ -53,7 +64,7 @@ async def test_a_definition_comes_and_goes(kubectl: Kubectl, widgets: str, name:
     assert (gone.code, gone.out) == (1, "")
     again = await kubectl("apply", "-f", "-", stdin=definition(name))
     again.assert_said(f"{crd} created")
-    (await kubectl("wait", "--for=condition=Established", f"crd/{widgets}", "--timeout=20s")).ok()
+    await establish(kubectl, widgets)
 
     async def is_discovered() -> bool:
         return (await kubectl("get", widgets)).code == 0
