@@ -38,9 +38,9 @@ from towline_sandbox.embedded.plane import EmbeddedPlane
 
 HOUR = timedelta(hours=1)
 SOON = timedelta(seconds=1)
+"""How long a hub may be silent here before it is left."""
 _PATIENT = timedelta(seconds=100)
 """For what an agent tries again with growing pauses, should a busy machine make it fail twice."""
-"""How long a hub may be silent here before it is left."""
 
 
 @pytest.fixture(scope="module")
