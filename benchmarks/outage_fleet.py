@@ -269,12 +269,24 @@ async def _until_whole(fleet: Sequence[_Agent], *, gone: float, back: float) -> 
         if len(reached) == len(fleet):
             return max(reached)
         if time.monotonic() - back > _WHOLE_WITHIN.total_seconds():
-            missing = [agent.name for agent, moment in zip(fleet, whole, strict=True) if not moment]
+            missing = {
+                agent.name: sorted(_broken_and_mended(agent, gone=gone, back=back).broken)
+                for agent, moment in zip(fleet, whole, strict=True)
+                if moment is None
+            }
             raise TimeoutError(f"not back after {_WHOLE_WITHIN}: {missing}")
         await asyncio.sleep(_LOOK_SECONDS)
 
 
-def _whole_since(agent: _Agent, *, gone: float, back: float) -> float | None:
+@dataclass(frozen=True, slots=True)
+class _Mending:
+    """Kinds of call of one agent that the outage broke, without those that were mended."""
+
+    broken: set[tuple[str, str]]
+    mended_at: float
+
+
+def _broken_and_mended(agent: _Agent, *, gone: float, back: float) -> _Mending:
     broken: set[tuple[str, str]] = set()
     mended: dict[tuple[str, str], float] = {}
     for at, call in agent.calls:
@@ -287,7 +299,13 @@ def _whole_since(agent: _Agent, *, gone: float, back: float) -> float | None:
                 broken.add(key)
         elif at >= back:
             mended.setdefault(key, at)
-    return max(mended[key] for key in broken) if broken <= mended.keys() else None
+    latest = max((mended[key] for key in broken & mended.keys()), default=back)
+    return _Mending(broken - mended.keys(), latest)
+
+
+def _whole_since(agent: _Agent, *, gone: float, back: float) -> float | None:
+    mending = _broken_and_mended(agent, gone=gone, back=back)
+    return None if mending.broken else mending.mended_at
 
 
 def _by_second(fleet: Sequence[_Agent], begin: float, end: float, *, answered: bool) -> list[int]:
