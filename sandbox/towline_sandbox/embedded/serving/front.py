@@ -36,7 +36,7 @@ class Front:
     def __init__(self, pipeline: Pipeline, *, context: ssl.SSLContext) -> None:
         self._pipeline = pipeline
         self._context = context
-        self._http: web.Server | None = None
+        self._http: _Connections | None = None
         self._listener: asyncio.Server | None = None
         self._watches: dict[asyncio.Task[object], Seen] = {}
         self._carried_out: set[asyncio.Future[object]] = set()
@@ -44,7 +44,7 @@ class Front:
     async def start(self, listening: socket.socket) -> None:
         """Listen on a bound socket, which belongs to the front from then on."""
         loop = asyncio.get_running_loop()
-        self._http = web.Server(
+        self._http = _Connections(
             self._serve,
             request_factory=_make_request,
             # Whoever hangs up does not wait for the rest of a watch.
@@ -63,9 +63,7 @@ class Front:
         if self._listener is None or self._http is None:
             return
         self._listener.close()
-        for connection in self._http.connections:
-            if connection.transport is not None:
-                connection.transport.abort()
+        self._http.abort()
         await self._http.shutdown(timeout=0.0)
         if self._carried_out:
             _, held = await asyncio.wait(self._carried_out, timeout=_LAST_CALLS_SECONDS)
@@ -127,6 +125,25 @@ class Front:
             del self._watches[task]
             await answer.lines.aclose()
         return response
+
+
+class _Connections(web.Server):
+    """The connections that are open, and those on which TLS is still being agreed."""
+
+    _is_over = False
+
+    def abort(self) -> None:
+        """Close every connection at once, and those that are only half made when they are whole."""
+        self._is_over = True
+        for connection in self.connections:
+            if connection.transport is not None:
+                connection.transport.abort()
+
+    def connection_made(self, handler: RequestHandler, transport: asyncio.Transport) -> None:
+        """Take in a connection, TLS included; called by the handler."""
+        super().connection_made(handler, transport)
+        if self._is_over:
+            transport.abort()
 
 
 def _make_request(

@@ -143,6 +143,27 @@ async def test_it_comes_back_at_the_same_address(plane: EmbeddedPlane, api: RawA
     assert (await api.call("GET", f"{PATH}/kept")).status == 200
 
 
+async def test_a_connection_that_was_half_made_is_closed_like_all_others(
+    plane: EmbeddedPlane, api: RawApi
+) -> None:
+    """A client whose TLS was still being agreed on would go on as if nothing had happened."""
+    connection = parse_kubeconfig(plane.admin_kubeconfig(), source="test")
+    address = urlsplit(plane.server)
+    assert address.hostname is not None
+    reader, writer = await asyncio.open_connection(address.hostname, address.port)
+    await api.call("GET", PATH)  # over a later connection: so the server has taken that one
+    plane.stop_serving()
+    try:
+        await writer.start_tls(ssl_context(connection), server_hostname=address.hostname)
+        writer.write(b"GET /version HTTP/1.1\r\nHost: plane\r\n\r\n")
+        answer = await reader.read(12)
+    except OSError:
+        answer = b""
+    finally:
+        writer.close()
+    assert answer == b""
+
+
 async def test_a_larger_body_than_is_read_is_refused(plane: EmbeddedPlane) -> None:
     """Kubernetes reads three MiB."""
     connection = parse_kubeconfig(plane.admin_kubeconfig(), source="test")
