@@ -74,7 +74,11 @@ class Hub:
         self.caches = caches
         views = HubViews.of(self.caches, clock=clock)
         self._events = EventRecorder(
-            client, controller=REPORTER, instance=socket.gethostname(), clock=clock
+            client,
+            controller=REPORTER,
+            instance=socket.gethostname(),
+            clock=clock,
+            on_lost=metrics.event_lost,
         )
         writer = ObjectWriter(client, views.grants())
         rules, declarations = settings.approval_rules, by_name(settings.addon_declarations)

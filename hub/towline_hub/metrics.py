@@ -79,6 +79,11 @@ class HubMetrics:
             registry=self.registry,
         )
         self._signers_with_end: set[str] = set()
+        self._events_lost = Counter(
+            "towline_hub_events_lost",
+            "Events that were not recorded: refused, or given up in a storm.",
+            registry=self.registry,
+        )
         self._leader = Gauge(
             "towline_hub_leader",
             "1 on the replica that leads, 0 on one that stands by.",
@@ -131,6 +136,10 @@ class HubMetrics:
             count: How many objects.
         """
         self._conversions.labels(to, outcome).inc(count)
+
+    def event_lost(self) -> None:
+        """Count an Event that nobody will find; give it to an `EventRecorder` as `on_lost`."""
+        self._events_lost.inc()
 
     def webhook_certificate(self, *, shown_until: datetime, authority_until: datetime) -> None:
         """Note until when the webhook's certificate is good, and the authority that issued it."""

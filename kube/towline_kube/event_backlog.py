@@ -28,10 +28,12 @@ class EventBacklog:
 
     Args:
         clock: For the pace.
+        on_dropped: Called for each that is given up because too many wait.
     """
 
-    def __init__(self, *, clock: Clock) -> None:
+    def __init__(self, *, clock: Clock, on_dropped: Callable[[], None]) -> None:
         self._clock = clock
+        self._on_dropped = on_dropped
         self._waiting: deque[Sending] = deque()
         self._news = asyncio.Event()
         self._runs = False
@@ -52,6 +54,7 @@ class EventBacklog:
             if not self._dropped:
                 log.warning("too many events at a time; the oldest are not recorded")
             self._dropped += 1
+            self._on_dropped()
 
     async def run(self) -> NoReturn:
         """Send what comes, until cancelled; what waits by then is for `flush`."""

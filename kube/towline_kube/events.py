@@ -5,6 +5,7 @@ import hashlib
 import logging
 import re
 from collections import OrderedDict
+from collections.abc import Callable
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from enum import StrEnum
@@ -89,6 +90,10 @@ class _Series:
     written_count: int = field(default=1)
 
 
+def _nobody_counts() -> None:
+    """Do nothing about an event that was lost; the log tells of it anyhow."""
+
+
 class EventRecorder:
     """Records events.k8s.io/v1 Events; a repeat counts up the first instead of adding another.
 
@@ -106,6 +111,8 @@ class EventRecorder:
         instance: Which instance of it, for example the host's name; cut to 128 characters.
         call_timeout: How long one call may take, in real time.
         clock: Where time comes from.
+        on_lost: Called for each event, or count of a repeated one, that nobody will find; must
+            neither raise nor block.
     """
 
     def __init__(
@@ -116,6 +123,7 @@ class EventRecorder:
         instance: str,
         call_timeout: timedelta = CALL_TIMEOUT,
         clock: Clock = SYSTEM_CLOCK,
+        on_lost: Callable[[], None] = _nobody_counts,
     ) -> None:
         if not controller or not instance:
             raise ValueError(
@@ -129,7 +137,8 @@ class EventRecorder:
         self._clock = clock
         self._series: OrderedDict[_Sameness, _Series] = OrderedDict()
         self._failing: set[type[Exception]] = set()
-        self._backlog = EventBacklog(clock=clock)
+        self._on_lost = on_lost
+        self._backlog = EventBacklog(clock=clock, on_dropped=on_lost)
 
     async def run(self) -> NoReturn:
         """Send behind everybody's back what is recorded, until cancelled.
@@ -260,6 +269,7 @@ class EventRecorder:
     def _note_failure(self, error: Exception, sameness: _Sameness) -> None:
         is_news = type(error) not in self._failing
         self._failing.add(type(error))
+        self._on_lost()
         log.log(
             logging.WARNING if is_news else logging.DEBUG,
             "event not recorded",

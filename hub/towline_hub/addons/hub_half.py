@@ -66,7 +66,11 @@ class AddonHub:
         scope = addon_scope(settings)
         self._names = scope.served
         self._events = EventRecorder(
-            client, controller=REPORTER, instance=socket.gethostname(), clock=clock
+            client,
+            controller=REPORTER,
+            instance=socket.gethostname(),
+            clock=clock,
+            on_lost=metrics.event_lost,
         )
         self._approver = Approver(
             client,

@@ -258,6 +258,13 @@ def test_conversions_are_counted_by_version_and_outcome(metrics: HubMetrics) -> 
     assert value(metrics, name, to="v1beta1", outcome="refused") == 2
 
 
+def test_events_that_nobody_will_find_are_counted(metrics: HubMetrics) -> None:
+    """Whoever misses one in `kubectl get events` learns here that there was one."""
+    assert value(metrics, "towline_hub_events_lost_total") == 0
+    metrics.event_lost()
+    assert value(metrics, "towline_hub_events_lost_total") == 1
+
+
 def test_two_hubs_in_one_process_do_not_count_for_each_other() -> None:
     """Tests and programs that embed a hub run several; there is no registry of all."""
     one, two = HubMetrics(), HubMetrics()

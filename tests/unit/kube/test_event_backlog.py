@@ -23,8 +23,12 @@ class _Teller:
     """Gives a backlog numbers to tell, and sees which were told."""
 
     def __init__(self, clock: FakeClock) -> None:
-        self.backlog = EventBacklog(clock=clock)
         self.told: list[int] = []
+        self.dropped = 0
+        self.backlog = EventBacklog(clock=clock, on_dropped=self._count)
+
+    def _count(self) -> None:
+        self.dropped += 1
 
     async def give(self, numbers: range) -> None:
         for number in numbers:
@@ -93,7 +97,7 @@ async def test_of_too_many_the_oldest_are_given_up_and_that_is_said_once(
         await teller.give(range(BURST))
         await clock.settle()
         await teller.give(range(BURST, BURST + MOST_WAITING + 3))
-        assert len(teller.backlog) == MOST_WAITING
+        assert (len(teller.backlog), teller.dropped) == (MOST_WAITING, 3)
     await teller.backlog.flush()
     assert teller.told == [*range(BURST), *range(BURST + 3, BURST + MOST_WAITING + 3)]
     assert [record.message for record in caplog.records].count(

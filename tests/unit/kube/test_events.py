@@ -259,16 +259,19 @@ async def test_a_server_that_does_not_answer_is_not_waited_for(
             await asyncio.Event().wait()
             raise AssertionError("nobody sets it")
 
+    lost: list[None] = []
     recorder = EventRecorder(
         SlowClient(),
         controller="towline-agent",
         instance="pod-1",
         call_timeout=timedelta(milliseconds=1),
         clock=clock,
+        on_lost=lambda: lost.append(None),
     )
     async with asyncio.timeout(5):
         await stumble(recorder)
     assert caplog.messages == ["event not recorded"]
+    assert len(lost) == 1
 
 
 @given(note=st.text(st.characters(exclude_categories=()), max_size=2_000))
