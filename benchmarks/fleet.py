@@ -114,7 +114,8 @@ def main() -> int:
     parser.add_argument(
         "--hub",
         action="append",
-        help="floor, towline, or a command with {kubeconfig}; again for several (floor, towline)",
+        help="floor, floor-with-rights, towline, or a command with {kubeconfig}; "
+        "again for several (floor, towline)",
     )
     parser.add_argument(
         "--signing",

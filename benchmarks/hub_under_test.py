@@ -29,6 +29,9 @@ _OTHERS_START_SECONDS = 15.0
 
 OURS = "towline"
 FLOOR = "floor"
+"""As administrator, whom the API server allows everything without looking for a role."""
+FLOOR_WITH_RIGHTS = "floor-with-rights"
+"""The same under our hub's rights: what RBAC costs the API server is the difference."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -36,7 +39,7 @@ class HubProcess:
     """A hub that runs.
 
     Args:
-        kind: `towline`, `floor`, or the command it was started with.
+        kind: `towline`, `floor`, `floor-with-rights`, or the command it was started with.
         pid: Its process id.
     """
 
@@ -51,9 +54,9 @@ async def running_hub(
     """Run a hub while the body runs, under its own rights; the body begins when it takes clusters.
 
     Args:
-        kind: `towline`, `floor`, or a command line in which `{kubeconfig}` stands for the path of
-            an administrator's kubeconfig. A command's hub gets our CRDs, and has to say itself
-            whom it approves.
+        kind: `towline`, `floor`, `floor-with-rights`, or a command line in which `{kubeconfig}`
+            stands for the path of an administrator's kubeconfig. A command's hub gets our CRDs, and
+            has to say itself whom it approves.
         plane: The hub cluster.
         admin: Its administrator.
         folder: Private folder for kubeconfigs and logs.
@@ -66,14 +69,20 @@ async def running_hub(
         return
     await install_crds(admin)
     await wait_until_served(admin, limit=_SERVED_WITHIN, clock=SYSTEM_CLOCK)
-    kubeconfig = str(keep_kubeconfig(folder, "hub", plane.admin_kubeconfig()))
-    if kind == FLOOR:
+    if kind == FLOOR_WITH_RIGHTS:
+        await grant(admin, hub_permissions(user_subject(HUB_USER)))
+        access = await plane.kubeconfig_for(HUB_USER)
+    else:
+        access = plane.admin_kubeconfig()
+    kubeconfig = str(keep_kubeconfig(folder, "hub", access))
+    is_floor = kind in (FLOOR, FLOOR_WITH_RIGHTS)
+    if is_floor:
         command = [sys.executable, str(_FLOOR), kubeconfig]
     else:
         command = shlex.split(kind.replace("{kubeconfig}", kubeconfig))
         await grant(admin, bootstrap_rbac())
     async with _running(command, log=folder / "hub.log") as process:
-        if kind == FLOOR:
+        if is_floor:
             await until_hub_takes_clusters(admin)
         else:
             # Nothing tells when a hub that nobody here knows is at work.
