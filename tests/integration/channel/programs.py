@@ -90,20 +90,20 @@ class Program:
 
     def kill(self) -> None:
         """End it between any two instructions, as a power cut would."""
-        self._signal(signal.SIGKILL)
+        self.send(signal.SIGKILL)
         self._collect()
 
     def pause(self) -> None:
         """Let it do nothing until it is resumed."""
-        self._signal(signal.SIGSTOP)
+        self.send(signal.SIGSTOP)
 
     def resume(self) -> None:
         """Let it go on."""
-        self._signal(signal.SIGCONT)
+        self.send(signal.SIGCONT)
 
     def terminate(self) -> None:
         """Ask it to end, and wait for nothing."""
-        self._signal(signal.SIGTERM)
+        self.send(signal.SIGTERM)
 
     def finish(self) -> int:
         """Return the exit status of one that was asked to end."""
@@ -115,10 +115,11 @@ class Program:
             return None
         if self.is_running:
             self.resume()
-            self._signal(signal.SIGTERM)
+            self.send(signal.SIGTERM)
         return self._collect()
 
-    def _signal(self, number: signal.Signals) -> None:
+    def send(self, number: signal.Signals) -> None:
+        """Send it a signal, and wait for nothing."""
         assert self._process is not None, "it was never started"
         self._process.send_signal(number)
 

@@ -9,9 +9,9 @@ from pathlib import Path
 
 import pytest
 
+from integration.channel.programs import Program
 from towline_sandbox.plane_kinds import PlaneKind
 
-_DEMO = (sys.executable, "-m", "towline_sandbox.cli", "demo")
 _PROMISED = (
     "control planes",
     "hub starts",
@@ -38,11 +38,7 @@ async def test_the_demo_shows_every_step_and_leaves_nothing_behind(
 ) -> None:
     """Machines read the steps from standard output; temporary files are gone afterwards."""
     demo = await create_subprocess_exec(
-        *_DEMO,
-        "--plane",
-        plane,
-        "-o",
-        "json",
+        *(sys.executable, "-m", "towline_sandbox.cli", "demo", "--plane", plane, "-o", "json"),
         stdout=subprocess.PIPE,
         stderr=subprocess.PIPE,
         env={**os.environ, "TMPDIR": str(tmp_path)},
@@ -59,29 +55,28 @@ async def test_the_demo_shows_every_step_and_leaves_nothing_behind(
 
 
 @pytest.mark.timeout(180)
-@pytest.mark.parametrize("plane", PlaneKind)
 @pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
 async def test_an_interrupted_demo_ends_at_once_and_says_that_it_did_not_succeed(
-    tmp_path: Path, number: signal.Signals, plane: PlaneKind
+    tmp_path: Path, number: signal.Signals
 ) -> None:
-    """Being told to end in the middle is no success, and no process or file survives it."""
-    demo = await create_subprocess_exec(
-        *_DEMO,
-        "--plane",
-        plane,
-        stdout=subprocess.PIPE,
-        stderr=subprocess.PIPE,
-        env={**os.environ, "TMPDIR": str(tmp_path)},
+    """Being told to end in the middle is no success, and no process or file survives it.
+
+    Real planes end with whoever started them: `test_kube_plane_ends` shows that.
+    """
+    temporary = tmp_path / "temporary"
+    temporary.mkdir()
+    demo = Program(
+        ["demo", "--plane", PlaneKind.EMBEDDED],
+        log=tmp_path / "demo.log",
+        environment={"TMPDIR": str(temporary)},
     )
-    assert demo.stdout is not None
-    async with timeout(120):
-        while b"hub starts" not in (line := await demo.stdout.readline()):
-            assert line, "the demo ended before the hub was started"
-        demo.send_signal(number)
-        _, err = await demo.communicate()
-    assert demo.returncode == 128 + number
-    assert b"Traceback" not in err
-    assert files_below(tmp_path) == []
+    demo.start()
+    await demo.until_said("hub starts")
+    assert files_below(temporary) != []
+    demo.send(number)
+    assert demo.finish() == 128 + number
+    assert "Traceback" not in demo.said
+    assert files_below(temporary) == []
 
 
 def files_below(folder: Path) -> list[Path]:
