@@ -38,6 +38,8 @@ from towline_sandbox.embedded.storage.store import Store
 from towline_sandbox.kube_plane import KubePlane
 from towline_sandbox.own_api import OwnApi
 
+pytestmark = pytest.mark.planes("kube", because="the embedded plane is held against it")
+
 SEED = 2026
 QUESTIONS = 400
 GRANTS = 30

@@ -13,6 +13,8 @@ from towline_sandbox.embedded.built_in.data_files import go_types as kept_go_typ
 from towline_sandbox.embedded.built_in.go_sources import GoSources
 from towline_sandbox.kube_plane import KubePlane
 
+pytestmark = pytest.mark.planes("kube", because="what a release of Kubernetes says is asked of it")
+
 COLLECT = "run `python -m towline_sandbox.embedded.built_in.collect` and look at what changed"
 MODULE_CACHE = Path.home() / "go/pkg/mod"
 

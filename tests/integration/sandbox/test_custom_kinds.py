@@ -4,11 +4,15 @@ import copy
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 
+import pytest
+
 from support.raw_api import RawApi, raw_api
 from support.recorded_answers import in_any_order, recorded
 from support.waiting import until
 from towline_api.resources import CUSTOM_RESOURCE_DEFINITIONS, KubeObject
 from towline_sandbox.kube_plane import KubePlane
+
+pytestmark = pytest.mark.planes("kube", because="what was recorded of it is asked again")
 
 DEFINITIONS = CUSTOM_RESOURCE_DEFINITIONS.path()
 DRY = "?dryRun=All"

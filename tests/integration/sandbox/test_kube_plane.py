@@ -1,33 +1,25 @@
 """A plane of Kubernetes' own programs does what the channel between hub and agent needs of it."""
 
-import base64
-from collections.abc import Awaitable, Callable
 from dataclasses import replace
-from datetime import UTC, datetime, timedelta
+from datetime import timedelta
 
 import pytest
-from cryptography import x509
 
+from integration.sandbox.signing import sign
 from support.plane_clients import admin_client
-from support.raw_api import RawApi, raw_api
+from support.raw_api import raw_api
 from support.waiting import until
-from towline_api.names import (
-    BOOTSTRAP_GROUP,
-    CLIENT_CERTIFICATE_USAGES,
-    KUBE_CLIENT_SIGNER,
-)
+from towline_api.names import BOOTSTRAP_GROUP
 from towline_api.resources import KubeObject
 from towline_certs.identities import Subject
-from towline_certs.keys import format_key, generate_key
-from towline_certs.requests import build_request
 from towline_kube.connection import Connection
 from towline_kube.kubeconfig import parse_kubeconfig
 from towline_sandbox.kube_plane import KubePlane
 from towline_sandbox.plane import ControlPlane, PlaneError
 
+pytestmark = pytest.mark.planes("kube", because="this is about real ones alone")
+
 WHO_AM_I = "/apis/authentication.k8s.io/v1/selfsubjectreviews"
-REQUESTS = "/apis/certificates.k8s.io/v1/certificatesigningrequests"
-MERGE_PATCH = "application/merge-patch+json"
 
 
 async def who(caller: str | Connection) -> tuple[int, str, set[str]]:
@@ -155,34 +147,6 @@ async def test_permissions_are_checked(hub_plane: KubePlane, cluster_name: str) 
         assert (await user.call("POST", namespaces, new)).status == 403
 
 
-async def sign(
-    api: RawApi, name: str, *, subject: Subject, expiration_seconds: int | None = None
-) -> tuple[bytes, bytes]:
-    """Have a request approved and signed; return certificate and key."""
-    key = generate_key()
-    spec: KubeObject = {
-        "request": base64.b64encode(build_request(key, subject=subject)).decode(),
-        "signerName": KUBE_CLIENT_SIGNER,
-        "usages": list(CLIENT_CERTIFICATE_USAGES),
-    }
-    if expiration_seconds is not None:
-        spec["expirationSeconds"] = expiration_seconds
-    created = await api.call("POST", REQUESTS, {"metadata": {"name": name}, "spec": spec})
-    assert created.status == 201, created.text
-    approval = {"type": "Approved", "status": "True", "reason": "Test", "message": "test"}
-    patch: KubeObject = {"status": {"conditions": [approval]}}
-    path = f"{REQUESTS}/{name}/approval"
-    assert (await api.call("PATCH", path, patch, content_type=MERGE_PATCH)).status == 200
-
-    async def certificate() -> str | None:
-        answer = await api.call("GET", f"{REQUESTS}/{name}")
-        found: str | None = answer.body["status"].get("certificate")
-        return found
-
-    issued = await until(certificate, what=lambda: "the certificate")
-    return base64.b64decode(issued or ""), format_key(key)
-
-
 async def test_an_approved_request_becomes_a_working_credential(
     hub_plane: KubePlane, cluster_name: str
 ) -> None:
@@ -199,20 +163,6 @@ async def test_an_approved_request_becomes_a_working_credential(
     _, seen, groups = await who(connection)
     assert seen == user
     assert "system:open-cluster-management:managed-clusters" in groups
-
-
-async def test_certificates_live_as_long_as_the_plane_was_told(
-    make_plane: Callable[..., Awaitable[KubePlane]],
-) -> None:
-    """Rotation is tested in minutes, not in years; and a request cannot ask for more."""
-    plane = await make_plane("short", certificate_lifetime=timedelta(minutes=2))
-    async with raw_api(plane.admin_kubeconfig()) as admin:
-        subject = Subject("anybody", frozenset())
-        default, _ = await sign(admin, "default", subject=subject)
-        greedy, _ = await sign(admin, "greedy", subject=subject, expiration_seconds=86400)
-    for pem in (default, greedy):
-        left = x509.load_pem_x509_certificate(pem).not_valid_after_utc - datetime.now(UTC)
-        assert timedelta(minutes=1) < left <= timedelta(minutes=2)
 
 
 async def test_what_belongs_to_a_deleted_owner_goes(
@@ -279,6 +229,12 @@ async def test_service_accounts_get_working_tokens(
 async def test_logs_can_be_looked_at_while_it_runs(hub_plane: KubePlane) -> None:
     """The first question when a test of something else fails."""
     assert "Serving securely" in hub_plane.logs("kube-apiserver", lines=1000)
+
+
+async def test_a_plane_notes_nothing_unless_asked(hub_plane: KubePlane) -> None:
+    """An empty answer would be taken for calls that were not made."""
+    with pytest.raises(PlaneError, match="notes no requests; make it with KubePlane"):
+        hub_plane.audit_events()
 
 
 async def test_a_plane_that_does_not_run_says_so() -> None:

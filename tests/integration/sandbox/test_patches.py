@@ -27,16 +27,18 @@ from integration.sandbox.random_writes import (
 from support.raw_api import RawApi, raw_api
 from support.waiting import until
 from towline_api.resources import CUSTOM_RESOURCE_DEFINITIONS, NAMESPACES, KubeObject
-from towline_sandbox.binaries import Binaries
 from towline_sandbox.embedded.model.failures import ApiFailure
 from towline_sandbox.embedded.patches import apply_patch
 from towline_sandbox.embedded.patches.managed_fields import track_update
 from towline_sandbox.embedded.patches.media_types import APPLY
 from towline_sandbox.embedded.patches.server_side_apply import apply
-from towline_sandbox.kube_plane import KubePlane
 from towline_sandbox.own_api import Answer
+from towline_sandbox.plane import ControlPlane
 
-pytestmark = [pytest.mark.kube, pytest.mark.timeout(240)]
+pytestmark = [
+    pytest.mark.planes("kube", because="our own functions are held against it"),
+    pytest.mark.timeout(240),
+]
 
 NOW = datetime(2026, 1, 1, tzinfo=UTC)
 OBJECTS, WRITES = 8, 8
@@ -44,12 +46,9 @@ SERVERS_OWN = ("uid", "resourceVersion", "generation", "creationTimestamp", "man
 
 
 @pytest_asyncio.fixture(scope="module", loop_scope="module")
-async def api(binaries: Binaries) -> AsyncIterator[RawApi]:
+async def api(hub_plane: ControlPlane) -> AsyncIterator[RawApi]:
     """A real server that knows the custom kind."""
-    async with (
-        KubePlane("patches", binaries=binaries) as plane,
-        raw_api(plane.admin_kubeconfig()) as api,
-    ):
+    async with raw_api(hub_plane.admin_kubeconfig()) as api:
         definitions = CUSTOM_RESOURCE_DEFINITIONS.path()
         assert (await api.call("POST", definitions, WIDGET_DEFINITION)).status == 201
         widgets = WIDGETS.path(namespace="default")
@@ -59,6 +58,7 @@ async def api(binaries: Binaries) -> AsyncIterator[RawApi]:
 
         await until(is_served, what=lambda: "the custom kind is not served")
         yield api
+        await api.call("DELETE", f"{definitions}/{WIDGETS.qualified}")
 
 
 @pytest.mark.asyncio(loop_scope="module")

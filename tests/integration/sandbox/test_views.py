@@ -26,6 +26,8 @@ from towline_sandbox.embedded.views.openapi import OpenApi
 from towline_sandbox.embedded.views.table import IncludeObject, as_table
 from towline_sandbox.kube_plane import KubePlane
 
+pytestmark = pytest.mark.planes("kube", because="the embedded plane is held against it")
+
 AGGREGATED = "application/json;g=apidiscovery.k8s.io;v=v2;as=APIGroupDiscoveryList"
 TABLE = "application/json;as=Table;v=v1;g=meta.k8s.io"
 KINDS = built_in.kinds()
