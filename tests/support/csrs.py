@@ -52,6 +52,7 @@ def der(tag: int, *parts: bytes) -> bytes:
     return bytes([tag, 0x80 | len(digits)]) + digits + content
 
 
+@cache
 def der_oid(dotted: str) -> bytes:
     """Return an object identifier in DER."""
     first, second, *rest = (int(arc) for arc in dotted.split("."))

@@ -3,7 +3,7 @@
 from collections import Counter
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field
-from functools import cache
+from functools import lru_cache
 from random import Random
 from typing import Any
 
@@ -75,9 +75,9 @@ def mutant(kind: str, family: str, number: int, *, seed: int) -> tuple[Draft, tu
 def by_the_policy(draft: Draft, csr: dict[str, Any]) -> bool:
     """Return whether the policy approves a draft's request."""
     opened = OpenedRequest(SigningRequest.from_csr(csr))
-    if not draft.is_bent:
-        # The same bytes as of every other such draft; reading them once is enough.
-        opened.__dict__["_read"] = _reading(draft.original_pem)
+    if opened.request.request_pem is not None:
+        # The same bytes as of many another draft; reading them once is enough.
+        opened.__dict__["_read"] = _reading(opened.request.request_pem)
     decision = decide(opened, draft.context)
     check_told(decision.message)
     return isinstance(decision, Approve)
@@ -122,7 +122,7 @@ def try_mutants(
     return tally
 
 
-@cache
+@lru_cache(maxsize=8192)
 def _reading(pem: bytes) -> object:
     opened = OpenedRequest(
         SigningRequest(name="x", signer_name="", usages=(), username="", request_pem=pem)

@@ -217,8 +217,13 @@ class Draft:
         }
 
 
+@lru_cache(maxsize=8192)
 def sign(key: AnyKey, data: bytes, hash_name: str) -> tuple[bytes, bytes]:
-    """Return a signature and its algorithm in DER; any bytes for a key that cannot sign."""
+    """Return a signature and its algorithm in DER; any bytes for a key that cannot sign.
+
+    The same for the same: half of all mutants ask for what another one asks for already, in other
+    surroundings or with another blemish, and neither signing nor reading it again shows anything.
+    """
     if isinstance(key, ec.EllipticCurvePrivateKey):
         name = hash_name if hash_name in ECDSA_OIDS else "sha256"
         return key.sign(data, ec.ECDSA(HASHES[name])), der(0x30, der_oid(ECDSA_OIDS[name]))

@@ -233,7 +233,7 @@ def _created(csr: dict[str, Any]) -> Any:
 # From here on: the certificate request itself.
 
 
-@lru_cache(maxsize=2048)
+@lru_cache(maxsize=8192)
 def _read(text: str) -> Asked | None:
     try:
         return _read_der(_unwrap(text))
