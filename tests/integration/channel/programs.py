@@ -53,9 +53,13 @@ class Program:
     @property
     def said(self) -> str:
         """What it printed since it was started last."""
+        return self.said_after(0).decode(errors="replace")
+
+    def said_after(self, start: int) -> bytes:
+        """Return what it printed since it was started last, but for the first so many bytes."""
         with self._log.open("rb") as file:
-            file.seek(self._seen_from)
-            return file.read().decode(errors="replace")
+            file.seek(self._seen_from + start)
+            return file.read()
 
     def start(self) -> None:
         """Start it, for the first time or again."""

@@ -29,10 +29,23 @@ _IDENTITY = re.compile(r"^towline-hub/\S+ \((?P<identity>[^)]+)\)")
 class Replica(Program):
     """A hub that may lead."""
 
+    _read = 0
+    _entries: tuple[dict[str, Any], ...] = ()
+
+    def start(self) -> None:
+        """Start it, for the first time or again."""
+        super().start()
+        self._read, self._entries = 0, ()
+
     @property
-    def entries(self) -> list[dict[str, Any]]:
-        """What it logged since it was started last."""
-        return [json.loads(line) for line in self.said.splitlines() if line.startswith("{")]
+    def entries(self) -> tuple[dict[str, Any], ...]:
+        """What it logged since it was started last. Asked for often, so each is read once."""
+        lines = self.said_after(self._read).rpartition(b"\n")[0]
+        if lines:
+            self._read += len(lines) + 1
+            new = (json.loads(line) for line in lines.splitlines() if line.startswith(b"{"))
+            self._entries += tuple(new)
+        return self._entries
 
     def has_logged(self, message: str) -> bool:
         """Tell whether it has logged this since it was started last."""
