@@ -1,5 +1,6 @@
 """Objects of the add-on kinds that an API server accepts in one version or the other."""
 
+from functools import cache
 from typing import Any
 
 from hypothesis import strategies as st
@@ -11,6 +12,7 @@ from towline_api.resources import ADDON_GROUP as GROUP
 from towline_api.resources import KubeObject
 
 
+@cache
 def schema(kind: str, version: str) -> dict[str, Any]:
     """Return the schema of a kind in a version."""
     conversion = url_conversion("https://h/convert", ca_pem=b"ca")
@@ -23,6 +25,7 @@ def schema(kind: str, version: str) -> dict[str, Any]:
     return dict(found)
 
 
+@cache
 def drawn(kind: str, version: str) -> st.SearchStrategy[KubeObject]:
     """Return objects that the API server accepts in a version."""
     properties = schema(kind, version)["properties"]
