@@ -45,6 +45,9 @@ _KINDS: dict[str, Resource] = {
     kind.kind: kind for kind in (CLUSTER_ROLES, CLUSTER_ROLE_BINDINGS, ROLES, ROLE_BINDINGS)
 }
 
+_PAUSE_SECONDS = 0.05
+_REST_SECONDS = 0.3
+
 
 class JoinHub:
     """One cluster's corner of a hub, with an admin's hands on hub and managed cluster.
@@ -81,17 +84,29 @@ class JoinHub:
         return True
 
     async def decide_forever(self) -> NoReturn:
-        """Approve requests and accept the cluster, as far as `approves` and `accepts` say."""
+        """Approve requests and accept the cluster, as far as `approves` and `accepts` say.
+
+        Looks less often the longer there has been nothing to decide.
+        """
+        pause = _PAUSE_SECONDS
         while True:
-            if self.approves:
-                for request in await self.requests():
-                    if not (request.get("status") or {}).get("conditions"):
-                        await self.decide(request, "Approved")
-            if self.accepts:
-                cluster = await self.managed_cluster()
-                if cluster is not None and not is_true(cluster, "HubAcceptedManagedCluster"):
-                    await self.accept()
-            await asyncio.sleep(0.05)
+            pause = _PAUSE_SECONDS if await self._decide() else min(pause * 1.2, _REST_SECONDS)
+            await asyncio.sleep(pause)
+
+    async def _decide(self) -> bool:
+        """Decide what is to be decided now; return whether anything was."""
+        decided = False
+        if self.approves:
+            for request in await self.requests():
+                if not (request.get("status") or {}).get("conditions"):
+                    await self.decide(request, "Approved")
+                    decided = True
+        if self.accepts:
+            cluster = await self.managed_cluster()
+            if cluster is not None and not is_true(cluster, "HubAcceptedManagedCluster"):
+                await self.accept()
+                decided = True
+        return decided
 
     async def requests(self) -> list[KubeObject]:
         """Return the certificate requests made for this cluster."""

@@ -11,7 +11,10 @@ _T = TypeVar("_T")
 LIMIT = timedelta(seconds=45)
 """Far more than anything takes: it only decides how long a failing test takes to say so."""
 
-_POLL = timedelta(milliseconds=20)
+_POLL_SECONDS = 0.02
+_RARE_POLL_SECONDS = 0.1
+_SHARE_OF_WAIT = 0.05
+"""A question takes processor time on both sides, which is what a run of all tests is bound by."""
 
 
 async def eventually(
@@ -37,13 +40,14 @@ async def until(
     """Wait until the check returns something true, and return that.
 
     Args:
-        check: Asked again and again.
+        check: Asked again and again, less often the longer it takes.
         what: Describes the last state seen, for the failure.
         within: How long to wait.
     """
-    deadline = time.monotonic() + within.total_seconds()
+    began = time.monotonic()
     while not (seen := await check()):
-        if time.monotonic() > deadline:
+        waited = time.monotonic() - began
+        if waited > within.total_seconds():
             raise AssertionError(f"still not after {within}: {what()}")
-        await asyncio.sleep(_POLL.total_seconds())
+        await asyncio.sleep(min(_POLL_SECONDS + _SHARE_OF_WAIT * waited, _RARE_POLL_SECONDS))
     return seen
