@@ -26,8 +26,8 @@ from towline_sandbox.embedded.plane import EmbeddedPlane
 CERTIFICATE_LIFETIME = timedelta(hours=1)
 """Of what hub `a` issues."""
 _AGENTS = "towline-agent/"
-_MOMENT = 0.04
-_EVERY = 0.01
+_MOMENT = 0.1
+_EVERY = 0.03
 """Seconds between two calls of the probe."""
 
 
