@@ -168,6 +168,7 @@ class Kubectl:
             stderr=asyncio.subprocess.PIPE,
             env={
                 "PATH": os.environ["PATH"],
+                "GOGC": "off",  # a command is over before collecting garbage would have paid
                 "HOME": str(self.home),
                 "KUBECONFIG": str(self.kubeconfig),
                 "KUBE_EDITOR": editor or "false",
