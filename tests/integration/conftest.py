@@ -14,9 +14,16 @@ from pathlib import Path
 import pytest
 import pytest_asyncio
 
-from support.planes import Flavor, deselect_planeless, open_plane, parametrize_planes
+from support.planes import (
+    EMPTY_HUB_PLANE,
+    Flavor,
+    deselect_planeless,
+    open_plane,
+    parametrize_planes,
+)
 from support.planes_plugin import record_missing, record_plane
 from towline_sandbox.binaries import Binaries, BinariesMissing, find_binaries
+from towline_sandbox.embedded.plane import EmbeddedPlane
 from towline_sandbox.plane import ControlPlane
 
 _HERE = Path(__file__).parent
@@ -60,6 +67,8 @@ async def hub_plane(request: pytest.FixtureRequest, flavor: Flavor) -> AsyncIter
     """The plane that plays the hub, shared by all tests of this worker."""
     async with open_plane(flavor, "hub") as plane:
         record_plane(request.config, plane)
+        if isinstance(plane, EmbeddedPlane):
+            request.config.stash[EMPTY_HUB_PLANE] = plane.snapshot()
         yield plane
 
 

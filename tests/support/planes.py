@@ -11,8 +11,12 @@ import pytest
 
 from support.planes_plugin import record_missing
 from towline_sandbox.binaries import BinariesMissing, find_binaries
+from towline_sandbox.embedded.storage.store import Snapshot
 from towline_sandbox.kube_plane import KubePlane
 from towline_sandbox.plane import ControlPlane
+
+EMPTY_HUB_PLANE = pytest.StashKey[Snapshot]()
+"""What the embedded plane that plays the hub in integration tests began with."""
 
 _EMBEDDED_MODULE = "towline_sandbox.embedded.plane"
 

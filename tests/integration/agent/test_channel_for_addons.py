@@ -16,7 +16,7 @@ from pathlib import Path
 import aiohttp
 import pytest
 from aiohttp import web
-from kubernetes.aio.client import CoreV1Api
+from kubernetes.aio import client as kubernetes_client
 
 from support.pki import Pki
 from support.tls_server import TlsServer
@@ -244,7 +244,7 @@ async def _check(
         assert (await other.whoami()).username == user
     addons = await channel.client.get(MANAGED_CLUSTER_ADDONS, name, namespace=CLUSTER)
     assert addons["metadata"]["name"] == name
-    core = CoreV1Api(channel.api_client)
+    core = kubernetes_client.CoreV1Api(channel.api_client)
     maps = await core.list_namespaced_config_map(CLUSTER)
     assert maps.kind in (None, "ConfigMapList")
     host, _, port = channel.connection.host.rpartition(":")

@@ -1,4 +1,8 @@
-"""A hub in this process under its own least-privilege identity, and clusters to try it on."""
+"""A hub in this process under its own least-privilege identity, and clusters to try it on.
+
+Each test begins with a plane on which a hub has been started and no cluster is: a hub looks after
+whatever other tests leave behind, and two hundred of them leave much.
+"""
 
 import asyncio
 import secrets
@@ -12,6 +16,7 @@ import pytest
 import pytest_asyncio
 
 from integration.hub.spoke import Spoke, eventually
+from support.planes import EMPTY_HUB_PLANE
 from support.tasks import background
 from towline_api.names import BOOTSTRAP_GROUP
 from towline_api.rbac_subjects import user_subject
@@ -21,6 +26,8 @@ from towline_hub.permissions import hub_permissions
 from towline_hub.settings import HubSettings
 from towline_kube.client import Call, Client
 from towline_kube.kubeconfig import parse_kubeconfig
+from towline_sandbox.embedded.plane import EmbeddedPlane
+from towline_sandbox.embedded.storage.store import Snapshot
 from towline_sandbox.plane import ControlPlane
 
 HUB_USER = "towline-hub-under-test"
@@ -74,24 +81,59 @@ def run_hub(hub_plane: ControlPlane, admin: Client, tmp_path: Path) -> RunHub:
     @asynccontextmanager
     async def run(**changes: Any) -> AsyncIterator[RunningHub]:
         settings = await hub_settings(hub_plane, admin, tmp_path, **changes)
-        hub = RunningHub([])
-        stop = asyncio.Event()
-        async with background(
-            daemon.run(settings, stop, on_call=hub.calls.append), name="run-hub"
-        ) as task:
-
-            async def watches() -> bool | None:
-                opened = {call.resource for call in hub.calls if call.verb == "watch"}
-                return True if len(opened) >= 11 else None
-
-            await eventually(watches, what="the hub's watches")
+        async with running_hub(settings) as hub:
             yield hub
-            stop.set()
-            async with asyncio.timeout(10):
-                await asyncio.wait([task])
-        assert task.exception() is None
 
     return run
+
+
+@asynccontextmanager
+async def running_hub(settings: HubSettings) -> AsyncIterator[RunningHub]:
+    """Run a hub for a block, which gets in once the hub is at work."""
+    hub = RunningHub([])
+    stop = asyncio.Event()
+    async with background(
+        daemon.run(settings, stop, on_call=hub.calls.append), name="run-hub"
+    ) as task:
+
+        async def watches() -> bool | None:
+            opened = {call.resource for call in hub.calls if call.verb == "watch"}
+            return True if len(opened) >= 11 else None
+
+        await eventually(watches, what="the hub's watches")
+        yield hub
+        stop.set()
+        async with asyncio.timeout(10):
+            await asyncio.wait([task])
+    assert task.exception() is None
+
+
+@pytest_asyncio.fixture(scope="session", loop_scope="session")
+async def beginning(
+    request: pytest.FixtureRequest,
+    hub_plane: ControlPlane,
+    tmp_path_factory: pytest.TempPathFactory,
+) -> Snapshot | None:
+    """What a first start leaves on the embedded plane; a real one cannot be put back."""
+    if not isinstance(hub_plane, EmbeddedPlane):
+        return None
+    hub_plane.restore(request.config.stash[EMPTY_HUB_PLANE])
+    connection = parse_kubeconfig(hub_plane.admin_kubeconfig(), source="admin")
+    async with Client(connection, field_manager="test-admin") as admin:
+        settings = await hub_settings(hub_plane, admin, tmp_path_factory.mktemp("first"))
+        async with running_hub(settings):
+            pass
+    return hub_plane.snapshot()
+
+
+@pytest.fixture(autouse=True)
+def _from_the_beginning(request: pytest.FixtureRequest) -> None:
+    """Put the plane back, if the test has to do with it."""
+    if "hub_plane" not in request.fixturenames:
+        return
+    plane, beginning = map(request.getfixturevalue, ("hub_plane", "beginning"))
+    if isinstance(plane, EmbeddedPlane) and beginning is not None:
+        plane.restore(beginning)
 
 
 @pytest_asyncio.fixture

@@ -2,10 +2,9 @@
 
 import secrets
 from collections import Counter
-from collections.abc import AsyncIterator
 from contextlib import AsyncExitStack
 
-import pytest_asyncio
+import pytest
 
 from integration.hub.conftest import RunHub, RunningHub
 from integration.hub.spoke import Spoke, eventually, join, until_condition
@@ -24,7 +23,6 @@ from towline_api.resources import (
     ROLES,
 )
 from towline_kube.client import Client
-from towline_sandbox.embedded.plane import EmbeddedPlane
 
 JOIN = Counter(
     {
@@ -51,13 +49,6 @@ ADDON = Counter(
 )
 
 
-@pytest_asyncio.fixture
-async def hub_plane() -> AsyncIterator[EmbeddedPlane]:
-    """A plane of the test's own: what others left on theirs would be counted."""
-    async with EmbeddedPlane("costs") as plane:
-        yield plane
-
-
 async def _until_written(hub: RunningHub, since: int, wanted: Counter[tuple[str, str]]) -> None:
     async def all_there() -> bool | None:
         return True if Counter(hub.writes()[since:]) >= wanted else None
@@ -70,6 +61,7 @@ async def _beat_twice(spoke: Spoke, agent: Client) -> None:
         await spoke.beat(agent)
 
 
+@pytest.mark.planes("embedded", because="what others left on a real one would be counted")
 async def test_clusters_and_add_ons_cost_what_is_stated_and_nothing_at_rest(
     spoke: Spoke, other_spoke: Spoke, admin: Client, run_hub: RunHub
 ) -> None:
