@@ -20,7 +20,7 @@ from support.conformance_count import PLANE_PROPERTY
 from support.planes_plugin import record_missing, record_plane
 from towline_api.resources import NAMESPACES
 
-_HERE = Path(__file__).parent
+_HERE = f"{Path(__file__).parent}/"
 _LIMIT_SECONDS = 120  # the first test of a worker waits for its plane to start
 
 
@@ -56,7 +56,7 @@ def _flavors(config: pytest.Config) -> list[Flavor]:
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     """Give the tests of this folder time for real servers."""
     for item in items:
-        if _HERE in item.path.parents and item.get_closest_marker("timeout") is None:
+        if str(item.path).startswith(_HERE) and item.get_closest_marker("timeout") is None:
             item.add_marker(pytest.mark.timeout(_LIMIT_SECONDS))
 
 

@@ -8,7 +8,7 @@ from collections.abc import AsyncIterator, Awaitable, Callable
 import aiohttp
 import pytest
 from aiohttp import web
-from kubernetes.aio.client import CoreV1Api
+from kubernetes.aio import client as kubernetes_client
 
 from support.clients import connection_to
 from support.pki import Pki
@@ -49,7 +49,7 @@ async def test_no_way_to_use_it_fails_while_credentials_rotate(
     caplog.set_level(logging.DEBUG)
     channel.offer(connection_to(server, pki, user="user-0"))
     await channel.wait_ready()
-    core = CoreV1Api(channel.api_client)
+    core = kubernetes_client.CoreV1Api(channel.api_client)
     connector = aiohttp.TCPConnector(force_close=True, ssl=channel.ssl_context())
     made = {"own": 0, "official": 0, "library": 0}
     done = False
@@ -128,7 +128,7 @@ async def test_the_official_client_ends_with_the_channel(server: TlsServer, pki:
     async with background(channel.run(), name="run-channel"):
         channel.offer(connection_to(server, pki))
         await channel.wait_ready()
-        core = CoreV1Api(channel.api_client)
+        core = kubernetes_client.CoreV1Api(channel.api_client)
         assert channel.api_client is core.api_client
         await core.read_namespaced_secret("x", "c1")
     with pytest.raises(RuntimeError, match="closed"):

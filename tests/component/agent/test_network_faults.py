@@ -17,7 +17,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from kubernetes.aio.client import CustomObjectsApi
+from kubernetes.aio import client as kubernetes_client
 
 from support.joining import (
     JoinHub,
@@ -85,7 +85,7 @@ class Scene:
     async def call_forever(self) -> None:
         """Call the hub over the channel, again and again, with the official client."""
         channel = self.agent.session.channel
-        api = CustomObjectsApi(channel.api_client)
+        api = kubernetes_client.CustomObjectsApi(channel.api_client)
         kind = MANAGED_CLUSTERS
         while True:
             began, error = time.monotonic(), ""

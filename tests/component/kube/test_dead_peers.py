@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 from aiohttp import web
-from kubernetes.aio.client import CoreV1Api
+from kubernetes.aio import client as kubernetes_client
 
 from support.clients import connection_to
 from support.pki import Pki
@@ -25,7 +25,7 @@ async def by_ours(connection: Connection) -> None:
 async def by_the_official_client(connection: Connection) -> None:
     client = OfficialClient(connection, user_agent="test")
     try:
-        await CoreV1Api(client.api_client).read_namespaced_secret("x", "c1")
+        await kubernetes_client.CoreV1Api(client.api_client).read_namespaced_secret("x", "c1")
     finally:
         await client.close()
 

@@ -8,8 +8,7 @@ from pathlib import Path
 
 import pytest
 from aiohttp import web
-from kubernetes.aio.client import CoreV1Api, V1ObjectMeta, V1Secret
-from kubernetes.aio.client.exceptions import ApiException
+from kubernetes.aio import client as kubernetes_client
 from kubernetes.aio.watch import Watch
 
 from support.clients import connection_to
@@ -34,7 +33,7 @@ async def test_typed_calls_use_the_newest_certificate(
     server: TlsServer, official: OfficialClient, pki: Pki
 ) -> None:
     """The API object made before the rotation stays good."""
-    core = CoreV1Api(official.api_client)
+    core = kubernetes_client.CoreV1Api(official.api_client)
     found = await core.read_namespaced_secret("x", "c1")
     assert found.metadata.name == "x"
     official.use(connection_to(server, pki, user="two"))
@@ -49,8 +48,8 @@ async def test_no_call_fails_while_certificates_rotate_under_load(
     server: TlsServer, official: OfficialClient, pki: Pki
 ) -> None:
     """The promise of zero-downtime rotation holds for who uses the official client, too."""
-    core = CoreV1Api(official.api_client)
-    body = V1Secret(metadata=V1ObjectMeta(name="x"))
+    core = kubernetes_client.CoreV1Api(official.api_client)
+    body = kubernetes_client.V1Secret(metadata=kubernetes_client.V1ObjectMeta(name="x"))
     connections = [connection_to(server, pki, user=f"user-{number}") for number in range(4)]
     done = False
     made = 0
@@ -93,7 +92,7 @@ async def test_a_watch_goes_on_under_the_new_certificate(
         return await stream(request, line, then=asyncio.Event().wait())
 
     server.handler = handler
-    core = CoreV1Api(official.api_client)
+    core = kubernetes_client.CoreV1Api(official.api_client)
     seen: list[str] = []
 
     async def follow() -> None:
@@ -129,7 +128,7 @@ async def test_an_answer_under_way_is_read_to_its_end(
         return response
 
     server.handler = halves
-    core = CoreV1Api(official.api_client)
+    core = kubernetes_client.CoreV1Api(official.api_client)
     async with asyncio.timeout(10), asyncio.TaskGroup() as group:
         reading = group.create_task(core.read_namespaced_secret("x", "c1"), name="read-secret")
         await sent.wait()
@@ -147,7 +146,7 @@ async def test_a_token_is_sent_and_read_again(server: TlsServer, pki: Pki, tmp_p
     file.write_text("first")
     connection = dataclasses.replace(connection_to(server, pki), token_file=file)
     official = OfficialClient(connection, user_agent="towline-test")
-    core = CoreV1Api(official.api_client)
+    core = kubernetes_client.CoreV1Api(official.api_client)
     await core.read_namespaced_secret("x", "c1")
 
     async def refuse(request: web.Request) -> web.StreamResponse:
@@ -155,7 +154,7 @@ async def test_a_token_is_sent_and_read_again(server: TlsServer, pki: Pki, tmp_p
 
     file.write_text("second")
     accept, server.handler = server.handler, refuse
-    with pytest.raises(ApiException):
+    with pytest.raises(kubernetes_client.ApiException):
         await core.read_namespaced_secret("x", "c1")
     server.handler = accept
     await core.read_namespaced_secret("x", "c1")
@@ -174,6 +173,8 @@ async def test_the_hub_may_move(server: TlsServer, official: OfficialClient, pki
 
     async with TlsServer(pki.server_context(clients=pki), there) as other:
         official.use(connection_to(other, pki))
-        found = await CoreV1Api(official.api_client).read_namespaced_secret("x", "c1")
+        found = await kubernetes_client.CoreV1Api(official.api_client).read_namespaced_secret(
+            "x", "c1"
+        )
     assert found.metadata.name == "there"
     assert not server.seen
