@@ -15,6 +15,9 @@ from pathlib import Path
 from support.forked_programs import ForkedProgram, launch
 from support.waiting import LIMIT, eventually
 
+WITHOUT_COLLECTOR = {"GOGC": "off"}
+"""For kubectl's environment: it is over before collecting garbage would have paid."""
+
 _PATIENCE_SECONDS = 10
 
 

@@ -11,7 +11,7 @@ from pathlib import Path
 import pytest
 import pytest_asyncio
 
-from integration.channel.programs import Outcome, run_command
+from integration.channel.programs import WITHOUT_COLLECTOR, Outcome, run_command
 from support.plane_clients import admin_client
 from support.waiting import until
 from towline_api.conditions import is_true
@@ -187,7 +187,7 @@ async def kubectl(kubeconfig: Path, *words: str, stdin: str) -> Outcome:
         stdin=asyncio.subprocess.PIPE,
         stdout=asyncio.subprocess.PIPE,
         stderr=asyncio.subprocess.PIPE,
-        env={"PATH": os.environ["PATH"], "HOME": str(kubeconfig.parent)},
+        env={"PATH": os.environ["PATH"], "HOME": str(kubeconfig.parent), **WITHOUT_COLLECTOR},
     )
     async with asyncio.timeout(60):
         out, err = await process.communicate(stdin.encode())

@@ -19,7 +19,7 @@ import pytest_asyncio
 
 from integration.channel.conftest import HUB_USER, corners
 from integration.channel.corner import CONFIG, OTHER_CONFIG, Corner, mounted_client
-from integration.channel.programs import Program
+from integration.channel.programs import WITHOUT_COLLECTOR, Program
 from support.joining import obj
 from support.plane_clients import admin_client, client_of
 from towline_api.resources import (
@@ -289,7 +289,7 @@ class Kubectl:
             stdin=asyncio.subprocess.PIPE,
             stdout=asyncio.subprocess.PIPE,
             stderr=asyncio.subprocess.STDOUT,
-            env={"PATH": os.environ["PATH"], "HOME": str(self.home)},
+            env={"PATH": os.environ["PATH"], "HOME": str(self.home), **WITHOUT_COLLECTOR},
         )
         async with asyncio.timeout(30):
             out, _ = await process.communicate(json.dumps(stdin).encode() if stdin else b"")

@@ -11,7 +11,7 @@ from typing import Any
 import pytest
 import yaml
 
-from integration.channel.programs import Outcome
+from integration.channel.programs import WITHOUT_COLLECTOR, Outcome
 from towline_api.resources import PODS, SERVICE_ACCOUNTS, KubeObject
 from towline_kube.client import Client
 from towline_kube.connection import Connection
@@ -31,7 +31,7 @@ async def kubectl(*words: str, stdin: str = "", kubeconfig: Path | None = None) 
         stdin=asyncio.subprocess.PIPE,
         stdout=asyncio.subprocess.PIPE,
         stderr=asyncio.subprocess.PIPE,
-        env={"PATH": os.environ["PATH"], "HOME": tempfile.gettempdir()},
+        env={"PATH": os.environ["PATH"], "HOME": tempfile.gettempdir(), **WITHOUT_COLLECTOR},
     )
     async with asyncio.timeout(60):
         out, err = await process.communicate(stdin.encode())

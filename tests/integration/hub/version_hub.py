@@ -11,6 +11,7 @@ from typing import Any
 
 import pytest
 
+from integration.channel.programs import WITHOUT_COLLECTOR
 from integration.hub.conftest import HUB_USER, RunningHub
 from integration.hub.spoke import eventually
 from support.tasks import background
@@ -96,7 +97,7 @@ class VersionHub:
             stdin=asyncio.subprocess.PIPE,
             stdout=asyncio.subprocess.PIPE,
             stderr=asyncio.subprocess.PIPE,
-            env={"HOME": str(self.folder)},
+            env={"HOME": str(self.folder), **WITHOUT_COLLECTOR},
         )
         body = b"" if stdin is None else json.dumps(stdin).encode()
         async with asyncio.timeout(60):
