@@ -1,5 +1,6 @@
 """The cluster's heartbeat: its Lease on the hub, renewed for as long as the cluster is accepted."""
 
+import asyncio
 import logging
 import random
 from datetime import datetime, timedelta
@@ -9,6 +10,7 @@ from towline_agent.channel import HubChannel
 from towline_agent.cluster_view import ClusterView
 from towline_agent.hub_return import not_before
 from towline_agent.resting import rest
+from towline_api.cluster_lease import is_lease_stopped
 from towline_api.errors import TowlineError
 from towline_api.metadata import name_of
 from towline_api.names import CLUSTER_LEASE
@@ -55,14 +57,21 @@ class LeaseRenewer:
     Args:
         channel: The hub.
         view: Where the acceptance and the lease's duration are read.
+        told: Set after each renewal.
         clock: Time. Hubs other than ours compare it with their own.
     """
 
     def __init__(
-        self, channel: HubChannel, view: ClusterView, *, clock: Clock = SYSTEM_CLOCK
+        self,
+        channel: HubChannel,
+        view: ClusterView,
+        *,
+        told: asyncio.Event,
+        clock: Clock = SYSTEM_CLOCK,
     ) -> None:
         self._channel = channel
         self._view = view
+        self._told = told
         self._clock = clock
         self._changed = view.subscribe()
         self._lease: KubeObject | None = None
@@ -106,6 +115,7 @@ class LeaseRenewer:
             lease = await client.get(LEASES, CLUSTER_LEASE, namespace=cluster)
             self._lease = await client.replace(LEASES, renewed(lease, now=self._clock.now()))
         self.renewals += 1
+        self._told.set()
 
     async def _after_failure(self, error: TowlineError, cluster: KubeObject, failures: int) -> None:
         self._lease = None
@@ -120,10 +130,15 @@ class LeaseRenewer:
         duration = lease_duration(cluster)
         first = min(timedelta(milliseconds=500), duration)
         delay = Backoff(first=first, limit=duration).delay(failures, roll=_roll())
-        await self._rest(not_before(delay, error), duration)
+        await self._rest(not_before(delay, error), duration, unless_missed=True)
 
-    async def _rest(self, delay: timedelta, duration: timedelta) -> None:
-        """Sleep until the next beat, or until the cluster is not accepted or beats otherwise."""
+    async def _rest(
+        self, delay: timedelta, duration: timedelta, *, unless_missed: bool = False
+    ) -> None:
+        """Sleep until the next beat, or until the cluster is not accepted or beats otherwise.
+
+        After a failure also until the hub is seen to miss the lease: so it can be reached again.
+        """
         end = self._clock.monotonic() + delay.total_seconds()
         while (left := end - self._clock.monotonic()) > 0:
             if not await rest(self._clock, timedelta(seconds=left), unless=self._changed):
@@ -131,6 +146,8 @@ class LeaseRenewer:
             self._changed.clear()
             cluster = self._view.accepted_cluster
             if cluster is None or lease_duration(cluster) != duration:
+                return
+            if unless_missed and is_lease_stopped(cluster):
                 return
 
 

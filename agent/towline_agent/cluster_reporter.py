@@ -9,6 +9,7 @@ from typing import NoReturn
 
 from towline_agent.availability_events import find_news, tell_news
 from towline_agent.channel import HubChannel
+from towline_agent.cluster_lease import LeaseRenewer
 from towline_agent.cluster_status import ClaimLimits, desired_status
 from towline_agent.cluster_view import ClusterView
 from towline_agent.credential_keeper import CredentialKeeper
@@ -17,6 +18,7 @@ from towline_agent.hub_return import not_before
 from towline_agent.namespace_keeper import NamespaceKeeper
 from towline_agent.resting import rest
 from towline_agent.spoke_observer import SpokeObserver
+from towline_api.cluster_lease import is_lease_stopped
 from towline_api.errors import TowlineError
 from towline_api.metadata import name_of
 from towline_api.resources import MANAGED_CLUSTERS, KubeObject
@@ -40,6 +42,7 @@ class ClusterReporter:
         spoke: The facts.
         namespaces: How the namespaces fare that cluster sets want.
         keeper: Whose certificate is reported.
+        lease: What the hub tells by that the cluster is there.
         limits: Which claims are reported.
         changed: Set whenever the status may have to be another.
         instance: Name of the agent, for Events.
@@ -53,6 +56,7 @@ class ClusterReporter:
         spoke: SpokeObserver,
         namespaces: NamespaceKeeper,
         keeper: CredentialKeeper,
+        lease: LeaseRenewer,
         *,
         limits: ClaimLimits,
         changed: asyncio.Event,
@@ -64,6 +68,8 @@ class ClusterReporter:
         self._spoke = spoke
         self._namespaces = namespaces
         self._keeper = keeper
+        self._lease = lease
+        self._renewals_when_missed: int | None = None
         self._limits = limits
         self._instance = instance
         self._clock = clock
@@ -106,6 +112,7 @@ class ClusterReporter:
             replace(self._spoke.facts, namespaces=self._namespaces.outcomes),
             rotation=rotation_report(self._keeper.status),
             limits=self._limits,
+            is_heard=self._is_heard(cluster),
             now=self._clock.now(),
         )
         if status == (cluster.get("status") or {}):
@@ -126,3 +133,16 @@ class ClusterReporter:
             extra={"cluster": name_of(cluster)} | self._keeper.request_facts,
         )
         return True
+
+    def _is_heard(self, cluster: KubeObject) -> bool:
+        """Return whether the lease was renewed since the hub was first seen to miss it.
+
+        What is said before would only be overwritten, and that be answered, and so on: with a hub
+        that is back from an outage, by every agent that finds its cluster declared Unknown.
+        """
+        if not is_lease_stopped(cluster):
+            self._renewals_when_missed = None
+            return True
+        if self._renewals_when_missed is None:
+            self._renewals_when_missed = self._lease.renewals
+        return self._lease.renewals > self._renewals_when_missed

@@ -160,18 +160,19 @@ class ClusterSession:
         self._namespaces = NamespaceKeeper(
             spoke, self.view, hub=hub.server, told=self._bell, clock=clock
         )
+        self.lease = LeaseRenewer(self.channel, self.view, told=self._bell, clock=clock)
         self._reporter = ClusterReporter(
             self.channel,
             self.view,
             self._observer,
             self._namespaces,
             self.keeper,
+            self.lease,
             limits=settings.limits,
             changed=self._bell,
             instance=identity.agent,
             clock=clock,
         )
-        self.lease = LeaseRenewer(self.channel, self.view, clock=clock)
         self._follower = ClusterFollower(
             identity.cluster,
             bootstrap=bootstrap,

@@ -115,12 +115,22 @@ def desired_status(
     *,
     rotation: RotationReport | None,
     limits: ClaimLimits,
+    is_heard: bool,
     now: datetime,
 ) -> dict[str, Any]:
     """Return the status a ManagedCluster should have; equal to the present one if nothing changed.
 
     Until the hub has accepted the cluster nothing is said at all. A cluster whose API server does
     not answer keeps the resources it last reported.
+
+    Args:
+        cluster: The ManagedCluster as it stands on the hub.
+        facts: What is known of the managed cluster.
+        rotation: How the agent's certificate fares; None says nothing.
+        limits: Which claims are reported.
+        is_heard: False while the hub says that the lease is not renewed, and it was not since. Then
+            its word on whether the cluster is available stands.
+        now: The present, for conditions that change.
     """
     status: dict[str, Any] = dict(cluster.get("status") or {})
     if not is_accepted(cluster):
@@ -144,7 +154,7 @@ def desired_status(
             reason=rotation.reason,
             message=rotation.message,
         )
-    match facts.health:
+    match facts.health if is_heard else None:
         case Healthy():
             set_condition(
                 CLUSTER_AVAILABLE,

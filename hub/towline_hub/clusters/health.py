@@ -11,6 +11,7 @@ from typing import NoReturn
 
 from towline_api import names
 from towline_api.addon_codec import AddonCodec
+from towline_api.cluster_lease import is_lease_stopped
 from towline_api.condition_types import (
     AVAILABLE,
     CLOCK_SYNCED,
@@ -53,6 +54,9 @@ GRACE_FACTOR = 5
 _DEFAULT_LEASE_DURATION = timedelta(seconds=60)
 _WATCHED = (Standing.ACCEPTED, Standing.DENIED, Standing.LEAVING)
 """A denied cluster cannot renew its lease: it becomes Unknown, and nothing is placed there."""
+_SAY_AGAIN_AFTER = timedelta(seconds=30)
+"""An agent that reports before it renews overrules what the hub has just said. Were it answered at
+once, a fleet that comes back would keep the hub busy until the last lease is renewed."""
 
 
 class HealthWatch:
@@ -78,6 +82,7 @@ class HealthWatch:
         self._clock = clock
         self._beats = Heartbeats()
         self._in_sync: dict[str, bool] = {}  # what the last renewal said about a spoke's clock
+        self._said_unknown: dict[str, float] = {}  # when, of clusters that have not been back since
         self._news = asyncio.Event()
         self.controller: Controller[str] = Controller(
             "watch-health", self.reconcile, concurrency=5, clock=clock
@@ -111,8 +116,11 @@ class HealthWatch:
         after = with_clock_condition(
             cluster, in_sync=self._in_sync.get(name), now=self._clock.now()
         )
-        turns = alive is stopped(cluster)
-        if turns:
+        turns = alive is is_lease_stopped(cluster)
+        say_again_in = self._say_again_in(name) if turns and not alive else None
+        if alive:
+            self._said_unknown.pop(name, None)
+        if turns and say_again_in is None:
             after = with_condition(
                 after,
                 type=CLUSTER_AVAILABLE,
@@ -126,12 +134,22 @@ class HealthWatch:
                 MANAGED_CLUSTERS, cluster, (cluster.get("status") or {}) | {"conditions": after}
             )
             self._views.clusters.remember(patched)
-            if turns:
+            if turns and say_again_in is None:
                 await self._announce(patched, alive=alive)
         if not alive:
+            if turns and say_again_in is None:
+                self._said_unknown[name] = self._clock.monotonic()
             for addon in self._caches.addons.by_index(BY_CLUSTER, name):
                 await self._make_unknown(addon)
-        return DONE
+        return Result(look_again_in=say_again_in)
+
+    def _say_again_in(self, name: str) -> timedelta | None:
+        """Return how long not to repeat that a cluster is silent; None if it may be said now."""
+        said_at = self._said_unknown.get(name)
+        if said_at is None:
+            return None
+        left = _SAY_AGAIN_AFTER - timedelta(seconds=self._clock.monotonic() - said_at)
+        return left if left > timedelta(0) else None
 
     async def _make_unknown(self, cached: KubeObject) -> None:
         addon = self._views.addons.find(name_of(cached), namespace_of(cached)) or cached
@@ -217,7 +235,7 @@ class HealthWatch:
             renew_time=renew_time,
             at=self._clock.monotonic(),
             grace=grace.total_seconds(),
-            presumed_dead=stopped(cluster),
+            presumed_dead=is_lease_stopped(cluster),
         )
         if sighting is Sighting.UNCHANGED:
             return
@@ -227,7 +245,7 @@ class HealthWatch:
             cluster, renew_time=renew_time, grace=grace
         )
         # A cluster seen for the first time is as its conditions say until it is late.
-        if changed or was_alive is False or (was_alive is None and stopped(cluster)):
+        if changed or was_alive is False or (was_alive is None and is_lease_stopped(cluster)):
             self.controller.enqueue(name)
 
     def _judge_clock(self, cluster: KubeObject, *, renew_time: str, grace: timedelta) -> bool:
@@ -257,6 +275,7 @@ class HealthWatch:
         if cluster is None or standing_of(cluster) not in _WATCHED:
             self._beats.forget(name)
             self._in_sync.pop(name, None)
+            self._said_unknown.pop(name, None)
             return
         known = self._beats.is_alive(name)
         if known is None:
@@ -268,7 +287,7 @@ class HealthWatch:
             self._beats.set_grace(name, grace_period(cluster).total_seconds())
             self._news.set()
         overruled = is_clock_check_skipped(cluster) and is_out_of_sync(cluster)
-        if not known or stopped(cluster) or overruled:
+        if not known or is_lease_stopped(cluster) or overruled:
             self.controller.enqueue(name)
 
     def _take_addon(self, change: Change) -> None:
@@ -293,13 +312,3 @@ def grace_period(cluster: KubeObject) -> timedelta:
     if isinstance(seconds, int) and seconds > 0:
         return GRACE_FACTOR * timedelta(seconds=seconds)
     return GRACE_FACTOR * _DEFAULT_LEASE_DURATION
-
-
-def stopped(cluster: KubeObject) -> bool:
-    """Return whether a cluster is on record as having stopped renewing its lease."""
-    condition = find_condition(cluster, CLUSTER_AVAILABLE)
-    return (
-        condition is not None
-        and condition.status == "Unknown"
-        and condition.reason == REASON_CLUSTER_LEASE_STOPPED
-    )

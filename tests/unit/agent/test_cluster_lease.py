@@ -1,5 +1,6 @@
 """The cluster's heartbeat on the hub."""
 
+import asyncio
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from datetime import timedelta
@@ -28,12 +29,20 @@ LEASE: KubeObject = {
 }
 
 
-def cluster(*, accepted: bool = True, seconds: int | None = 60) -> KubeObject:
+MISSED = {
+    "type": "ManagedClusterConditionAvailable",
+    "status": "Unknown",
+    "reason": "ManagedClusterLeaseUpdateStopped",
+}
+
+
+def cluster(*, accepted: bool = True, missed: bool = False, seconds: int | None = 60) -> KubeObject:
     status = "True" if accepted else "False"
+    conditions = [{"type": "HubAcceptedManagedCluster", "status": status}]
     return {
         "metadata": {"name": "c1"},
         "spec": {"leaseDurationSeconds": seconds},
-        "status": {"conditions": [{"type": "HubAcceptedManagedCluster", "status": status}]},
+        "status": {"conditions": [*conditions, MISSED] if missed else conditions},
     }
 
 
@@ -66,7 +75,10 @@ class World:
         self.view = ClusterView()
         self.suspicions = 0
         channel = SimpleNamespace(client=self.hub.client, suspect=self._suspect)
-        self.renewer = LeaseRenewer(cast("HubChannel", channel), self.view, clock=self.clock)
+        self.told = asyncio.Event()
+        self.renewer = LeaseRenewer(
+            cast("HubChannel", channel), self.view, told=self.told, clock=self.clock
+        )
 
     def _suspect(self) -> None:
         self.suspicions += 1
@@ -174,3 +186,35 @@ async def test_a_refused_credential_is_suspected(world: World) -> None:
         world.hub.fail("update", Unauthorized("401"))
         await world.clock.advance(1.3 * MINUTE)
         assert world.suspicions == 1
+
+
+async def test_a_hub_that_can_be_reached_again_and_misses_the_lease_gets_it_at_once(
+    world: World,
+) -> None:
+    """The pause after a failure may be two minutes, in which nothing is placed on the cluster."""
+    world.show()
+    async with world.running():
+        world.told.clear()
+        away = Unreachable("away")
+        away.retry_after = timedelta(minutes=10)
+        world.hub.fail("update", away)
+        await world.clock.advance(2 * MINUTE)
+        assert world.renewer.renewals == 1
+        assert not world.told.is_set()
+        world.show(missed=True)
+        await world.clock.settle()
+        assert world.renewer.renewals == 2
+        assert world.told.is_set()
+
+
+async def test_a_lease_that_was_renewed_is_not_renewed_again_because_the_hub_misses_it(
+    world: World,
+) -> None:
+    """A hub whose clock is wrong says so after each renewal."""
+    async with world.running():
+        for _ in range(5):
+            world.show()
+            await world.clock.settle()
+            world.show(missed=True)
+            await world.clock.settle()
+        assert world.renewer.renewals == 1

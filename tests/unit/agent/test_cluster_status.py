@@ -1,6 +1,7 @@
 """What a managed cluster says about itself on the hub."""
 
 import copy
+from dataclasses import replace
 from datetime import UTC, datetime
 from typing import Any
 
@@ -66,9 +67,17 @@ def status_of(
     *,
     rotation: RotationReport | None = None,
     limits: ClaimLimits | None = None,
+    is_heard: bool = True,
     now: datetime = NOW,
 ) -> dict[str, Any]:
-    return desired_status(live, facts, rotation=rotation, limits=limits or ClaimLimits(), now=now)
+    return desired_status(
+        live,
+        facts,
+        rotation=rotation,
+        limits=limits or ClaimLimits(),
+        is_heard=is_heard,
+        now=now,
+    )
 
 
 @pytest.mark.parametrize(
@@ -98,6 +107,19 @@ def test_one_status_says_everything_at_once() -> None:
     assert status["capacity"] == {"cpu": "4", "pods": "220"}
     assert status["allocatable"] == {"cpu": "4"}
     assert status["clusterClaims"] == [{"name": "id.k8s.io", "value": "x"}]
+
+
+@pytest.mark.parametrize("health", [Healthy(), Unhealthy("down")])
+def test_while_the_hub_misses_the_lease_its_word_on_the_cluster_stands(
+    health: Healthy | Unhealthy,
+) -> None:
+    """A hub that is overruled before it has had a renewal says the same again."""
+    unknown = {"type": "ManagedClusterConditionAvailable", "status": "Unknown"}
+    live = cluster(condition("HubAcceptedManagedCluster"), unknown)
+    status = status_of(live, replace(WHOLE, health=health), is_heard=False)
+    assert unknown in status["conditions"]
+    heard = status_of(live, replace(WHOLE, health=health), is_heard=True)
+    assert unknown not in heard["conditions"]
 
 
 def test_saying_it_again_changes_nothing() -> None:

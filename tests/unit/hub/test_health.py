@@ -211,6 +211,37 @@ async def test_a_renewal_ends_it_at_once(fleet: Fleet) -> None:
         assert reasons == ["AvailableUnknown", "AvailableAgain"]
 
 
+async def test_an_agent_that_overrules_the_hub_without_renewing_is_not_answered_at_once(
+    fleet: Fleet,
+) -> None:
+    """Two programs that correct each other at every event would do nothing else."""
+
+    def overrule() -> None:
+        conditions = with_condition(
+            fleet.cluster["status"]["conditions"],
+            type=CLUSTER_AVAILABLE,
+            status="True",
+            reason="Test",
+            message="",
+            now=fleet.now,
+        )
+        fleet.server.put(MANAGED_CLUSTERS, {**fleet.cluster, "status": {"conditions": conditions}})
+
+    async with fleet.watched():
+        await fleet.clock.advance(GRACE)
+        assert fleet.status(CLUSTER_AVAILABLE) == "Unknown"
+        for _ in range(3):
+            before = fleet.writes
+            overrule()
+            await fleet.clock.advance(30 * SECOND - TICK)
+            assert (fleet.status(CLUSTER_AVAILABLE), fleet.writes) == ("True", before)
+            await fleet.clock.advance(TICK)
+            assert fleet.status(CLUSTER_AVAILABLE) == "Unknown"
+        fleet.beat()
+        await fleet.clock.advance(GRACE)
+        assert fleet.status(CLUSTER_AVAILABLE) == "Unknown", "of a new silence it is said in time"
+
+
 async def test_a_day_of_renewals_costs_one_write(fleet: Fleet) -> None:
     """That the clocks agree; after that a fleet at rest writes nothing."""
     async with fleet.watched():
