@@ -1,7 +1,7 @@
 """The examples on real control planes; their own tests show more of each, on embedded ones."""
 
-from collections.abc import AsyncIterator, Callable, Iterator
-from contextlib import AsyncExitStack, contextmanager
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -12,14 +12,11 @@ import alerts_demo
 import forwarder_demo
 import helloworld
 import pytest
-import pytest_asyncio
 import test_alert_forwarder
 import test_custom_signer
 import test_helloworld
 from anyio.from_thread import BlockingPortal, start_blocking_portal
 
-from support.planes import Flavor, open_plane
-from support.planes_plugin import record_plane
 from towline_agent import AddonAgent
 from towline_sandbox.plane import ControlPlane
 from towline_sandbox.testing import EnabledAddon, JoinedPair
@@ -30,26 +27,12 @@ pytestmark = [
     pytest.mark.timeout(240),
 ]
 
-Planes = tuple[ControlPlane, ControlPlane]
-
-
-@pytest_asyncio.fixture(scope="module", loop_scope="session")
-async def planes(request: pytest.FixtureRequest, flavor: Flavor) -> AsyncIterator[Planes]:
-    """A hub cluster and a managed cluster of our own: the examples' pair has fixed names."""
-    async with AsyncExitStack() as stack:
-        hub, spoke = [
-            await stack.enter_async_context(open_plane(flavor, name)) for name in ("hub", "spoke")
-        ]
-        for plane in (hub, spoke):
-            record_plane(request.config, plane)
-        yield hub, spoke
-
 
 @dataclass(frozen=True, slots=True)
 class Sandbox:
     """Where an example runs."""
 
-    planes: Planes
+    planes: tuple[ControlPlane, ControlPlane]
     portal: BlockingPortal
     folder: Path
 
@@ -70,11 +53,13 @@ class Sandbox:
 
 
 @pytest.fixture
-def sandbox(planes: Planes, tmp_path: Path) -> Iterator[Sandbox]:
+def sandbox(
+    hub_plane: ControlPlane, spoke_plane: ControlPlane, tmp_path: Path
+) -> Iterator[Sandbox]:
     """Both planes, and an event loop for what runs on them."""
     tmp_path.chmod(0o700)
     with start_blocking_portal(name="towline") as portal:
-        yield Sandbox(planes, portal, tmp_path)
+        yield Sandbox((hub_plane, spoke_plane), portal, tmp_path)
 
 
 Run = Callable[[Sandbox], None]

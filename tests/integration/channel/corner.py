@@ -171,7 +171,8 @@ class Corner(JoinHub):
             "resource": ADDON_DEPLOYMENT_CONFIGS.plural,
         }
         body = obj(CLUSTER_MANAGEMENT_ADDONS, self.addon, spec={"supportedConfigs": [supported]})
-        await ensure(self.hub, CLUSTER_MANAGEMENT_ADDONS, body)
+        # Another test may have left one of this name that supports nothing.
+        await self.hub.apply(CLUSTER_MANAGEMENT_ADDONS, body)
 
     async def enable_addon(self) -> None:
         """Enable the add-on on this cluster, with configuration of both kinds for it."""
