@@ -21,6 +21,7 @@ from towline_kube.client import Client
 from towline_kube.clock import SYSTEM_CLOCK
 from towline_sandbox.embedded.faults import Ask, Calls, Moment, Seen
 from towline_sandbox.embedded.plane import EmbeddedPlane
+from towline_sandbox.embedded.storage.store import Snapshot
 from towline_sandbox.in_process import admin_client, prepare_agent, prepare_hub
 
 CLUSTER = "cluster1"
@@ -67,6 +68,21 @@ class Point:
         return f"{self.party}, {self.moment} call {self.number}"
 
 
+@dataclass(frozen=True, slots=True)
+class Death:
+    """How everything is at a point at which a program could be killed.
+
+    Args:
+        point: Where.
+        at: Which call that is.
+        left: What is stored by then, on the hub cluster and on the managed one.
+    """
+
+    point: Point
+    at: Seen
+    left: tuple[Snapshot, Snapshot]
+
+
 class ShiftedClock:
     """The machine's clock, set ahead.
 
@@ -95,34 +111,54 @@ class Gate:
 
     Asked on the planes' threads. The dead program gets nothing through any more: whatever its
     tasks still do while they are cancelled, the planes never hear of it.
+
+    Args:
+        look: Returns what is stored on both planes; called on either's thread.
     """
 
-    def __init__(self) -> None:
+    def __init__(self, look: Callable[[], tuple[Snapshot, Snapshot]]) -> None:
+        self._look = look
         self._lock = threading.Lock()
         self._point: Point | None = None
+        self._watched: Party | None = None
         self._dead: frozenset[Party] = frozenset()
         self._loop = asyncio.get_running_loop()
         self.killed = asyncio.Event()
         self.calls: dict[Party, int] = dict.fromkeys(Party, 0)
         """How many calls each program made since the gate was set."""
+        self.made: dict[Party, int] = dict.fromkeys(Party, 0)
+        """How many it made altogether."""
         self.killed_at: Seen | None = None
+        self.deaths: list[Death] = []
+        """Where the program that is watched could have been killed, in that order."""
 
-    def close(self) -> None:
-        """Let no call through any more, of no program."""
+    def close(self, *parties: Party) -> None:
+        """Let no call of these programs through any more."""
         with self._lock:
-            self._point, self._dead = None, frozenset(Party)
+            self._point, self._dead = None, self._dead.union(parties)
+
+    def open(self, party: Party) -> None:
+        """Let calls of a program through again: it is a new process."""
+        with self._lock:
+            self._dead = self._dead.difference({party})
+
+    def is_dead(self, party: Party) -> bool:
+        """Tell whether no call of a program is let through."""
+        with self._lock:
+            return party in self._dead
 
     def kill_at(self, point: Point | None) -> None:
-        """Let calls through, count them anew, and kill at this one."""
+        """Count calls anew, and kill at this one."""
         with self._lock:
-            self._point, self._dead, self.killed_at = point, frozenset(), None
+            self._point, self._watched, self.killed_at = point, None, None
             self.killed.clear()
             self.calls = dict.fromkeys(Party, 0)
 
-    def bury(self) -> None:
-        """Let calls of the program that was killed through again: it is a new process."""
+    def watch(self, party: Party | None) -> None:
+        """Count calls anew, and note how everything is at each call of a program, if any."""
+        self.kill_at(None)
         with self._lock:
-            self._dead = frozenset()
+            self._watched, self.deaths = party, []
 
     def rule_for(self, party: Party) -> tuple[Ask, Calls]:
         """Return what to add to a plane's faults."""
@@ -138,10 +174,14 @@ class Gate:
             if party in self._dead:
                 return False
             if moment is Moment.BEFORE:
+                self.made[party] += 1
                 self.calls[party] += 1
                 numbers[id(seen)] = self.calls[party]
-            number = numbers.get(id(seen), 0)
-            if self._point is None or self._point != Point(party, moment, number):
+            point = Point(party, moment, numbers.get(id(seen), 0))
+            if party is self._watched and point.number:
+                # Nobody else's call gets on meanwhile: all this is of one moment.
+                self.deaths.append(Death(point, seen, self._look()))
+            if self._point != point:
                 return True
             self._point, self._dead, self.killed_at = None, frozenset({party}), seen
             self._loop.call_soon_threadsafe(self.killed.set)
@@ -173,10 +213,18 @@ class World:
     issued: dict[str, str] = field(default_factory=dict)
     _clock: ShiftedClock = field(default_factory=lambda: ShiftedClock(timedelta(0)))
     _running: dict[Party, asyncio.Task[None]] = field(default_factory=dict)
+    _made_before: dict[Party, int] = field(default_factory=dict)
     _failed: list[BaseException] = field(default_factory=list)
 
+    @property
+    def planes(self) -> tuple[EmbeddedPlane, EmbeddedPlane]:
+        """The hub cluster and the managed one."""
+        return self.hub_plane, self.spoke_plane
+
     def start(self, party: Party) -> None:
-        """Start a program."""
+        """Start a program, unless it is running."""
+        if self.is_running(party):
+            return
         stop = asyncio.Event()
         serve: Callable[[], Awaitable[None]] = (
             partial(hub_daemon.run, self.hub_settings, stop, clock=self._clock)
@@ -187,7 +235,21 @@ class World:
         async def run() -> None:
             await serve()
 
+        self.gate.open(party)
+        self._made_before[party] = self.gate.made[party]
         self._running[party] = asyncio.create_task(run(), name=f"run-{party}")
+
+    def is_running(self, party: Party) -> bool:
+        """Tell whether a program was started, and its end not seen to yet."""
+        return party in self._running
+
+    def is_alive(self, party: Party) -> bool:
+        """Tell whether a program runs, and was not killed a moment ago."""
+        return self.is_running(party) and not self.gate.is_dead(party)
+
+    def calls_of(self, party: Party) -> int:
+        """Return how many calls a program has made since it was started."""
+        return self.gate.made[party] - self._made_before[party]
 
     async def kill(self, party: Party) -> None:
         """End a program on the spot."""
@@ -196,13 +258,21 @@ class World:
         await asyncio.wait({task})
         _check_end(party, task)
 
+    def stored(self) -> tuple[Snapshot, Snapshot]:
+        """Return what is stored on both planes."""
+        return self.hub_plane.snapshot(), self.spoke_plane.snapshot()
+
+    def restore(self, stored: tuple[Snapshot, Snapshot]) -> None:
+        """Store that on both planes; programs that run see ordinary changes."""
+        for plane, snapshot in zip(self.planes, stored, strict=True):
+            plane.restore(snapshot, cut_watches=False)
+
     async def bring_back(self) -> None:
         """Start what the gate kills again, once; never returns."""
         await self.gate.killed.wait()
         assert self.gate.killed_at is not None
         party = next(p for p in Party if self.gate.killed_at.user_agent.startswith(p.user_agent))
         await self.kill(party)
-        self.gate.bury()
         self.start(party)
         await asyncio.Event().wait()
 
@@ -221,18 +291,25 @@ class World:
     def pass_time(self, by: timedelta) -> None:
         """Set all clocks ahead; programs have to be started anew."""
         self._clock = ShiftedClock(by)
-        for plane in (self.hub_plane, self.spoke_plane):
+        for plane in self.planes:
             plane.shift_clock(by)
 
-    async def kill_all(self) -> None:
-        """End whatever runs, on the spot; return once none of its calls is under way any more."""
-        self.gate.close()
-        for party in list(self._running):
-            await self.kill(party)
+    async def kill_all(self, *parties: Party) -> None:
+        """End programs on the spot; return once none of their calls is under way any more.
+
+        Args:
+            parties: Which, if they run; all of them if none is named.
+        """
+        ended = parties or tuple(Party)
+        self.gate.close(*ended)
+        for party in ended:
+            if self.is_running(party):
+                await self.kill(party)
+        callers = tuple(party.user_agent for party in ended)
         deadline = time.monotonic() + _LONGEST_CALL_SECONDS
         while any(
-            not call.is_decided and call.user_agent.startswith("towline-")
-            for plane in (self.hub_plane, self.spoke_plane)
+            not call.is_decided and call.user_agent.startswith(callers)
+            for plane in self.planes
             for call in plane.calls[-_LOOK_BACK:]
         ):
             assert time.monotonic() < deadline, "a call of a dead program does not end"
@@ -266,7 +343,7 @@ async def open_world(folder: Path, *, webhook: bool) -> AsyncIterator[World]:
             EmbeddedPlane("hub", certificate_lifetime=CERTIFICATE_LIFETIME)
         )
         spoke_plane = await stack.enter_async_context(EmbeddedPlane("spoke"))
-        gate = Gate()
+        gate = Gate(lambda: (hub_plane.snapshot(), spoke_plane.snapshot()))
         for party in Party:
             for plane in (hub_plane, spoke_plane):
                 plane.faults.add(*gate.rule_for(party))

@@ -150,16 +150,23 @@ class EmbeddedPlane:
         return self._kubeconfig(token.bearer)
 
     def snapshot(self) -> Snapshot:
-        """Return everything that is stored now, to come back to by `restore`."""
+        """Return everything that is stored now, to come back to by `restore`.
+
+        May be called by what a fault asks, also on another plane's thread.
+        """
         return self._running.snapshot()
 
-    def restore(self, snapshot: Snapshot) -> None:
-        """Store what a snapshot of this plane holds and nothing else; watches are cut before.
+    def restore(self, snapshot: Snapshot, *, cut_watches: bool = True) -> None:
+        """Store what a snapshot of this plane holds and nothing else.
 
         Tests that need the same beginning again and again save the time of bringing it about.
         Clocks and faults stay as they are, and resource versions go on.
+
+        Args:
+            snapshot: What to store.
+            cut_watches: Break all watches before; otherwise they see it all as ordinary changes.
         """
-        self._running.restore(snapshot)
+        self._running.restore(snapshot, cut_watches=cut_watches)
 
     def restart(self, *, keep_history: bool = True) -> None:
         """Close the port and all connections, and listen again at the same address.

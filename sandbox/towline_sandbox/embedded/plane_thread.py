@@ -112,11 +112,12 @@ class PlaneThread:
 
     def snapshot(self) -> Snapshot:
         """Return everything that is stored, for `restore`."""
-        return self._call(self.server.store.snapshot)
+        return self.server.store.snapshot()
 
-    def restore(self, snapshot: Snapshot) -> None:
-        """Break all watches and store what the snapshot holds, and nothing else."""
-        self.cut_watches(resource=None, user_agent=None)
+    def restore(self, snapshot: Snapshot, *, cut_watches: bool) -> None:
+        """Store what the snapshot holds, and nothing else; break all watches before, or none."""
+        if cut_watches:
+            self.cut_watches(resource=None, user_agent=None)
         self._call(lambda: self.server.store.restore(snapshot))
 
     def stop_serving(self) -> None:

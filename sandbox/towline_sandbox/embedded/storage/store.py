@@ -176,26 +176,38 @@ class Store:
                     subscription.close()
 
     def snapshot(self) -> Snapshot:
-        """Return everything that is stored now."""
-        return {key: dict(found.objects) for key, found in self._collections.items()}
+        """Return everything that is stored now. May be called from any thread, unlike the rest."""
+        while True:
+            revision = self.revision
+            # Copying a dictionary is one step for other threads; what they write between two of
+            # them is seen by the revision.
+            stored = {key: found.objects.copy() for key, found in self._collections.copy().items()}
+            if revision == self.revision:
+                return stored
 
     def restore(self, snapshot: Snapshot) -> None:
-        """Store what a snapshot holds and nothing else, as ordinary changes that watches see."""
+        """Store what a snapshot holds and nothing else, as ordinary changes that watches see.
+
+        Objects that are as they should be stay as they are. One that was deleted and made anew is
+        not the same object, so it goes before the other one comes.
+        """
         for key in {**snapshot, **self._collections}:
-            wanted, found = snapshot.get(key, {}), dict(self._collection(key).objects)
+            wanted, found = snapshot.get(key, {}), self._collection(key).objects.copy()
             for path, obj in found.items():
-                expected = obj["metadata"]["resourceVersion"]
-                if path not in wanted:
-                    metadata = obj["metadata"]
+                metadata = obj["metadata"]
+                expected = metadata["resourceVersion"]
+                is_same = path in wanted and _uid(wanted[path]) == _uid(obj)
+                if not is_same:
                     self.delete(
                         key,
                         namespace=metadata.get("namespace"),
                         name=metadata["name"],
                         expected_revision=expected,
                     )
-                elif wanted[path] is not obj:
+                elif _content(wanted[path]) != _content(obj):
                     self.replace(key, wanted[path], expected_revision=expected)
-            for path in wanted.keys() - found.keys():
+            present = self._collection(key).objects
+            for path in [path for path in wanted if path not in present]:
                 self.create(key, wanted[path])
 
     def compact(self, revision: int | None = None) -> None:
@@ -259,6 +271,15 @@ class Store:
 
     def _too_old(self, key: StorageKey, revision: int) -> ApiFailure:
         return expired(f"too old resource version: {revision} ({self._floor(key)})")
+
+
+def _uid(obj: KubeObject) -> object:
+    return obj["metadata"].get("uid")
+
+
+def _content(obj: KubeObject) -> KubeObject:
+    """Return an object without what each write changes."""
+    return {**obj, "metadata": {**obj["metadata"], "resourceVersion": ""}}
 
 
 def _path(obj: KubeObject) -> str:
