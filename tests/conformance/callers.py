@@ -4,6 +4,7 @@ import ssl
 from collections.abc import Mapping, Sequence
 from contextlib import AsyncExitStack
 from dataclasses import replace
+from functools import lru_cache
 
 import aiohttp
 
@@ -25,9 +26,7 @@ class Callers:
     def __init__(self, plane: Plane, stack: AsyncExitStack) -> None:
         self.plane = plane
         self._stack = stack
-        self._admin_connection = parse_kubeconfig(
-            plane.control.admin_kubeconfig(), source="conformance"
-        )
+        self._admin_connection = _admin_connection(plane)
 
     async def admin(self, *, headers: Mapping[str, str] | None = None) -> Api:
         """Return the calls of a user who may do everything."""
@@ -71,7 +70,7 @@ class Callers:
         if connection.token is not None:
             shown["Authorization"] = f"Bearer {connection.token}"
         session = aiohttp.ClientSession(
-            connector=aiohttp.TCPConnector(ssl=self._context(connection)),
+            connector=aiohttp.TCPConnector(ssl=_context(connection)),
             headers={"User-Agent": "conformance/1.0 (suite)", **shown},
         )
         await self._stack.enter_async_context(session)
@@ -81,5 +80,13 @@ class Callers:
     def _nobody(self) -> Connection:
         return replace(self._admin_connection, client_certificate_pem=None, client_key_pem=None)
 
-    def _context(self, connection: Connection) -> ssl.SSLContext:
-        return ssl_context(connection)
+
+@lru_cache(maxsize=8)
+def _admin_connection(plane: Plane) -> Connection:
+    """Return the same for all tests of a plane: to make and read it takes as long as a test."""
+    return parse_kubeconfig(plane.control.admin_kubeconfig(), source="conformance")
+
+
+@lru_cache(maxsize=32)
+def _context(connection: Connection) -> ssl.SSLContext:
+    return ssl_context(connection)
