@@ -14,7 +14,12 @@ import sys
 from datetime import timedelta
 
 from outage_fleet import Outage, lose_hub
-from towline_agent.hub_return import CLUSTER_LOOPS, DEFAULT_SPREAD, return_policy, tries_per_second
+from towline_agent.channel.hub_return import (
+    CLUSTER_LOOPS,
+    DEFAULT_SPREAD,
+    return_policy,
+    tries_per_second,
+)
 from towline_api.durations import parse_duration
 from towline_kube.reflector import WATCH_BACKOFF
 

@@ -8,8 +8,8 @@ from contextlib import AsyncExitStack, asynccontextmanager
 from dataclasses import dataclass
 from typing import NoReturn
 
-from towline_agent.channel import FIELD_MANAGER
-from towline_agent.mounted_credential import MountedCredential
+from towline_agent.channel.hub_channel import FIELD_MANAGER
+from towline_agent.channel.mounted_credential import MountedCredential
 from towline_agent.settings import AgentSettings
 from towline_api.errors import ConfigError
 from towline_kube.client import Call, Client, user_agent

@@ -8,27 +8,27 @@ from dataclasses import dataclass
 from datetime import timedelta
 from typing import Any, NoReturn
 
-from towline_agent.addon_overview import AddonOverview
-from towline_agent.bootstrap import BootstrapAccess
-from towline_agent.channel import HubChannel
-from towline_agent.cluster_follower import ClusterFollower
-from towline_agent.cluster_identity import cluster_order
-from towline_agent.cluster_lease import LeaseRenewer
-from towline_agent.cluster_reporter import ClusterReporter
-from towline_agent.cluster_status import ClaimLimits
-from towline_agent.cluster_view import ClusterView
-from towline_agent.credential_keeper import CredentialKeeper
-from towline_agent.credential_proof import CredentialProof
-from towline_agent.credential_status import CredentialStatus
-from towline_agent.credential_stores import CredentialStore
-from towline_agent.hub_contact import HubContact, both
-from towline_agent.hub_return import return_policy
-from towline_agent.hub_trust import HubTrust, initial_trust
-from towline_agent.namespace_keeper import NamespaceKeeper
-from towline_agent.spoke_observer import SpokeObserver
-from towline_agent.state_tracking import StateTracker
-from towline_agent.stored_credentials import PUBLISHED_AUTHORITIES_KEY
-from towline_agent.trust_keeper import TrustKeeper
+from towline_agent.channel.contact import HubContact, both
+from towline_agent.channel.hub_channel import HubChannel
+from towline_agent.channel.hub_return import return_policy
+from towline_agent.clusters.follower import ClusterFollower
+from towline_agent.clusters.lease import LeaseRenewer
+from towline_agent.clusters.namespace_keeper import NamespaceKeeper
+from towline_agent.clusters.reporter import ClusterReporter
+from towline_agent.clusters.spoke_observer import SpokeObserver
+from towline_agent.clusters.status import ClaimLimits
+from towline_agent.clusters.view import ClusterView
+from towline_agent.credentials.cluster_identity import cluster_order
+from towline_agent.credentials.keeper import CredentialKeeper
+from towline_agent.credentials.proof import CredentialProof
+from towline_agent.credentials.state_tracking import StateTracker
+from towline_agent.credentials.status import CredentialStatus
+from towline_agent.credentials.stored import PUBLISHED_AUTHORITIES_KEY
+from towline_agent.credentials.stores import CredentialStore
+from towline_agent.hubs.bootstrap import BootstrapAccess
+from towline_agent.hubs.trust import HubTrust, initial_trust
+from towline_agent.hubs.trust_keeper import TrustKeeper
+from towline_agent.station.overview import AddonOverview
 from towline_api.names import AGENT_NAME_KEY, CLUSTER_NAME_KEY, KUBECONFIG_KEY
 from towline_certs.credentials import Credential
 from towline_certs.identities import ClusterIdentity

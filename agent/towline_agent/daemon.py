@@ -9,24 +9,24 @@ from contextlib import AsyncExitStack
 from datetime import timedelta
 from typing import TYPE_CHECKING, NoReturn
 
-from towline_agent.addons import AddonOptions, run_addons
+from towline_agent.addons.cluster_addons import AddonOptions, run_addons
 from towline_agent.agent_clusters import Clusters, open_clusters
-from towline_agent.agent_overview import LookedSession
-from towline_agent.bootstraps import Bootstraps
-from towline_agent.bound_name import find_bound_name
-from towline_agent.cluster_identity import choose_identity, stored_identity
-from towline_agent.cluster_registration import agent_annotations, client_configs
+from towline_agent.channel.contact import both
+from towline_agent.channel.hub_return import return_policy
 from towline_agent.cluster_session import ClusterSession, ClusterSettings
-from towline_agent.cluster_status import ClaimLimits
-from towline_agent.credential_stores import CredentialStore, DirectoryCredentialStore
-from towline_agent.hub_choice import first_hub
-from towline_agent.hub_contact import both
-from towline_agent.hub_mover import HubMover
-from towline_agent.hub_return import return_policy
-from towline_agent.kept_hub import kept_hub, kept_trust
-from towline_agent.secret_store import SecretStore, next_secret
+from towline_agent.clusters.registration import agent_annotations, client_configs
+from towline_agent.clusters.status import ClaimLimits
+from towline_agent.credentials.cluster_identity import choose_identity, stored_identity
+from towline_agent.credentials.secret_store import SecretStore, next_secret
+from towline_agent.credentials.stored import Stored, stored_connection
+from towline_agent.credentials.stores import CredentialStore, DirectoryCredentialStore
+from towline_agent.hubs.bootstraps import Bootstraps
+from towline_agent.hubs.bound_name import find_bound_name
+from towline_agent.moving.choice import first_hub
+from towline_agent.moving.kept_hub import kept_hub, kept_trust
+from towline_agent.moving.mover import HubMover
 from towline_agent.settings import AgentSettings
-from towline_agent.stored_credentials import Stored, stored_connection
+from towline_agent.status.overview import LookedSession
 from towline_api.errors import ConfigError, TowlineError
 from towline_api.names import MANAGED_BY_LABEL
 from towline_certs.identities import ClusterIdentity
@@ -38,7 +38,7 @@ from towline_kube.listen_address import ListenAddress
 from towline_kube.task_groups import TaskGroup
 
 if TYPE_CHECKING:
-    from towline_agent.agent_endpoint import AgentEndpoint
+    from towline_agent.status.endpoint import AgentEndpoint
 
 log = logging.getLogger(__name__)
 
@@ -146,7 +146,7 @@ async def run(
 
 def _endpoint(address: ListenAddress, clock: Clock) -> "AgentEndpoint":
     # Here, because an agent that serves nothing needs no HTTP server and no metrics.
-    from towline_agent.agent_endpoint import AgentEndpoint
+    from towline_agent.status.endpoint import AgentEndpoint
 
     return AgentEndpoint(address, clock=clock)
 
@@ -213,7 +213,7 @@ class _Agent:
         await self._bootstraps.watch()
 
     async def run(self) -> NoReturn:
-        """Stay at one hub after another; see `towline_agent.hub_choice` for when one is left."""
+        """Stay at one hub after another; see `towline_agent.moving.choice` for when one is left."""
         target: str | None = None
         while True:
             stored = await self._read_store()

@@ -4,8 +4,8 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from towline_agent.addon_permissions import addon_cluster_rules, addon_rules
-from towline_agent.secret_store import next_secret, pending_secret
+from towline_agent.addons.permissions import addon_cluster_rules, addon_rules
+from towline_agent.credentials.secret_store import next_secret, pending_secret
 from towline_api.names import (
     ADDON_NAMESPACE,
     AGENT_NAMESPACE,

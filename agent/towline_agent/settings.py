@@ -6,11 +6,11 @@ from typing import Self
 
 from pydantic import Field, SecretStr, field_validator, model_validator
 
-from towline_agent.cluster_registration import agent_annotations, client_configs
-from towline_agent.hub_choice import DEFAULT_TIMEOUT
-from towline_agent.hub_return import DEFAULT_SPREAD
-from towline_agent.service_account_tokens import DEFAULT_LIFETIME, SHORTEST_LIFETIME
-from towline_agent.told_hub import told_hub
+from towline_agent.channel.hub_return import DEFAULT_SPREAD
+from towline_agent.clusters.registration import agent_annotations, client_configs
+from towline_agent.credentials.service_account_tokens import DEFAULT_LIFETIME, SHORTEST_LIFETIME
+from towline_agent.hubs.told_hub import told_hub
+from towline_agent.moving.choice import DEFAULT_TIMEOUT
 from towline_api.addons import KubeClientDriver
 from towline_api.dns_names import is_dns_label
 from towline_api.duration_field import Duration

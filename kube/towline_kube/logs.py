@@ -60,7 +60,7 @@ class RedactingFilter(logging.Filter):
 
 
 class ConsoleFormatter(logging.Formatter):
-    """`12:00:00.123 INFO    towline_agent.lease lease renewed cluster=c1 lease=…`."""
+    """`12:00:00.123 INFO    towline_agent.clusters.lease lease renewed cluster=c1 lease=…`."""
 
     def format(self, record: logging.LogRecord) -> str:
         """Return the line, with the traceback below it if there is one."""

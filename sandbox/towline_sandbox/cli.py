@@ -45,7 +45,7 @@ COMMANDS = (
     Command(("agent", "run"), "towline_agent.commands:run", "run the agent of a managed cluster"),
     Command(
         ("agent", "status"),
-        "towline_agent.status_command:status",
+        "towline_agent.status.command:status",
         "show how an agent stands with its hub",
     ),
     Command(

@@ -17,7 +17,7 @@ from towline_sandbox.collector import collector_at_rest
 if TYPE_CHECKING:
     from anyio.from_thread import BlockingPortal
 
-    from towline_agent.embedding import AddonAgent
+    from towline_agent.embedding.addon_agent import AddonAgent
     from towline_api.resources import KubeObject
     from towline_sandbox.embedded.plane import EmbeddedPlane
     from towline_sandbox.testing.pair import EnabledAddon, JoinedPair

@@ -11,12 +11,12 @@ from typing import Any
 from support.plane_clients import client_of
 from support.tasks import background
 from support.waiting import eventually, until
-from towline_agent.addon_station import AddonView, Station
-from towline_agent.channel import HubChannel
-from towline_agent.configuration_report import ConfigurationOutcome
-from towline_agent.embedding import AddonAgent
-from towline_agent.ownership import Owner
-from towline_agent.user_code import UserCode
+from towline_agent.applying.ownership import Owner
+from towline_agent.channel.hub_channel import HubChannel
+from towline_agent.configuration.report import ConfigurationOutcome
+from towline_agent.embedding.addon_agent import AddonAgent
+from towline_agent.station.addon_station import AddonView, Station
+from towline_agent.station.user_code import UserCode
 from towline_api.addon_codec import V1Alpha1Codec
 from towline_api.addons import ManagedClusterAddon
 from towline_api.resources import CONFIG_MAPS, NAMESPACES, KubeObject, Resource

@@ -8,10 +8,10 @@ from datetime import UTC, datetime
 from typing import Any, NoReturn, TypeVar
 
 from support import waiting
-from towline_agent.addon_permissions import addon_cluster_rules, addon_rules
-from towline_agent.addons import AddonOptions, Addons
-from towline_agent.channel import HubChannel
-from towline_agent.cluster_view import ClusterView
+from towline_agent.addons.cluster_addons import AddonOptions, Addons
+from towline_agent.addons.permissions import addon_cluster_rules, addon_rules
+from towline_agent.channel.hub_channel import HubChannel
+from towline_agent.clusters.view import ClusterView
 from towline_api.conditions import with_condition
 from towline_api.crds import HUB_KINDS, crds
 from towline_api.names import addon_agent_role

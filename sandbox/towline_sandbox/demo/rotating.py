@@ -7,8 +7,8 @@ from dataclasses import dataclass, field
 from datetime import timedelta
 from typing import NoReturn
 
-from towline_agent.channel import HubChannel
-from towline_agent.mounted_credential import MountedCredential
+from towline_agent.channel.hub_channel import HubChannel
+from towline_agent.channel.mounted_credential import MountedCredential
 from towline_api import names
 from towline_api.errors import TowlineError
 from towline_api.resources import CONFIG_MAPS

@@ -12,8 +12,8 @@ from typing import Any
 from anyio.from_thread import BlockingPortal
 
 from towline_agent import daemon as agent_daemon
-from towline_agent.addon_settings import AddonSettings
-from towline_agent.embedding import AddonAgent
+from towline_agent.embedding.addon_agent import AddonAgent
+from towline_agent.embedding.settings import AddonSettings
 from towline_api import condition_types, names
 from towline_api.conditions import is_true
 from towline_api.resources import (

@@ -8,8 +8,8 @@ import pytest_asyncio
 from support.addon_stage import ADDON, CLUSTER, INSTALLED, AddonStage, addon_stage, plain
 from support.waiting import eventually, until
 from towline_agent import AddonAgent, AddonSettings, ApiServerLives, PodsReady, Spoke
-from towline_agent.addon_overview import told_faults
-from towline_agent.built_in_checks import pod_check_rules
+from towline_agent.health.built_in_checks import pod_check_rules
+from towline_agent.station.overview import told_faults
 from towline_api.addons import HealthMode
 from towline_api.resources import (
     LEASES,

@@ -9,7 +9,7 @@ import pytest
 from support.addon_stage import ADDON, INSTALLED, AddonStage, addon_stage, config_map
 from support.waiting import eventually
 from towline_agent import AddonAgent, AddonSettings, Removal, SpokeScope, local_copy
-from towline_agent.user_code import CodeReport
+from towline_agent.station.user_code import CodeReport
 from towline_api.resources import CONFIG_MAPS, KubeObject
 
 

@@ -15,7 +15,7 @@ from support.pki import Pki
 from support.tasks import background
 from support.tls_server import TlsServer
 from support.waiting import eventually
-from towline_agent.channel import HubChannel, HubNotReadyError
+from towline_agent.channel.hub_channel import HubChannel, HubNotReadyError
 from towline_api.resources import SECRETS
 
 

@@ -15,12 +15,12 @@ from support.pki import LIFETIME, Pki
 from support.tasks import background
 from support.tls_server import TlsServer
 from support.waiting import eventually
-from towline_agent.client_certificate import (
+from towline_agent.channel.client_certificate import (
     CertificateNotReadyError,
     ClientCertificate,
     ClientCertificates,
 )
-from towline_agent.mounted_certificate import MountedCertificate, mounted_certificate_folder
+from towline_agent.channel.mounted_certificate import MountedCertificate, mounted_certificate_folder
 from towline_api.errors import ConfigError
 from towline_api.names import KUBE_CLIENT_SIGNER
 from towline_certs.credentials import Credential, parse_credential

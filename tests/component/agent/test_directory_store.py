@@ -11,11 +11,11 @@ import pytest
 
 from support.tasks import background
 from support.waiting import eventually
-from towline_agent.cluster_identity import cluster_order
-from towline_agent.credential_stores import DirectoryCredentialStore
-from towline_agent.enrollment import Paused
-from towline_agent.signing_requests import new_pending
-from towline_agent.stored_credentials import Stored, StoredCredential
+from towline_agent.credentials.cluster_identity import cluster_order
+from towline_agent.credentials.enrollment import Paused
+from towline_agent.credentials.signing_requests import new_pending
+from towline_agent.credentials.stored import Stored, StoredCredential
+from towline_agent.credentials.stores import DirectoryCredentialStore
 from towline_api.errors import ConfigError
 from towline_certs.identities import ClusterIdentity
 

@@ -19,8 +19,8 @@ import pytest
 
 from support.joining import JoinHub, RunningAgent, agent_settings, join_hub, running_agent
 from support.waiting import eventually, until
-from towline_agent import credential_stores
-from towline_agent.credential_status import CredentialState
+from towline_agent.credentials import stores as credential_stores
+from towline_agent.credentials.status import CredentialState
 from towline_api.resources import MANAGED_CLUSTERS
 from towline_certs import generations, store
 from towline_kube.clock import SYSTEM_CLOCK

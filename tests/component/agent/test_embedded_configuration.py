@@ -16,8 +16,8 @@ from support.addon_stage import (
 )
 from support.waiting import eventually, until
 from towline_agent import AddonAgent, InvalidConfigurationError, SpokeScope, local_copy
-from towline_agent.ownership import APPLIED_AS_ANNOTATION
-from towline_agent.user_code import Role
+from towline_agent.applying.ownership import APPLIED_AS_ANNOTATION
+from towline_agent.station.user_code import Role
 from towline_api.addons import ConfigKind, ConfigReference, HashedConfig
 from towline_api.metadata import ObjectKey
 from towline_api.resources import (

@@ -12,8 +12,8 @@ from support.addon_stage import CLUSTER, INSTALLED, AddonStage, addon_stage, pla
 from support.plane_clients import client_of
 from support.tasks import background
 from support.waiting import until
-from towline_agent.channel import HubChannel
-from towline_agent.spoke_access import Spoke
+from towline_agent.channel.hub_channel import HubChannel
+from towline_agent.station.spoke_access import Spoke
 from towline_api.resources import EVENTS, KubeObject
 from towline_kube.kubeconfig import parse_kubeconfig
 from towline_sandbox.embedded.faults import Ask, Calls, Moment, Seen

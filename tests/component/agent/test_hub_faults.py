@@ -17,7 +17,7 @@ import pytest
 
 from support.hub_faults import CERTIFICATE_LIFETIME, Hubs, hub_planes, two_hubs
 from support.waiting import eventually, until
-from towline_agent.agent_state import AgentState
+from towline_agent.credentials.state import AgentState
 from towline_agent.settings import AgentSettings
 from towline_api.names import HUB_KUBECONFIG_SECRET
 from towline_api.resources import (

@@ -18,8 +18,8 @@ from support.pki import Pki
 from support.tasks import background
 from support.tls_server import TlsServer
 from support.waiting import eventually
-from towline_agent.channel import HubChannel
-from towline_agent.kubeconfig_file import LOOK_EVERY, KubeconfigFile
+from towline_agent.channel.hub_channel import HubChannel
+from towline_agent.channel.kubeconfig_file import LOOK_EVERY, KubeconfigFile
 from towline_api.errors import ConfigError
 from towline_kube.connection import Connection
 from towline_kube.discovery import load_kubeconfig

@@ -11,7 +11,7 @@ import pytest
 
 from support.clock import FakeClock
 from support.tasks import background
-from towline_agent.mounted_credential import MountedCredential
+from towline_agent.channel.mounted_credential import MountedCredential
 from towline_api.errors import ConfigError
 from towline_certs.authority import create_authority
 from towline_certs.identities import Subject

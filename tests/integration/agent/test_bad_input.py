@@ -11,7 +11,7 @@ import pytest
 
 from support.joining import JoinHub, agent_settings, ensure, grant_agent, obj, running_agent
 from support.waiting import eventually, until
-from towline_agent.credential_status import CredentialState
+from towline_agent.credentials.status import CredentialState
 from towline_agent.daemon import run
 from towline_api.errors import ConfigError
 from towline_api.resources import NAMESPACES, SECRETS, KubeObject

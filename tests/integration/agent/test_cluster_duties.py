@@ -7,7 +7,7 @@ import pytest
 
 from support.joining import JoinHub, agent_settings, running_agent
 from support.played_hub import grant_everywhere, until
-from towline_agent.managed_namespaces import hub_label
+from towline_agent.clusters.managed_namespaces import hub_label
 from towline_agent.permissions import managed_namespace_rules
 from towline_api.resources import EVENTS, MANAGED_CLUSTERS, NAMESPACES
 from towline_kube.errors import Conflict

@@ -5,7 +5,7 @@ from pathlib import Path
 from support.joining import JoinHub, agent_settings
 from support.played_hub import PlayedHub, obj, until
 from towline_agent import AddonAgent, AddonSettings, SpokeScope, local_copy
-from towline_agent.ownership import Owner
+from towline_agent.applying.ownership import Owner
 from towline_api.resources import CONFIG_MAPS, KubeObject
 from towline_sandbox.plane import ControlPlane
 

@@ -8,7 +8,7 @@ import pytest_asyncio
 
 from support.played_hub import PlayedHub, agent_for, play_hub, until
 from towline_agent import AddonAgent, AddonSettings, HubChannel, Removal, SpokeScope, local_copy
-from towline_agent.addons import AddonOptions
+from towline_agent.addons.cluster_addons import AddonOptions
 from towline_api.resources import MANAGED_CLUSTER_ADDONS, SECRETS, KubeObject
 from towline_sandbox.plane import ControlPlane
 

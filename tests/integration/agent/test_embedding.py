@@ -15,7 +15,7 @@ import pytest_asyncio
 from support.joining import JoinHub, agent_settings
 from support.played_hub import PlayedHub, agent_for, obj, play_hub, rule, until
 from towline_agent import AddonAgent, AddonSettings, HubChannel, SpokeScope, local_copy
-from towline_agent.addons import AddonOptions
+from towline_agent.addons.cluster_addons import AddonOptions
 from towline_api.names import KUBE_CLIENT_SIGNER
 from towline_api.resources import CONFIG_MAPS, LEASES, SECRETS, KubeObject
 from towline_certs.credentials import from_secret_data

@@ -7,7 +7,7 @@ import pytest
 from support.joining import JoinHub, agent_settings, obj, running_agent
 from support.plane_clients import client_of
 from support.waiting import eventually, until
-from towline_agent.credential_status import CredentialState
+from towline_agent.credentials.status import CredentialState
 from towline_api.resources import (
     CERTIFICATE_SIGNING_REQUESTS,
     CONFIG_MAPS,

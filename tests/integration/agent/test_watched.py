@@ -18,7 +18,7 @@ from support.played_hub import PlayedHub
 from support.waiting import until
 from towline_agent import AddonAgent, AddonSettings, HubChannel
 from towline_agent.settings import AgentSettings
-from towline_agent.status_command import status
+from towline_agent.status.command import status
 from towline_api.metadata import name_of
 from towline_api.resources import MANAGED_CLUSTER_ADDONS, MANAGED_CLUSTERS, SECRETS
 from towline_certs.credentials import from_secret_data

@@ -11,7 +11,7 @@ import pytest
 from integration.channel.corner import Corner, watched_requests
 from integration.channel.programs import Program
 from support.waiting import until
-from towline_agent.secret_store import ISSUED_AT_ANNOTATION
+from towline_agent.credentials.secret_store import ISSUED_AT_ANNOTATION
 from towline_api.names import HUB_KUBECONFIG_SECRET, TLS_CERTIFICATE_KEY, TLS_KEY_KEY
 from towline_api.resources import CONFIG_MAPS, MANAGED_CLUSTER_ADDONS, SECRETS
 from towline_api.timestamps import format_micro_time

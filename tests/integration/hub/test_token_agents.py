@@ -16,8 +16,8 @@ from integration.hub.spoke import eventually
 from support.joining import JoinHub, agent_settings, ensure, obj, running_agent
 from support.plane_clients import admin_client
 from towline_agent import AddonAgent, HubChannel
-from towline_agent.addon_settings import AddonSettings
-from towline_agent.service_account_tokens import ServiceAccountToken, parse_token
+from towline_agent.credentials.service_account_tokens import ServiceAccountToken, parse_token
+from towline_agent.embedding.settings import AddonSettings
 from towline_agent.settings import AgentSettings
 from towline_api import names
 from towline_api.addons import KubeClientDriver

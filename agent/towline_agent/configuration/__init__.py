@@ -1,0 +1,1 @@
+"""An add-on's configuration: read on the hub, in force on the managed cluster, reported."""
