@@ -1,7 +1,8 @@
-"""Decides which of xdist's workers runs which tests: real planes on few workers, long tests first.
+"""Decides which of xdist's workers runs which tests: real planes on one worker, long tests first.
 
 A worker starts the planes that its tests share once and keeps them to the end. A real one costs
-seconds to start and some of a core while it is there, so few workers get the tests that need one.
+seconds to start and some of a core while it is there, so one worker gets all tests of a folder that
+need one, and gets them first: tests on other planes end it.
 A long test that begins last has all other workers wait for it, so what takes long begins first.
 """
 
@@ -12,7 +13,7 @@ from typing import Any
 import pytest
 
 _ON_KUBE = re.compile(r"\[([^\]]*-)?kube(-[^\]]*)?\]$")
-_WORKERS = {"tests/conformance": 1, "tests/integration": 2}
+_WORKERS = {"tests/conformance": 1, "tests/integration": 1}
 """How many workers start real planes for the tests of a folder."""
 _ALONE = ("tests/crash_points/", "tests/unit/certs/test_hostile_requests.py")
 """Where single tests are long enough to be handed out one by one."""

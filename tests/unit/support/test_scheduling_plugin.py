@@ -48,7 +48,7 @@ def test_tests_of_a_folder_share_real_planes(unit, folder):
     [
         # Real planes come first, those that are there already before all.
         ([UNIT, f"{CHANNEL}::[kube]"], [], {}, f"{CHANNEL}::[kube]"),
-        ([f"{CHANNEL}::[kube]", f"{CONFORMANCE}::[kube]"], [], {"tests/integration": 2},
+        ([f"{CHANNEL}::[kube]", f"{CONFORMANCE}::[kube]"], [], {"tests/integration": 1},
          f"{CONFORMANCE}::[kube]"),
         ([UNIT, f"{CONFORMANCE}::[kube]"], ["tests/conformance"], {"tests/conformance": 1},
          f"{CONFORMANCE}::[kube]"),
