@@ -17,7 +17,8 @@ from towline_agent.addons.registrations import (
 from towline_agent.addons.status import worst_rotation
 from towline_agent.applying.ownership import Owner
 from towline_agent.channel.hub_channel import HubChannel
-from towline_agent.credentials.keeper import ChannelAsker, CredentialKeeper
+from towline_agent.credentials.asker import ChannelAsker
+from towline_agent.credentials.keeper import CredentialKeeper
 from towline_agent.credentials.secret_store import SecretStore
 from towline_agent.credentials.service_account_tokens import RefreshReport, ServiceAccountToken
 from towline_agent.credentials.state import Standing

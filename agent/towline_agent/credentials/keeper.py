@@ -6,10 +6,10 @@ import random
 from collections import deque
 from collections.abc import Callable, Mapping
 from datetime import datetime, timedelta
-from typing import NoReturn, Protocol, assert_never
+from typing import NoReturn, assert_never
 
-from towline_agent.channel.hub_channel import HubChannel
 from towline_agent.channel.hub_return import not_before
+from towline_agent.credentials.asker import Asker
 from towline_agent.credentials.custody import Custody
 from towline_agent.credentials.enrollment import (
     Absent,
@@ -26,7 +26,6 @@ from towline_agent.credentials.enrollment import (
     Paused,
     Pending,
     PostRequest,
-    Request,
     StoreCredential,
     Unusable,
     Usable,
@@ -36,29 +35,26 @@ from towline_agent.credentials.enrollment import (
     is_overdue,
     next_step,
 )
+from towline_agent.credentials.hub_request import HubRequest
 from towline_agent.credentials.proof import CredentialProof
 from towline_agent.credentials.request_limits import (
     DEFAULT_PAUSES,
     REQUESTS_AN_HOUR,
     time_until_request,
 )
-from towline_agent.credentials.signing_requests import new_pending, observe_request, signing_request
+from towline_agent.credentials.signing_requests import new_pending
 from towline_agent.credentials.state_tracking import CredentialFacts
 from towline_agent.credentials.status import CredentialState, CredentialStatus, StatusBoard
 from towline_agent.credentials.stored import StoredCredential
 from towline_agent.credentials.stores import CredentialStore
 from towline_agent.running.resting import rest
 from towline_api.errors import TowlineError
-from towline_api.metadata import uid_of
-from towline_api.resources import CERTIFICATE_SIGNING_REQUESTS, KubeObject
 from towline_certs.credentials import Credential, parse_credential
 from towline_certs.validity import Validity
 from towline_kube.backoff import Backoff
-from towline_kube.cache import Cache
 from towline_kube.client import Client
 from towline_kube.clock import SYSTEM_CLOCK, Clock
-from towline_kube.errors import AlreadyExists, Unauthorized
-from towline_kube.failures import one_failure
+from towline_kube.errors import Unauthorized
 from towline_kube.log_context import log_context
 from towline_kube.task_groups import TaskGroup
 
@@ -68,34 +64,8 @@ _RETRIES = Backoff(first=timedelta(seconds=1), limit=timedelta(minutes=2))
 """Between attempts at one step while the hub or the store cannot be reached."""
 _LONGEST_REST = timedelta(minutes=5)
 """Clocks are set and machines sleep, so even the longest wait looks at the time now and then."""
-_WATCH_CHECK = timedelta(seconds=30)
-_FIRST_LIST_CHECK = timedelta(milliseconds=200)
-_CHANNEL_PATIENCE = timedelta(seconds=30)
 _FAILURES_WORTH_TELLING = 3
 """One failed attempt is life; the hub's condition is not to flap for it."""
-
-
-class Asker(Protocol):
-    """Under whose name a certificate is asked for."""
-
-    async def client_for(self, *, renewing: bool) -> Client:
-        """Return the client to ask with.
-
-        Args:
-            renewing: Whether a usable credential of this identity is at hand.
-        """
-        ...
-
-
-class ChannelAsker:
-    """Asks under the cluster's own identity, as for every add-on."""
-
-    def __init__(self, channel: HubChannel) -> None:
-        self._channel = channel
-
-    async def client_for(self, *, renewing: bool) -> Client:  # noqa: ARG002 - the same for both
-        """Return the channel's client, once the channel is up."""
-        return await self._channel.wait_ready(timeout=_CHANNEL_PATIENCE)
 
 
 class CredentialKeeper:
@@ -141,11 +111,10 @@ class CredentialKeeper:
         self._nudge = asyncio.Event()
         self._custody = Custody(store, order=order, hub=hub, changed=self._wake, clock=clock)
         self._board = StatusBoard(on_status=on_status, now=clock.now)
-        self._request: Request = NotLookedUp()
+        self._at_hub = HubRequest(order, wake=self._wake, clock=clock)
         self._credential: Credential | None = None
         self._validity: Validity | None = None
         self._asking_with = ""
-        self._csr_uid: str | None = None
         self._holding: Holding = NothingStored()
         self._keys_made: deque[float] = deque(maxlen=REQUESTS_AN_HOUR)
         self._refused_in_vain = 0
@@ -178,12 +147,8 @@ class CredentialKeeper:
 
     @property
     def request_facts(self) -> dict[str, str]:
-        """What to log beside whatever concerns the latest request and its certificate.
-
-        The uid of the request is in the hub's log as well, so that one search finds the whole
-        story. It is not known before the request is posted or found.
-        """
-        return {"csr_uid": self._csr_uid} if self._csr_uid is not None else {}
+        """What to log beside whatever concerns the latest request and its certificate."""
+        return self._at_hub.facts
 
     @property
     def facts(self) -> CredentialFacts:
@@ -267,7 +232,7 @@ class CredentialKeeper:
                 order=self._order,
                 holding=holding,
                 progress=self._custody.progress,
-                request=self._request,
+                request=self._at_hub.found,
                 now=self._clock.now(),
             )
         )
@@ -284,16 +249,14 @@ class CredentialKeeper:
                     self._refused_in_vain = 0
                 self._keys_made.append(self._clock.monotonic())
                 self._tell(CredentialState.REQUESTING, "MakingKey", reason)
-                self._csr_uid = None
+                self._at_hub.forget_uid()
                 log.info("making a key", extra={"object": self._custody.where, "reason": reason})
                 pending = new_pending(self._order, now=self._clock.now(), failures=failures)
                 await self._custody.store_progress(pending)
                 # A key that did not exist a moment ago cannot have been posted.
-                self._request = Absent()
+                self._at_hub.found = Absent()
             case LookUpRequest(pending=pending):
-                client = await self._client(holding)
-                csr = await client.find(CERTIFICATE_SIGNING_REQUESTS, pending.request_name)
-                self._observe(csr, pending)
+                await self._at_hub.look_up(pending, await self._client(holding))
             case PostRequest(pending=pending):
                 await self._post(pending, await self._client(holding))
             case WaitForRequest(pending=pending):
@@ -334,68 +297,24 @@ class CredentialKeeper:
         self._asking_with = client.connection.source
         return client
 
-    def _observe(self, csr: KubeObject | None, pending: Pending) -> None:
-        if csr is not None:
-            self._csr_uid = uid_of(csr)
-        self._request = observe_request(
-            csr, order=self._order, pending=pending, now=self._clock.now()
-        )
-
     async def _post(self, pending: Pending, client: Client) -> None:
-        name = pending.request_name
-        self._tell(CredentialState.REQUESTING, "PostingRequest", f"posting request {name}")
-        csr: KubeObject | None
-        try:
-            csr = await client.create(
-                CERTIFICATE_SIGNING_REQUESTS, signing_request(self._order, pending)
-            )
-        except AlreadyExists:
-            csr = await client.find(CERTIFICATE_SIGNING_REQUESTS, name)
-            self._observe(csr, pending)
-        else:
-            self._observe(csr, pending)
-            log.info(
-                "certificate requested",
-                extra={"csr": name, "object": self._order.subject.common_name} | self.request_facts,
-            )
+        self._tell(
+            CredentialState.REQUESTING, "PostingRequest", f"posting request {pending.request_name}"
+        )
+        await self._at_hub.post(pending, client)
 
     async def _wait_for(self, pending: Pending, client: Client, holding: Holding) -> None:
-        """Return when the request is something else than waiting, or it is time to look around."""
-        name = pending.request_name
         until = self._clock.now() + _LONGEST_REST
         if isinstance(holding, Usable):
             # A certificate is still good in its last second.
             until = min(until, holding.expires_at + timedelta(seconds=1))
-        cache = Cache(
+        await self._at_hub.wait(
+            pending,
             client,
-            CERTIFICATE_SIGNING_REQUESTS,
-            field_selector=f"metadata.name={name}",
-            clock=self._clock,
+            until=until,
+            is_disturbed=lambda: self._custody.is_stale,
+            on_waiting=lambda waiting: self._tell_waiting(pending, waiting),
         )
-        cache.on_change(lambda _: self._wake.set())
-        with one_failure():  # what the group would wrap is nothing to end the agent for
-            async with TaskGroup() as group:
-                watching = group.create_task(cache.run(), name=f"watch-request/{name}")
-                try:
-                    await self._watch_until(until, cache, pending)
-                finally:
-                    watching.cancel()
-
-    async def _watch_until(self, until: datetime, cache: Cache, pending: Pending) -> None:
-        while self._clock.now() < until and not self._custody.is_stale:
-            self._wake.clear()
-            if cache.last_error is not None:
-                raise cache.last_error
-            if cache.synced:
-                self._observe(cache.find(pending.request_name), pending)
-                if not isinstance(self._request, Waiting):
-                    return
-            if isinstance(self._request, Waiting):
-                self._tell_waiting(pending, self._request)
-            # A list that finds nothing, and a watch that fails, wake nobody.
-            look_again_in = _WATCH_CHECK if cache.synced else _FIRST_LIST_CHECK
-            left = until - self._clock.now()
-            await rest(self._clock, min(left, look_again_in), unless=self._wake)
 
     async def _store(self, pending: Pending, certificate_pem: bytes, *, replaces: bool) -> None:
         credential = parse_credential(key_pem=pending.key_pem, certificate_pem=certificate_pem)
@@ -403,9 +322,11 @@ class CredentialKeeper:
             refusal = await self._proof.find_refusal(credential)
             if refusal is not None:
                 message = f"the hub refuses the certificate of request {pending.request_name}"
-                self._request = Dead("Refused", f"{message}: {refusal}; going on with the old one")
+                self._at_hub.found = Dead(
+                    "Refused", f"{message}: {refusal}; going on with the old one"
+                )
                 return
-        self._request, self._refusal = NotLookedUp(), None
+        self._at_hub.found, self._refusal = NotLookedUp(), None
         await self._custody.store_credential(credential, beside=self._beside())
         self.renewals += 1
         log.info(
@@ -434,7 +355,7 @@ class CredentialKeeper:
             extra={"object": self._custody.where, "reason": step.reason, "error": step.message},
         )
         await self._custody.store_progress(progress)
-        self._request = NotLookedUp()
+        self._at_hub.found = NotLookedUp()
 
     async def _pause_after_refusal(self, reason: str) -> None:
         """Have the next request wait, the longer the more certificates were refused in a row."""
