@@ -6,16 +6,22 @@ need one, and gets them first: tests on other planes end it.
 A long test that begins last has all other workers wait for it, so what takes long begins first.
 """
 
-import re
 from collections.abc import Iterable, Mapping
 from typing import Any
 
 import pytest
 
-_ON_KUBE = re.compile(r"\[([^\]]*-)?kube(-[^\]]*)?\]$")
+_ON_KUBE = "[kube]"
+"""Ends the names of units that need real planes."""
 _WORKERS = {"tests/conformance": 1, "tests/integration": 1}
 """How many workers start real planes for the tests of a folder."""
-_ALONE = ("tests/crash_points/", "tests/unit/certs/test_hostile_requests.py")
+_TOGETHER = ("tests/integration/deploy/",)
+"""Folders whose tests have a real plane of their own in common."""
+_ALONE = (
+    "tests/crash_points/",
+    "tests/integration/sandbox/test_demo.py",
+    "tests/unit/certs/test_hostile_requests.py",
+)
 """Where single tests are long enough to be handed out one by one."""
 _LONGEST_FIRST = (
     "tests/integration/channel/",
@@ -35,12 +41,16 @@ def unit_of(test: str) -> str:
     module, _, name = test.partition("::")
     if module.startswith(_ALONE):
         return test
-    return f"{module}::[kube]" if _ON_KUBE.search(name) else module
+    parameters = name.partition("[")[2].removesuffix("]").split("-")
+    if "kube" not in parameters or "embedded" in parameters:
+        return module
+    shared = next((folder for folder in _TOGETHER if module.startswith(folder)), module)
+    return f"{shared}::{_ON_KUBE}"
 
 
 def planes_of(unit: str) -> str | None:
     """Return which folder's real planes the tests of a unit share; None if they share none."""
-    if not _ON_KUBE.search(unit):
+    if not unit.endswith(_ON_KUBE):
         return None
     return next((folder for folder in _WORKERS if unit.startswith(f"{folder}/")), None)
 

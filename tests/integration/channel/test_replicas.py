@@ -43,7 +43,7 @@ HASTY = ("--lease-duration", "3s", "--renew-deadline", "2s", "--retry-period", "
 FREEZES = 3
 """Of the many that were tried: enough to see a fence that is left out, which one freeze shows."""
 
-both_planes = pytest.mark.planes("embedded", "kube", because="a real server's word counts here")
+on_kube = pytest.mark.planes("kube", because="a real server's word counts here")
 
 
 @pytest_asyncio.fixture(scope="module", loop_scope="session")
@@ -67,7 +67,7 @@ async def namespace(admin: Client) -> None:
         await admin.delete(LEASES, "towline-hub", namespace=HUB_NAMESPACE, missing_ok=True)
 
 
-@both_planes
+@on_kube
 async def test_another_leads_within_15_seconds_of_a_kill(
     hub_kubeconfig: Path, admin: Client, tmp_path: Path
 ) -> None:
@@ -84,7 +84,7 @@ async def test_another_leads_within_15_seconds_of_a_kill(
         await until_served(admin, work, within=left)
 
 
-@both_planes
+@on_kube
 async def test_another_leads_within_2_seconds_of_an_orderly_end(
     hub_kubeconfig: Path, admin: Client, tmp_path: Path
 ) -> None:
@@ -146,19 +146,18 @@ async def test_a_second_signal_ends_it_at_once(
             hub_plane.faults.remove(rule)
 
 
-@both_planes
+@on_kube
 async def test_a_frozen_leader_that_goes_on_writes_nothing(
     hub_plane: Plane, hub_kubeconfig: Path, admin: Client, tmp_path: Path
 ) -> None:
     """It has not noticed that time went by, and is in the middle of a mass of writes."""
     began = datetime.now(UTC)
-    rounds = FREEZES if isinstance(hub_plane, EmbeddedPlane) else FREEZES - 1
     noted: dict[AuditEvent, None] = {}
     async with replicas(3, kubeconfig=hub_kubeconfig, folder=tmp_path, flags=HASTY) as hubs:
         await until_led(admin, hubs)
         async with much_work(admin, every=timedelta(milliseconds=60)):
             frozen = 0
-            while frozen < rounds:
+            while frozen < FREEZES:
                 leader = await until_led(admin, hubs)
                 await asyncio.sleep(random.uniform(0.2, 1.2))
                 if await leader_of(admin, hubs) is leader:
@@ -166,7 +165,7 @@ async def test_a_frozen_leader_that_goes_on_writes_nothing(
                     frozen += 1
                 noted |= dict.fromkeys(e for e in hub_plane.audit_events() if e.at >= began)
     writes = writes_of_hubs(noted)
-    assert len(takeovers(writes)) > rounds, takeovers(writes)
+    assert len(takeovers(writes)) > FREEZES, takeovers(writes)
     assert_one_wrote_at_a_time(writes)
 
 

@@ -32,7 +32,7 @@ _PROMISED = (
 
 
 @pytest.mark.timeout(180)
-@pytest.mark.parametrize("plane", PlaneKind)
+@pytest.mark.parametrize("plane", PlaneKind, ids="on its own {} planes".format)
 async def test_the_demo_shows_every_step_and_leaves_nothing_behind(
     tmp_path: Path, plane: PlaneKind
 ) -> None:

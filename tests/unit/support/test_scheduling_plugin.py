@@ -18,6 +18,9 @@ UNIT = "tests/unit/kube/test_store.py"
         (f"{CHANNEL}::test_it[kube]", f"{CHANNEL}::[kube]"),
         (f"{CHANNEL}::test_it[kube-accept c1]", f"{CHANNEL}::[kube]"),
         (f"{CHANNEL}::test_it[15-kube]", f"{CHANNEL}::[kube]"),
+        (f"{CHANNEL}::test_it[embedded-kube-system]", CHANNEL),
+        ("tests/integration/deploy/test_a.py::test_it[kube]", "tests/integration/deploy/::[kube]"),
+        ("tests/integration/deploy/test_a.py::test_it", "tests/integration/deploy/test_a.py"),
         (
             "tests/crash_points/test_x.py::test_it[join]",
             "tests/crash_points/test_x.py::test_it[join]",
