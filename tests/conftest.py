@@ -14,6 +14,7 @@ pytest_plugins = [
     "support.collector_plugin",
     "support.planes_plugin",
     "support.scheduling_plugin",
+    "support.timeout_plugin",
     "support.conformance_count",
     "support.crash_point_count",
     "support.mutants.count",
