@@ -25,14 +25,15 @@ _LIMIT_SECONDS = 120  # the first test of a worker waits for its plane to start
 
 
 def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
-    """Run every test once for each plane, all of a plane's tests together."""
+    """Run every test once for each plane, or the marked one; all of a plane's tests together."""
     if "flavor" in metafunc.fixturenames:
+        only = metafunc.definition.get_closest_marker("planes")
         marks = {Flavor.KUBE: (pytest.mark.kube,)}
         metafunc.parametrize(
             "flavor",
             [
                 pytest.param(flavor, id=str(flavor), marks=marks.get(flavor, ()))
-                for flavor in _flavors(metafunc.config)
+                for flavor in (only.args if only else _flavors(metafunc.config))
             ],
             indirect=True,
             scope="session",

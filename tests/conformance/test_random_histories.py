@@ -27,7 +27,7 @@ from conformance.drawn_objects import (
     of,
     patches,
 )
-from conformance.planes import Flavor, find_missing, open_plane
+from conformance.planes import Flavor, Plane, find_missing, open_plane
 from conformance.twins import MADE, Period, Twin, Twins, assert_same, by_period
 from support.planes_plugin import record_plane
 from support.waiting import until
@@ -48,22 +48,28 @@ def _counted() -> None:
     """Both planes are compared: the test counts for neither."""
 
 
-@pytest.fixture(scope="session")
-def planes(request: pytest.FixtureRequest) -> Iterator[tuple[asyncio.Runner, Api, Api]]:
-    """The runner of all calls, and the administrators of both planes: first the real one."""
+@pytest.fixture
+def planes(
+    flavor: Flavor, request: pytest.FixtureRequest
+) -> Iterator[tuple[asyncio.Runner, Api, Api]]:
+    """The runner of all calls, and the administrators of both planes: first the real one.
+
+    That is the one of all tests, for it takes long to start; namespaces keep out of its way.
+    """
     wanted = request.config.getoption("--plane")
-    for flavor in Flavor:
-        missing = find_missing(flavor)
-        if missing is None and wanted and flavor not in wanted:
+    for each in Flavor:
+        missing = find_missing(each)
+        if missing is None and wanted and each not in wanted:
             missing = "--plane leaves it out"
         if missing is not None:
-            pytest.skip(f"both planes are needed; {flavor}: {missing}")
+            pytest.skip(f"both planes are needed; {each}: {missing}")
+    real: Plane = request.getfixturevalue("plane")
 
     async def open_both(stack: AsyncExitStack) -> list[Api]:
+        embedded = await stack.enter_async_context(open_plane(Flavor.EMBEDDED, "histories"))
+        record_plane(request.config, embedded.control)
         apis = []
-        for flavor in (Flavor.KUBE, Flavor.EMBEDDED):
-            plane = await stack.enter_async_context(open_plane(flavor, "histories"))
-            record_plane(request.config, plane.control)
+        for plane in (real, embedded):
             apis.append(await Callers(plane, stack).admin())
             await install(apis[-1], widget_crd(CRD))
         return apis
@@ -71,8 +77,8 @@ def planes(request: pytest.FixtureRequest) -> Iterator[tuple[asyncio.Runner, Api
     with asyncio.Runner() as runner:
         stack = AsyncExitStack()
         try:
-            real, embedded = runner.run(open_both(stack))
-            yield runner, real, embedded
+            first, second = runner.run(open_both(stack))
+            yield runner, first, second
         finally:
             runner.run(stack.aclose())
 
@@ -461,7 +467,7 @@ def _has_work(metadata: KubeObject, uids: set[str]) -> bool:
     return bool(owners) and not is_marked and not any(o["uid"] in uids for o in owners)
 
 
-@pytest.mark.kube
+@pytest.mark.planes(Flavor.KUBE, because="an embedded one is beside it")
 @pytest.mark.timeout(600)
 def test_both_planes_have_the_same_history(
     planes: tuple[asyncio.Runner, Api, Api],
