@@ -503,7 +503,7 @@ async def test_conversions_never_fail_while_certificates_and_authorities_change(
                 found = await hub.admin.get(CLUSTER_MANAGEMENT_ADDONS_V1BETA1, "a")
                 assert found["apiVersion"] == f"{GROUP}/v1beta1"
                 asked += 1
-                await asyncio.sleep(0.01)
+                await asyncio.sleep(0.03)
         assert asked > 20
     counted = metrics.registry.get_sample_value
     labels = {"to": "v1beta1", "outcome": "converted"}

@@ -299,7 +299,7 @@ async def test_two_hubs_sign_each_request_once(scene: SigningScene, run_hub: Run
     async with run_hub(**settings) as one, run_hub(**settings) as two, scene.joined():
         async with background(follow(), name="watch-requests"):
             names_ = []
-            for _ in range(6):
+            for _ in range(3):
                 names_ += await asyncio.gather(*(scene.ask() for _ in range(15)))
             await asyncio.gather(*(scene.approve(name) for name in names_))
 
