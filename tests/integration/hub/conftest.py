@@ -50,10 +50,18 @@ class RunningHub:
 
 
 async def hub_settings(
-    plane: ControlPlane, admin: Client, folder: Path, **changes: Any
+    plane: ControlPlane, admin: Client, folder: Path, *, grant: bool = True, **changes: Any
 ) -> HubSettings:
-    """Grant the hub under test what it ships with, and return settings for it."""
-    for obj in hub_permissions(user_subject(HUB_USER), installs_crds=True):
+    """Grant the hub under test what it ships with, and return settings for it.
+
+    Args:
+        plane: The hub cluster.
+        admin: Its administrator.
+        folder: For a kubeconfig.
+        grant: Whether it has yet to be granted.
+        changes: Settings that are not the usual ones of these tests.
+    """
+    for obj in hub_permissions(user_subject(HUB_USER), installs_crds=True) if grant else ():
         await admin.apply(_RBAC[obj["kind"]], obj)
     kubeconfig = folder / f"hub-{secrets.token_hex(4)}.kubeconfig"
     kubeconfig.write_text(await plane.kubeconfig_for(HUB_USER))
@@ -80,7 +88,8 @@ def run_hub(hub_plane: ControlPlane, admin: Client, tmp_path: Path) -> RunHub:
 
     @asynccontextmanager
     async def run(**changes: Any) -> AsyncIterator[RunningHub]:
-        settings = await hub_settings(hub_plane, admin, tmp_path, **changes)
+        granted = isinstance(hub_plane, EmbeddedPlane)  # in the beginning
+        settings = await hub_settings(hub_plane, admin, tmp_path, grant=not granted, **changes)
         async with running_hub(settings) as hub:
             yield hub
 
