@@ -10,20 +10,16 @@ from towline_kube.yaml_text import format_yaml, parse_yaml
 PLAIN = st.recursive(
     st.none() | st.booleans() | st.integers() | st.text(),
     lambda inner: st.lists(inner) | st.dictionaries(st.text(), inner),
+    max_leaves=15,
 )
 
 
 @given(PLAIN)
 def test_what_is_written_is_read_again(document: object) -> None:
-    """Kubeconfigs are stored in one place and read in another."""
+    """Kubeconfigs are stored in one place and read in another, by whichever parser is there."""
     assert parse_yaml(format_yaml(document)) == document
-
-
-@given(PLAIN)
-def test_it_reads_what_the_pure_parser_reads(document: object) -> None:
-    """Which of the two parsers a machine has must make no difference."""
     text = yaml.safe_dump(document)
-    assert parse_yaml(text) == yaml.safe_load(text)
+    assert parse_yaml(text) == yaml.safe_load(text) == document
 
 
 @pytest.mark.parametrize("text", ["[" * 100_000, "- " * 100_000, "{a: " * 100_000, "? " * 100_000])
