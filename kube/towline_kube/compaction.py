@@ -5,7 +5,10 @@ from typing import Any
 
 from towline_api.resources import KubeObject
 
-_SHARED_VALUES = frozenset({"apiVersion", "kind"})
+_OWN_VALUES = frozenset({"uid", "resourceVersion", "renewTime"})
+"""Fields whose value no other object has."""
+_LONGEST_SHARED = 128
+"""Characters; what is longer is hardly ever said twice."""
 
 
 def drop_managed_fields(obj: KubeObject) -> KubeObject:
@@ -21,24 +24,21 @@ def drop_managed_fields(obj: KubeObject) -> KubeObject:
 
 
 def share_strings(obj: KubeObject) -> KubeObject:
-    """Return an equal object whose field names are shared with all others.
+    """Return an equal object that shares its field names and words with all others.
 
-    The JSON parser makes new strings for the field names of every document; for small objects
-    such as leases these are half of their size. Values differ too much to be worth it, save for
-    those that say what kind of object it is.
+    The JSON parser makes new strings for every document. Field names are half the size of small
+    objects such as leases; and of the values most are said again and again: the name of a cluster
+    in all that is made for it, reasons and messages of conditions, verbs and groups of rules.
     """
-    return {
-        sys.intern(key): sys.intern(value)
-        if key in _SHARED_VALUES and type(value) is str
-        else _share(value)
-        for key, value in obj.items()
-    }
+    return {sys.intern(key): _share(key, value) for key, value in obj.items()}
 
 
-def _share(value: Any) -> Any:
+def _share(key: str, value: Any) -> Any:
     # The exact types are all a JSON parser makes.
+    if type(value) is str:
+        return value if key in _OWN_VALUES or len(value) > _LONGEST_SHARED else sys.intern(value)
     if type(value) is dict:
-        return {sys.intern(key): _share(entry) for key, entry in value.items()}
+        return {sys.intern(name): _share(name, entry) for name, entry in value.items()}
     if type(value) is list:
-        return [_share(entry) for entry in value]
+        return [_share(key, entry) for entry in value]
     return value

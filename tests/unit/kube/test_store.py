@@ -1,5 +1,6 @@
 """The store says exactly what each write has changed."""
 
+import json
 from typing import Any
 
 import pytest
@@ -79,6 +80,20 @@ def test_an_object_without_a_name_is_refused(store: Store) -> None:
 def test_sharing_strings_changes_no_value(obj: KubeObject) -> None:
     """Nobody must be able to tell, except by the memory it takes."""
     assert share_strings(obj) == obj
+
+
+def test_what_objects_have_in_common_they_hold_once() -> None:
+    """Of ten thousand clusters each has eight objects that say the same words about it."""
+
+    def parsed(uid: str) -> KubeObject:
+        text = {"metadata": {"name": "cluster one", "uid": uid}, "verbs": ["get it", "list it"]}
+        return share_strings(json.loads(json.dumps(text)))
+
+    one, other = parsed("uid 1"), parsed("uid 1")
+    assert one["metadata"]["name"] is other["metadata"]["name"]
+    assert all(a is b for a, b in zip(one["verbs"], other["verbs"], strict=True))
+    assert all(a is b for a, b in zip(one, other, strict=True))
+    assert one["metadata"]["uid"] is not other["metadata"]["uid"], "remembering it would cost more"
 
 
 @pytest.mark.parametrize("obj", [{}, {"metadata": None}, {"metadata": {"name": "x"}}])
