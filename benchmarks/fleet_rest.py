@@ -68,8 +68,8 @@ async def rest_fleet(clusters: int, *, seconds: float) -> FleetRest:
         await _until_accepted(admin, clusters)
         accepted_in = time.monotonic() - began
         await _say_joined(admin, clusters)
-        # One beat of each cluster before: what the first one brings is no rest.
-        await _renew(admin, clusters, seconds=_LEASE_SECONDS)
+        # Two beats of each cluster before: with the second the hub tells that its clock is right.
+        await _renew(admin, clusters, seconds=2 * _LEASE_SECONDS)
         cpu, began = cpu_seconds_of(hub.pid), time.monotonic()
         before = await _versions(admin)
         renewals = await _renew(admin, clusters, seconds=seconds)
