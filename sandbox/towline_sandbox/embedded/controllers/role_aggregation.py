@@ -10,7 +10,7 @@ from towline_sandbox.embedded.built_in.traits.selectors import selects
 from towline_sandbox.embedded.controllers.own_calls import OwnCalls
 from towline_sandbox.embedded.controllers.running import passes
 from towline_sandbox.embedded.model.kinds import StorageKey
-from towline_sandbox.embedded.storage.changes import Change
+from towline_sandbox.embedded.storage.changes import Change, ChangeType
 from towline_sandbox.embedded.storage.store import Store
 
 log = logging.getLogger(__name__)
@@ -41,6 +41,13 @@ def gathered_rules(role: KubeObject, roles: Sequence[KubeObject]) -> list[KubeOb
     return found
 
 
+def gathers(role: KubeObject, other: KubeObject) -> bool:
+    """Return whether a ClusterRole gathers the rules of another one; by their labels alone."""
+    labels = other["metadata"].get("labels") or {}
+    selectors = (role.get("aggregationRule") or {}).get("clusterRoleSelectors") or ()
+    return any(selects(selector, labels) for selector in selectors)
+
+
 class RoleAggregation:
     """Keeps the rules of gathering ClusterRoles, as kube-controller-manager does.
 
@@ -53,17 +60,33 @@ class RoleAggregation:
         self._store = store
         self._calls = calls
         self._passes = passes("aggregate-cluster-roles", self._gather)
+        self._gathering: dict[str, KubeObject] = {}  # a handful, of ten thousand ClusterRoles
 
     def note(self, change: Change) -> None:
-        """Look at all that gather when any ClusterRole has changed."""
-        if change.key == _CLUSTER_ROLES:
-            self.look_at_everything()
+        """Look at those that gather a ClusterRole that has changed, and at itself if it does."""
+        if change.key != _CLUSTER_ROLES:
+            return
+        changed = change.object
+        name = changed["metadata"]["name"]
+        if change.type is ChangeType.DELETED or changed.get("aggregationRule") is None:
+            self._gathering.pop(name, None)
+        else:
+            self._gathering[name] = changed
+            self._passes.enqueue(name)
+        states = [state for state in (change.previous, changed) if state is not None]
+        for gatherer, role in self._gathering.items():
+            if any(gathers(role, state) for state in states):
+                self._passes.enqueue(gatherer)
 
     def look_at_everything(self) -> None:
         """Look at all that gather."""
-        for role in self._store.objects(_CLUSTER_ROLES):
-            if role.get("aggregationRule") is not None:
-                self._passes.enqueue(role["metadata"]["name"])
+        self._gathering = {
+            role["metadata"]["name"]: role
+            for role in self._store.objects(_CLUSTER_ROLES)
+            if role.get("aggregationRule") is not None
+        }
+        for name in self._gathering:
+            self._passes.enqueue(name)
 
     async def run(self) -> NoReturn:
         """Work until cancelled."""
