@@ -68,8 +68,7 @@ async def rest_fleet(clusters: int, *, seconds: float) -> FleetRest:
         await _until_accepted(admin, clusters)
         accepted_in = time.monotonic() - began
         await _say_joined(admin, clusters)
-        # Two beats of each cluster before: with the second the hub tells that its clock is right.
-        await _renew(admin, clusters, seconds=2 * _LEASE_SECONDS)
+        await _come_to_rest(admin, clusters)
         cpu, began = cpu_seconds_of(hub.pid), time.monotonic()
         before = await _versions(admin)
         renewals = await _renew(admin, clusters, seconds=seconds)
@@ -108,7 +107,7 @@ async def _until_accepted(admin: Client, clusters: int) -> None:
 
 
 async def _say_joined(admin: Client, clusters: int) -> None:
-    """Report for each agent that its cluster has joined and is well; wait until all is quiet."""
+    """Report for each agent that its cluster has joined and is well."""
 
     async def say(number: int) -> None:
         while True:
@@ -129,10 +128,19 @@ async def _say_joined(admin: Client, clusters: int) -> None:
                 return
 
     await _for_each(clusters, say)
-    before = -1
-    while before != (now := await _versions(admin)):
-        before = now
-        await asyncio.sleep(_LOOK_SECONDS)
+
+
+async def _come_to_rest(admin: Client, clusters: int) -> None:
+    """Renew the leases until the hub has written nothing for a whole round of renewals.
+
+    With the second one it tells that the clusters' clocks are right; and the Events of ten thousand
+    acceptances are recorded by and by, which takes minutes.
+    """
+    while True:
+        before = await _versions(admin)
+        renewals = await _renew(admin, clusters, seconds=_LEASE_SECONDS)
+        if await _versions(admin) == before + renewals:
+            return
 
 
 async def _renew(admin: Client, clusters: int, *, seconds: float) -> int:
