@@ -23,7 +23,7 @@ from towline_sandbox.demo.settings import DemoSettings
 from towline_sandbox.demo.stage import ADDON, CERTIFICATE_LIFETIMES, CLUSTER, Stage, set_stage
 from towline_sandbox.demo.steps import StepFailedError, Story, console_reporter, write_json
 from towline_sandbox.output_kind import OutputKind
-from towline_sandbox.plane_kinds import PlaneKind, make_plane
+from towline_sandbox.plane_kinds import make_plane
 from towline_sandbox.private_folder import create_private_folder
 
 EXIT_TERMINATED = 143  # 128 + SIGTERM, as shells report it
@@ -63,7 +63,7 @@ async def show(settings: DemoSettings) -> int:
     try:
         async with AsyncExitStack() as stack:
             try:
-                stage = await _raise_planes(story, stack, folder, kind=settings.plane)
+                stage = await _raise_planes(story, stack, folder, settings)
                 await _perform(story, stage, console)
             except* StepFailedError:  # on its own, or out of the task group around the caller
                 _show_logs(console, folder)
@@ -82,11 +82,13 @@ async def show(settings: DemoSettings) -> int:
 
 
 async def _raise_planes(
-    story: Story, stack: AsyncExitStack, folder: Path, *, kind: PlaneKind
+    story: Story, stack: AsyncExitStack, folder: Path, settings: DemoSettings
 ) -> Stage:
+    kind = settings.plane
+    lifetime = settings.certificate_lifetime or CERTIFICATE_LIFETIMES[kind]
     with story.step("two control planes come up: a hub cluster and a managed cluster") as seen:
         planes = (
-            make_plane(kind, "hub", certificate_lifetime=CERTIFICATE_LIFETIMES[kind]),
+            make_plane(kind, "hub", certificate_lifetime=lifetime),
             make_plane(kind, "spoke"),
         )
         async with TaskGroup() as group:

@@ -37,8 +37,10 @@ async def test_the_demo_shows_every_step_and_leaves_nothing_behind(
     tmp_path: Path, plane: PlaneKind
 ) -> None:
     """Machines read the steps from standard output; temporary files are gone afterwards."""
+    # Beside other tests, five seconds may be over before an agent gets to renew anything.
+    arguments = ["--plane", plane, "-o", "json", "--certificate-lifetime", "15s"]
     demo = await create_subprocess_exec(
-        *(sys.executable, "-m", "towline_sandbox.cli", "demo", "--plane", plane, "-o", "json"),
+        *(sys.executable, "-m", "towline_sandbox.cli", "demo", *arguments),
         stdout=subprocess.PIPE,
         stderr=subprocess.PIPE,
         env={**os.environ, "TMPDIR": str(tmp_path)},
