@@ -120,7 +120,8 @@ class HealthWatch:
         say_again_in = self._say_again_in(name) if turns and not alive else None
         if alive:
             self._said_unknown.pop(name, None)
-        if turns and say_again_in is None:
+        says = turns and say_again_in is None
+        if says:
             after = with_condition(
                 after,
                 type=CLUSTER_AVAILABLE,
@@ -134,10 +135,10 @@ class HealthWatch:
                 MANAGED_CLUSTERS, cluster, (cluster.get("status") or {}) | {"conditions": after}
             )
             self._views.clusters.remember(patched)
-            if turns and say_again_in is None:
+            if says:
                 await self._announce(patched, alive=alive)
         if not alive:
-            if turns and say_again_in is None:
+            if says:
                 self._said_unknown[name] = self._clock.monotonic()
             for addon in self._caches.addons.by_index(BY_CLUSTER, name):
                 await self._make_unknown(addon)
