@@ -14,10 +14,10 @@ from pathlib import Path
 from typing import Any
 
 from conformance.api import Answer, Api
+from conformance.arrivals import until_account
 from conformance.callers import Callers
 from conformance.planes import Flavor, open_plane
-from support.waiting import until
-from towline_api.resources import NAMESPACES, SERVICE_ACCOUNTS, KubeObject
+from towline_api.resources import NAMESPACES, KubeObject
 
 FOLDER = Path(__file__).parent / "recorded"
 TABLE = "application/json;as=Table;v=v1;g=meta.k8s.io"
@@ -155,12 +155,7 @@ async def prepare(api: Api) -> Asking:
     """Make a namespace in which everything can be created."""
     namespace, name = f"ns-{secrets.token_hex(6)}", f"r-{secrets.token_hex(6)}"
     (await api.post(NAMESPACES.path(), {"metadata": {"name": namespace}})).ok(201)
-    account = SERVICE_ACCOUNTS.path(namespace=namespace, name="default")
-
-    async def there() -> bool:  # pods are not taken before
-        return (await api.get(account)).status == 200
-
-    await until(there, what=lambda: f"no {account}")
+    await until_account(api, namespace)
     return Asking(api, namespace=namespace, name=name)
 
 

@@ -5,9 +5,9 @@ from typing import Any
 import pytest
 
 from conformance.api import Api
+from conformance.arrivals import until_account
 from conformance.objects import CONFIG_MAPS, config_map, details
-from support.waiting import until
-from towline_api.resources import LEASES, PODS, SERVICE_ACCOUNTS, KubeObject
+from towline_api.resources import LEASES, PODS, KubeObject
 
 FINALIZER = "example.com/hold"
 
@@ -185,16 +185,6 @@ async def test_an_unknown_propagation_is_refused(api: Api, path: str) -> None:
         'Unsupported value: "Sideways": supported values: "Foreground", "Background", "Orphan", '
         '"nil"'
     )
-
-
-async def until_account(api: Api, namespace: str) -> None:
-    """Wait for the namespace's default account: pods are not taken before."""
-    path = SERVICE_ACCOUNTS.path(namespace=namespace, name="default")
-
-    async def there() -> bool:
-        return (await api.get(path)).status == 200
-
-    await until(there, what=lambda: f"no {path}")
 
 
 async def test_a_pod_nobody_runs_is_deleted_at_once(api: Api, namespace: str) -> None:

@@ -6,6 +6,7 @@ import pytest
 import yaml
 
 from conformance.api import Api
+from conformance.arrivals import until_root_ca
 from conformance.kubectl.command import Kubectl
 from conformance.objects import CONFIG_MAPS, config_map, deployment
 from towline_api.resources import KubeObject
@@ -16,6 +17,7 @@ ROOT_CA = ["kube-root-ca.crt", "1", "AGE"]
 @pytest.fixture
 async def front(api: Api, namespace: str) -> KubeObject:
     """A ConfigMap `front` with two entries and a label; the namespace's own is there first."""
+    await until_root_ca(api, namespace)
     path = CONFIG_MAPS.path(namespace=namespace)
     labels = {"tier": "front"}
     made = await api.post(path, config_map("front", {"x": "1", "y": "2"}, labels=labels))
@@ -39,12 +41,8 @@ async def test_objects_are_listed(kubectl: Kubectl, front: KubeObject) -> None:
     (await kubectl("get", "cm", "-l", "tier=front", "-o", "name")).assert_said("configmap/front")
 
 
-async def test_several_kinds_are_listed_at_once(
-    kubectl: Kubectl, front: KubeObject, api: Api, namespace: str
-) -> None:
+async def test_several_kinds_are_listed_at_once(kubectl: Kubectl, front: KubeObject) -> None:
     """Each with a table of its own."""
-    # Every namespace gets one, a moment after it was made.
-    (await kubectl("wait", "--for=create", "cm/kube-root-ca.crt", "--timeout=20s")).ok()
     ran = await kubectl("get", "cm,serviceaccounts,secrets", "-l", "tier!=none")
     tables = [part.splitlines() for part in ran.ok().split("\n\n")]
     assert [[row.split()[0] for row in table] for table in tables] == [
