@@ -1,6 +1,5 @@
 """What an answer says: the object in it, or the error that it is."""
 
-import json
 from datetime import timedelta
 from typing import Any
 
@@ -24,6 +23,7 @@ from towline_kube.errors import (
     Unauthorized,
 )
 from towline_kube.redaction import quotable
+from towline_kube.wire_json import decode
 
 _BY_STATUS: dict[int, type[ApiError]] = {
     kind.default_status: kind
@@ -49,7 +49,7 @@ def parse_object(attempt: Attempt, body: bytes) -> KubeObject:
         ServerError: It holds none: something in between answered, or cut it.
     """
     try:
-        parsed = json.loads(body)
+        parsed = decode(body)
     except (ValueError, RecursionError):
         parsed = None
     if not isinstance(parsed, dict):
@@ -111,7 +111,7 @@ def _status_object(body: bytes | str | dict[str, Any]) -> dict[str, Any]:
     """Return the Status in `body`, or an empty dict if there is none."""
     if isinstance(body, bytes | str):
         try:
-            body = json.loads(body)
+            body = decode(body)
         except (ValueError, RecursionError):
             return {}
     return body if isinstance(body, dict) and body.get("kind") == "Status" else {}

@@ -4,6 +4,7 @@ Not imported with the rest of this package: only programs that export metrics lo
 """
 
 from collections.abc import Iterable, Iterator
+from functools import cache
 from typing import Any
 
 from prometheus_client import CollectorRegistry, Counter, Histogram
@@ -29,26 +30,30 @@ class ControllerMetrics(Collector):
     def __init__(self, prefix: str, registry: CollectorRegistry) -> None:
         self._prefix = prefix
         self._controllers: tuple[Controller[Any], ...] = ()
-        self._passes = Counter(
+        passes = Counter(
             f"{prefix}_passes",
             "Passes of a controller that ended, by how.",
             (*_LABELS, "result"),
             registry=registry,
         )
-        self._waited = Histogram(
+        waited = Histogram(
             f"{prefix}_queue_wait_seconds",
             "How long a key waited for a worker after it was due.",
             _LABELS,
             buckets=_BUCKETS,
             registry=registry,
         )
-        self._took = Histogram(
+        took = Histogram(
             f"{prefix}_pass_duration_seconds",
             "How long a pass took.",
             _LABELS,
             buckets=_BUCKETS,
             registry=registry,
         )
+        # Finding the one with the right labels takes longer than counting does.
+        self._passes = cache(passes.labels)
+        self._waited = cache(waited.labels)
+        self._took = cache(took.labels)
         registry.register(self)
 
     def watch(self, controllers: Iterable[Controller[Any]]) -> None:
@@ -73,9 +78,9 @@ class ControllerMetrics(Collector):
         yield from (depth, delayed, running, failing)
 
     def _count(self, ended: Pass) -> None:
-        self._passes.labels(ended.controller, "failed" if ended.failed else "done").inc()
-        self._waited.labels(ended.controller).observe(ended.waited.total_seconds())
-        self._took.labels(ended.controller).observe(ended.took.total_seconds())
+        self._passes(ended.controller, "failed" if ended.failed else "done").inc()
+        self._waited(ended.controller).observe(ended.waited.total_seconds())
+        self._took(ended.controller).observe(ended.took.total_seconds())
 
     def _families(self) -> tuple[GaugeMetricFamily, ...]:
         return tuple(

@@ -1,6 +1,5 @@
 """Each verb as a value: the request that it takes, and whether that may be sent twice."""
 
-import json
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import timedelta
@@ -12,6 +11,7 @@ from towline_kube.list_watch import Selection
 from towline_kube.retries import Repeat
 from towline_kube.targets import Target
 from towline_kube.transport import Request
+from towline_kube.wire_json import encode
 
 JSON = "application/json"
 
@@ -172,7 +172,7 @@ def delete(
         options["preconditions"] = preconditions
     if propagation:
         options["propagationPolicy"] = propagation.value
-    request = Request("DELETE", target.object_path(), body=_encoded(options), stores=True)
+    request = Request("DELETE", target.object_path(), body=encode(options), stores=True)
     repeat = Repeat.WHEN_TRANSIENT if preconditions else Repeat.WHEN_NOT_DONE
     return _on(target, "delete", request, repeat)
 
@@ -205,11 +205,7 @@ def _write(
     content_type: str = "application/json",
     query: Mapping[str, str] | None = None,
 ) -> Request:
-    return Request(method, path, query or {}, _encoded(body), str(content_type), stores=True)
-
-
-def _encoded(body: object) -> bytes:
-    return json.dumps(body, separators=(",", ":")).encode()
+    return Request(method, path, query or {}, encode(body), str(content_type), stores=True)
 
 
 def _repeat_if_bound(body: object) -> Repeat:

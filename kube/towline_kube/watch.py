@@ -1,6 +1,5 @@
 """Watch events: what the lines of a watch say, and how to find the lines in the bytes."""
 
-import json
 from dataclasses import dataclass
 from enum import StrEnum
 
@@ -8,6 +7,7 @@ from towline_api.errors import WireError
 from towline_api.resources import KubeObject
 from towline_kube.answers import from_status
 from towline_kube.errors import Attempt, ServerError
+from towline_kube.wire_json import decode
 
 LONGEST_LINE = 64 * 1024 * 1024
 """Bytes. An order of magnitude above what etcd stores per object; beyond it lies only memory."""
@@ -77,7 +77,7 @@ def parse_event(line: bytes, *, attempt: Attempt) -> WatchEvent:
         ServerError: The line is not an event: something between us and the server cut it.
     """
     try:
-        event = json.loads(line)
+        event = decode(line)
         kind, obj = event["type"], event["object"]
     except (ValueError, KeyError, TypeError, RecursionError):
         raise _not_an_event(attempt) from None
