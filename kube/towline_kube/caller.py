@@ -183,6 +183,11 @@ class Caller:
             counted: Under which name the request is counted.
             silence: Longest time without one byte.
             lasting: When the server is to end it.
+
+        Raises:
+            ApiError: The server refuses, or the answer broke off.
+            FellSilent: Nothing came within `silence`. Whether the server is there will show when it
+                is asked again.
         """
         async with AsyncExitStack() as stack:
             transport = self._transport

@@ -1,6 +1,6 @@
 """What a cache needs of a client, and which objects it asks for."""
 
-from collections.abc import AsyncGenerator, Sequence
+from collections.abc import AsyncGenerator, Callable, Sequence
 from dataclasses import dataclass
 from typing import Protocol
 
@@ -82,10 +82,12 @@ class ListWatcher(Protocol):
         namespace: str | None = None,
         label_selector: str | None = None,
         field_selector: str | None = None,
+        on_open: Callable[[], None] | None = None,
     ) -> AsyncGenerator[WatchedEvent, None]:
         """Yield what changes after a resource version, bookmarks included.
 
-        Ends when the server ends it. Raises an `ApiError` when the server refuses, when it reports
-        an error in the stream (`Gone`), and when it says nothing for too long (`Unreachable`).
+        Ends when the server ends it, and when nothing has come for too long. Raises an `ApiError`
+        when the server refuses and when it reports an error in the stream (`Gone`). Once the server
+        has agreed, `on_open` is called.
         """
         ...

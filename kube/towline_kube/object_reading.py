@@ -1,7 +1,8 @@
 """Reading objects from an API server: one, many, or what becomes of them."""
 
+import logging
 import random
-from collections.abc import AsyncGenerator
+from collections.abc import AsyncGenerator, Callable
 from datetime import timedelta
 
 from towline_api.resources import KubeObject, Resource
@@ -11,11 +12,16 @@ from towline_kube.list_watch import Selection
 from towline_kube.listing import ObjectList, list_all
 from towline_kube.operation_sender import OperationSender
 from towline_kube.targets import Target
+from towline_kube.transport import FellSilent
 from towline_kube.watch import LineSplitter, WatchEvent, parse_event
 
+log = logging.getLogger(__name__)
+
 WATCH_SILENCE = timedelta(seconds=70)
-"""The watch cache of an API server sends a bookmark about once a minute, to idle watches too. Ten
-seconds more than that without a byte, and the other end is most likely gone."""
+"""The watch cache of an API server sends a bookmark about once a minute. Ten seconds more than that
+without a byte, and the other end may be gone. Or it has heard of no newer version of this kind and so
+has nothing to mark: by default etcd tells it one only every ten minutes.
+"""
 SHORTEST_WATCH = timedelta(minutes=5)
 """Asked of the server, doubled at random, as client-go does: watches of a fleet that began together
 should not all end together."""
@@ -91,13 +97,14 @@ class ObjectReading(OperationSender):
         field_selector: str | None = None,
         lasting: timedelta | None = None,
         silence: timedelta = WATCH_SILENCE,
+        on_open: Callable[[], None] | None = None,
     ) -> AsyncGenerator[WatchEvent, None]:
         """Yield what happens to objects, bookmarks included, until the watch ends.
 
-        It ends without an error when the server's time for it is over and when the client's
-        connection is swapped: watch again from the last resource version seen. It is not retried,
-        since only its owner knows where to go on. Close the generator (`contextlib.aclosing`) if it
-        is not run to its end.
+        It ends without an error when the server's time for it is over, when the client's connection
+        is swapped, and when nothing has come for too long: watch again from the last resource
+        version seen. It is not retried, since only its owner knows where to go on. Close the
+        generator (`contextlib.aclosing`) if it is not run to its end.
 
         Args:
             resource: Kind of object.
@@ -107,11 +114,13 @@ class ObjectReading(OperationSender):
             field_selector: As in `kubectl --field-selector`.
             lasting: When the server is to end it; by default a random time between five and ten
                 minutes.
-            silence: Longest time without one byte, after which the connection counts as dead.
+            silence: Longest time without one byte, after which the connection is given up.
+            on_open: Called once the server has agreed, which of a kind that hardly changes may be
+                long before anything is yielded.
 
         Raises:
             Gone: The resource version is too old: list again.
-            Unreachable: The connection broke or fell silent.
+            Unreachable: The connection broke.
         """
         selection = Selection(
             resource=resource,
@@ -126,7 +135,12 @@ class ObjectReading(OperationSender):
         stream = self._caller.stream(
             attempt, watch.request, counted=watch.counted, silence=silence, lasting=lasting
         )
-        async with stream as chunks:
-            async for chunk in chunks:
-                for line in splitter.feed(chunk):
-                    yield parse_event(line, attempt=attempt)
+        try:
+            async with stream as chunks:
+                if on_open is not None:
+                    on_open()
+                async for chunk in chunks:
+                    for line in splitter.feed(chunk):
+                        yield parse_event(line, attempt=attempt)
+        except FellSilent:
+            log.debug("watch is silent; connecting again", extra={"object": watch.object})

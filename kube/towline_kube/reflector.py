@@ -57,7 +57,7 @@ class Reflector:
     server that ends every watch at once is asked twice a minute, not thousands of times.
 
     Args:
-        client: Whom to ask; a watch that is silent for too long must end with an error.
+        client: Whom to ask; a watch that is silent for too long must end.
         selection: What to ask for.
         on_list: Called with all objects after each list.
         on_event: Called for each change; bookmarks are not passed on.
@@ -93,6 +93,7 @@ class Reflector:
         self._watch_failed = False  # a list that succeeds does not mean that a watch may
         self.last_error: TowlineError | None = None
         """Why there is nothing new now; None while all is well."""
+        self._logged: TowlineError | None = None
         self.lists = 0
         """How many lists have succeeded."""
 
@@ -149,8 +150,8 @@ class Reflector:
     async def _watch(self) -> bool:
         """Pass events on until the watch ends; return whether it ended because a list is due.
 
-        The date is looked at whenever something arrives, which by bookmarks is about once a
-        minute even when nothing changes.
+        The date is looked at whenever something arrives, and when the watch ends, which it does
+        when nothing arrives.
         """
         selection = self._selection
         if self._resource_version is None:
@@ -161,6 +162,7 @@ class Reflector:
             namespace=selection.namespace,
             label_selector=selection.label_selector,
             field_selector=selection.field_selector,
+            on_open=self._note_open,
         )
         received = 0
         async with aclosing(watch) as events:
@@ -169,16 +171,25 @@ class Reflector:
                 if event.type != "BOOKMARK":
                     self._on_event(event)
                 self._resource_version = resource_version_of(event.object)
-                if self._clock.monotonic() >= self._relist_due:
+                if self._is_list_due():
                     return True
                 received += 1
                 if received % _EVENTS_PER_TURN == 0:
                     await asyncio.sleep(0)
-        return False
+        if self._was_healthy():
+            self._note_success()
+        return self._is_list_due()
+
+    def _is_list_due(self) -> bool:
+        return self._clock.monotonic() >= self._relist_due
+
+    def _was_healthy(self) -> bool:
+        since = self._watching_since
+        lived = self._clock.monotonic() - since if since is not None else 0.0
+        return lived >= HEALTHY_AFTER.total_seconds()
 
     def _next_delay(self) -> timedelta:
-        since = self._watching_since
-        if since is not None and self._clock.monotonic() - since >= HEALTHY_AFTER.total_seconds():
+        if self._was_healthy():
             self._failures = 0
         self._failures += 1
         if self._failures == _SUSPICIOUS_ENDINGS and self.last_error is None:
@@ -188,11 +199,17 @@ class Reflector:
             delay = max(delay, self.last_error.retry_after)
         return delay
 
-    def _note_success(self) -> None:
+    def _note_open(self) -> None:
+        # No news yet for the log, where a server that ends every watch at once would tell twice a
+        # minute that all is well, and that it is not.
         self._watch_failed = False
-        if self.last_error is not None:
-            log.info("list and watch work again", extra=self._facts(None))
         self.last_error = None
+
+    def _note_success(self) -> None:
+        self._note_open()
+        if self._logged is not None:
+            log.info("list and watch work again", extra=self._facts(None))
+        self._logged = None
 
     def _note_failure(self, error: TowlineError) -> None:
         """Log a failure if it is news, and keep it for whoever asks."""
@@ -225,7 +242,8 @@ class Reflector:
 
     def _keep(self, error: TowlineError) -> TowlineError | None:
         """Remember what went wrong; return what went wrong before that."""
-        known, self.last_error = self.last_error, error
+        self.last_error = error
+        known, self._logged = self._logged, error
         self._watch_failed = self._watching_since is not None
         return known
 

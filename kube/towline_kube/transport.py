@@ -16,7 +16,7 @@ from towline_kube.bearer import BearerTokens
 from towline_kube.clock import Clock
 from towline_kube.connection import Connection
 from towline_kube.connection_pools import ConnectionPools
-from towline_kube.errors import Attempt, Unreachable
+from towline_kube.errors import Attempt
 from towline_kube.fence import Fence, NotLeading
 from towline_kube.network_failures import unreachable
 from towline_kube.retries import parse_retry_after
@@ -60,6 +60,10 @@ class Answer:
     status: int
     body: bytes = field(repr=False)
     retry_after: timedelta | None = None
+
+
+class FellSilent(Exception):  # noqa: N818 - an end, and often no error
+    """Nothing came for too long: the other end is gone, or has nothing to say."""
 
 
 class Transport:
@@ -149,7 +153,8 @@ class Transport:
 
         Raises:
             ApiError: The server refuses.
-            Unreachable: No answer, or it broke off, or fell silent.
+            Unreachable: No answer, or it broke off.
+            FellSilent: Nothing came within `silence`.
         """
         response: aiohttp.ClientResponse | None = None
         try:
@@ -262,12 +267,7 @@ class Transport:
                 if self._retired:  # while we waited
                     return
                 if isinstance(error, TimeoutError):
-                    raise Unreachable(
-                        f"{attempt}: no sign of life for {silence.total_seconds():.0f} s; "
-                        "taking the connection for dead and connecting again",
-                        verb=attempt.verb,
-                        object=attempt.object,
-                    ) from None
+                    raise FellSilent from None
                 raise unreachable(attempt, error, within=silence, answer_began=True) from error
             finally:
                 self._silences.discard(limit)

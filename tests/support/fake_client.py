@@ -3,7 +3,7 @@
 import asyncio
 import copy
 from collections import defaultdict
-from collections.abc import AsyncGenerator
+from collections.abc import AsyncGenerator, Callable
 from dataclasses import dataclass
 from datetime import timedelta
 from itertools import count
@@ -12,7 +12,7 @@ from typing import Any
 from support.clock import FakeClock
 from towline_api.metadata import ObjectKey, key_of, labels_of
 from towline_api.resources import KubeObject, Resource
-from towline_kube.errors import AlreadyExists, Gone, NotFound, Unreachable
+from towline_kube.errors import AlreadyExists, Gone, NotFound
 
 SILENCE_LIMIT = timedelta(seconds=70)
 """After how long a real client gives a silent watch up."""
@@ -156,11 +156,14 @@ class FakeClient:
         namespace: str | None = None,
         label_selector: str | None = None,
         field_selector: str | None = None,
+        on_open: Callable[[], None] | None = None,
     ) -> AsyncGenerator[FakeEvent, None]:
         self._call("watch", resource)
         seen = int(resource_version)
         if seen < self._oldest:
             raise Gone("too old resource version")
+        if on_open is not None:
+            on_open()
         endings = self._endings
         self.open_watches += 1
         try:
@@ -169,7 +172,7 @@ class FakeClient:
                 if self._silent:
                     assert self.clock is not None, "silence needs a clock"
                     await self.clock.sleep(SILENCE_LIMIT)
-                    raise Unreachable("watch was silent for too long")
+                    return
                 for entry in [entry for entry in self._history if entry.version > seen]:
                     seen = entry.version
                     selectors = (namespace, label_selector, field_selector)

@@ -232,6 +232,38 @@ async def test_a_silent_watch_is_replaced(
         assert cache.last_error is None
 
 
+async def test_silence_alone_is_no_failure(
+    server: FakeClient, clock: FakeClock, caplog: pytest.LogCaptureFixture
+) -> None:
+    """Of a kind in which nothing happens, servers send no bookmarks either."""
+    cache = Cache(server, LEASES, relist_every=30 * MINUTE, clock=clock)
+    async with running(cache, clock):
+        server.go_silent()
+        for _ in range(60):
+            await clock.advance(MINUTE)
+            assert cache.last_error is None
+    assert [record for record in caplog.records if record.levelno >= logging.INFO] == []
+    assert server.called("list") == 3, "the lists that nothing reminds of are repeated all the same"
+    assert server.called("watch") < 60
+
+
+async def test_an_open_watch_is_well_before_anything_comes(
+    server: FakeClient, cache: Cache, clock: FakeClock, caplog: pytest.LogCaptureFixture
+) -> None:
+    """Or a hub would not be ready until something happens; the log waits until it has lasted."""
+    caplog.set_level(logging.INFO)
+    async with running(cache, clock):
+        server.end_watches(Unreachable("connection lost"))
+        await clock.settle()
+        assert str(cache.last_error) == "connection lost"
+        server.go_silent()
+        await clock.advance(SECOND)
+        assert cache.last_error is None
+        assert caplog.messages == ["list or watch failed; will try again"]
+        await clock.advance(2 * MINUTE)
+        assert caplog.messages[1:] == ["list and watch work again"]
+
+
 async def test_a_server_that_ends_every_watch_at_once_is_not_hammered(
     server: FakeClient, cache: Cache, clock: FakeClock, caplog: pytest.LogCaptureFixture
 ) -> None:
