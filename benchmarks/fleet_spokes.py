@@ -15,13 +15,14 @@ from datetime import UTC, datetime
 from towline_api import names
 from towline_api.condition_types import HUB_ACCEPTED, JOINED
 from towline_api.conditions import conditions_of, is_true, with_condition
-from towline_api.metadata import name_of
+from towline_api.metadata import name_of, resource_version_of
 from towline_api.names import CLUSTER_LEASE
 from towline_api.resources import (
     CERTIFICATE_SIGNING_REQUESTS,
     LEASES,
     MANAGED_CLUSTERS,
     KubeObject,
+    Resource,
 )
 from towline_api.timestamps import format_micro_time
 from towline_certs.identities import ClusterIdentity
@@ -189,17 +190,23 @@ class _Notices:
     def _certificate(self, request: str) -> asyncio.Future[bytes]:
         return self._certificates.setdefault(request, asyncio.get_running_loop().create_future())
 
-    async def _take_requests(self, admin: Client, since: str | None) -> None:
-        watched = admin.watch(CERTIFICATE_SIGNING_REQUESTS, resource_version=since)
-        async for event in watched:
-            if event.type is not WatchEventType.MODIFIED:
-                continue
-            certificate = (event.object.get("status") or {}).get("certificate")
-            issued = self._certificate(name_of(event.object))
+    async def _take_requests(self, admin: Client, since: str) -> None:
+        async for request in _changes(admin, CERTIFICATE_SIGNING_REQUESTS, since):
+            certificate = (request.get("status") or {}).get("certificate")
+            issued = self._certificate(name_of(request))
             if certificate and not issued.done():
                 issued.set_result(base64.b64decode(certificate))
 
-    async def _take_clusters(self, admin: Client, since: str | None) -> None:
-        async for event in admin.watch(MANAGED_CLUSTERS, resource_version=since):
-            if event.type is WatchEventType.MODIFIED and is_true(event.object, HUB_ACCEPTED):
-                self._accepted.setdefault(name_of(event.object), asyncio.Event()).set()
+    async def _take_clusters(self, admin: Client, since: str) -> None:
+        async for cluster in _changes(admin, MANAGED_CLUSTERS, since):
+            if is_true(cluster, HUB_ACCEPTED):
+                self._accepted.setdefault(name_of(cluster), asyncio.Event()).set()
+
+
+async def _changes(admin: Client, resource: Resource, since: str) -> AsyncIterator[KubeObject]:
+    """Yield every changed state of the objects of a kind, from a resource version on."""
+    while True:  # an API server ends watches of whoever is too busy to read them
+        async for event in admin.watch(resource, resource_version=since):
+            since = resource_version_of(event.object)
+            if event.type is WatchEventType.MODIFIED:
+                yield event.object

@@ -62,13 +62,13 @@ async def running_hub(
         folder: Private folder for kubeconfigs and logs.
         settings: More flags for ours.
     """
+    await install_crds(admin)
+    await wait_until_served(admin, limit=_SERVED_WITHIN, clock=SYSTEM_CLOCK)
     if kind == OURS:
         async with _ours(plane, admin, folder=folder, settings=settings) as program:
             yield HubProcess(kind, program.process.pid)
             program.check_running()
         return
-    await install_crds(admin)
-    await wait_until_served(admin, limit=_SERVED_WITHIN, clock=SYSTEM_CLOCK)
     if kind == FLOOR_WITH_RIGHTS:
         await grant(admin, hub_permissions(user_subject(HUB_USER)))
         access = await plane.kubeconfig_for(HUB_USER)
@@ -96,10 +96,11 @@ async def running_hub(
 async def _ours(
     plane: ControlPlane, admin: Client, *, folder: Path, settings: Sequence[str]
 ) -> AsyncIterator[Program]:
-    await grant(admin, hub_permissions(user_subject(HUB_USER), installs_crds=True))
+    # As `deploy/hub` has it: the CRDs are there before the hub, which holds one role.
+    await grant(admin, hub_permissions(user_subject(HUB_USER)))
     kubeconfig = keep_kubeconfig(folder, "hub", await plane.kubeconfig_for(HUB_USER))
     arguments = [
-        "hub", "run", "--install-crds", "--kubeconfig", str(kubeconfig),
+        "hub", "run", "--kubeconfig", str(kubeconfig),
         "--auto-approve-groups", names.BOOTSTRAP_GROUP, *settings,
     ]  # fmt: skip
     environment = {"TOWLINE_LOG_LEVEL": "warning"}
