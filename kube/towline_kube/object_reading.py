@@ -19,7 +19,7 @@ log = logging.getLogger(__name__)
 
 WATCH_SILENCE = timedelta(seconds=70)
 """The watch cache of an API server sends a bookmark about once a minute. Ten seconds more than that
-without a byte, and the other end may be gone. Or it has heard of no newer version of this kind and so
+without a byte, and the other end may be gone. Or it has heard of no newer version of this kind, and
 has nothing to mark: by default etcd tells it one only every ten minutes.
 """
 SHORTEST_WATCH = timedelta(minutes=5)
