@@ -8,6 +8,7 @@ from towline_agent.settings import AgentSettings
 from towline_kube.logs import configure_logging
 from towline_kube.settings import load
 from towline_kube.termination import told_to_end
+from towline_kube.tls_buffers import keep_tls_buffers_small
 
 
 def run(arguments: Sequence[str]) -> int:
@@ -18,6 +19,7 @@ def run(arguments: Sequence[str]) -> int:
     """
     settings = load(AgentSettings, arguments, prog="towline agent run")
     configure_logging(settings.log_format, settings.log_level)
+    keep_tls_buffers_small()
     asyncio.run(_run(settings))
     return 0
 

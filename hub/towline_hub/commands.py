@@ -20,6 +20,7 @@ from towline_kube.logs import configure_logging
 from towline_kube.output_kind import OutputKind
 from towline_kube.settings import load
 from towline_kube.termination import told_to_end
+from towline_kube.tls_buffers import keep_tls_buffers_small
 
 if TYPE_CHECKING:
     from rich.console import Console
@@ -29,6 +30,7 @@ def run(arguments: Sequence[str]) -> int:
     """Run the hub until SIGTERM or SIGINT; return the exit status."""
     settings = load(HubSettings, arguments, prog="towline hub run")
     configure_logging(settings.log_format, settings.log_level)
+    keep_tls_buffers_small()
     asyncio.run(_run(settings))
     return 0
 
