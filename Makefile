@@ -15,7 +15,7 @@ BIN := .venv/bin
 STAMP := .venv/.installed
 # uv takes a third of the time; pip knows indexes that uv was not told of.
 PIP := $(BIN)/python -m pip install --quiet --disable-pip-version-check
-JOBS ?= 3
+JOBS ?= 4
 PLANE ?= embedded
 
 .PHONY: help
