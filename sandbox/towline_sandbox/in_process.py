@@ -14,6 +14,7 @@ from typing import Any
 from towline_agent.permissions import agent_permissions
 from towline_agent.settings import AgentSettings
 from towline_api import names
+from towline_api.errors import TransientError
 from towline_api.rbac_subjects import user_subject
 from towline_api.resources import CLUSTER_ROLE_BINDINGS
 from towline_hub.permissions import hub_permissions
@@ -74,6 +75,9 @@ async def until_hub_takes_clusters(admin: Client) -> None:
     """Wait until a hub that starts has given bootstrap tokens their rights: it does that last.
 
     An agent that comes earlier is turned away, and waits a second or two before it comes again.
+
+    Raises:
+        TransientError: It has not for more than a minute.
     """
     bindings = admin.watch(
         CLUSTER_ROLE_BINDINGS,
@@ -83,6 +87,10 @@ async def until_hub_takes_clusters(admin: Client) -> None:
         async for event in events:
             if event.type is WatchEventType.ADDED:
                 return
+    raise TransientError(
+        "the hub has not begun to take clusters: it made no ClusterRoleBinding "
+        f"{names.BOOTSTRAP_CLUSTER_ROLE_BINDING}; see what the hub logged"
+    )
 
 
 async def prepare_agent(

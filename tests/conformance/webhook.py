@@ -105,4 +105,7 @@ async def serve_conversions(folder: Path) -> AsyncIterator[ConversionWebhook]:
         webhook.url = f"https://127.0.0.1:{port}/convert"
         yield webhook
     finally:
+        server = runner.server
         await runner.cleanup()
+        if server is not None:  # for connections whose TLS was still being agreed on
+            await server.shutdown(0)

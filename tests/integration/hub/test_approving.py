@@ -8,6 +8,7 @@ import pytest
 from integration.hub.conftest import RunHub, hub_settings
 from integration.hub.spoke import Spoke, decision, eventually, issued, join
 from towline_api.errors import ConfigError
+from towline_api.metadata import name_of
 from towline_api.resources import CERTIFICATE_SIGNING_REQUESTS, EVENTS
 from towline_certs import generate_key
 from towline_hub import daemon
@@ -37,6 +38,12 @@ async def told(admin: Client, request: str, *, reason: str) -> str:
     return await eventually(look, what=f"an Event {reason} about {request}")
 
 
+async def undecided(admin: Client, names: list[str]) -> list[str]:
+    """Return which of these requests are neither approved nor denied."""
+    requests = [await admin.get(CERTIFICATE_SIGNING_REQUESTS, name) for name in names]
+    return [name_of(each) for each in requests if not each["status"].get("conditions")]
+
+
 @pytest.fixture
 def checks_package(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """A package with a check, installed as pip would."""
@@ -61,11 +68,18 @@ async def test_an_agent_that_never_stops_asking_holds_up_nobody_but_itself(
             for _ in range(6):
                 spoke.key = generate_key()
                 names.append(await spoke.ask(client=client))
-            note = await told(admin, names[-1], reason="TooManyPerHour")
-            assert "find out why the agent keeps asking" in note
-            requests = [await admin.get(CERTIFICATE_SIGNING_REQUESTS, name) for name in names]
-            undecided = [each for each in requests if not each["status"].get("conditions")]
-            assert len(undecided) == 3
+
+            async def waiting() -> list[str] | None:
+                left = await undecided(admin, names)
+                return left if len(left) <= 3 else None
+
+            # Not always the last: requests made while the hub is busy are looked at side by side.
+            beyond = await eventually(waiting, what=f"decisions about three of {names}")
+            for name in beyond:
+                note = await told(admin, name, reason="TooManyPerHour")
+                assert "find out why the agent keeps asking" in note
+            assert await undecided(admin, names) == beyond
+            assert len(beyond) == 3
             await other_spoke.register()
             assert (await decision(admin, await other_spoke.ask()))[0] == "Approved"
 

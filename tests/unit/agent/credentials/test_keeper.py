@@ -420,8 +420,8 @@ async def test_a_broken_watch_of_the_request_is_no_end(world: World, error: Exce
     """The hub may restart while a person has not yet approved: the agent goes on waiting."""
     async with world.running(world.keeper()) as keeper:
         await world.until(lambda: keeper.status.reason == "WaitingForApproval")
-        world.hub.fail("watch", *[error] * 3)
-        world.hub.fail("list", *[error] * 3)
+        world.hub.fail("watch", *[error] * 100)
+        world.hub.fail("list", *[error] * 100)
         world.hub.end_watches(error)
         await world.until(lambda: keeper.status.failure is not None)
         world.hub.recover()
