@@ -1,5 +1,6 @@
 """A control plane of Kubernetes' own programs, for as long as a block of code runs."""
 
+import asyncio
 from collections.abc import Sequence
 from datetime import UTC, datetime, timedelta
 from types import TracebackType
@@ -12,9 +13,15 @@ from towline_sandbox.audit import LOG_FILE, AuditEvent, parse_audit_log
 from towline_sandbox.binaries import Binaries, find_binaries
 from towline_sandbox.components import CONTROLLER_CALLS_PER_SECOND
 from towline_sandbox.kube_start import RunningPlane, StartOptions, start_plane
+from towline_sandbox.own_api import OwnApi
 from towline_sandbox.plane import DEFAULT_CREDENTIAL_LIFETIME, PlaneError, Readiness
 from towline_sandbox.ports import ChoosePort, reserve_port
 
+_HEEDED = timedelta(seconds=10)
+"""How long the API server may take to heed a new token, which takes it milliseconds."""
+_POLL_SECONDS = 0.02
+_TOKEN_REVIEWS = "/apis/authentication.k8s.io/v1/tokenreviews"  # noqa: S105 - a path
+_TOKEN_REVIEW = {"apiVersion": "authentication.k8s.io/v1", "kind": "TokenReview"}
 _START_LIMIT = timedelta(seconds=90)  # ten times what it takes; CI machines have bad days
 
 
@@ -144,7 +151,7 @@ class KubePlane:
         lifetime: timedelta = DEFAULT_CREDENTIAL_LIFETIME,
         groups: Sequence[str] = (BOOTSTRAP_GROUP,),
     ) -> str:
-        """Return a kubeconfig with a fresh bootstrap token.
+        """Return a kubeconfig with a fresh bootstrap token, once the API server takes it.
 
         Args:
             lifetime: How long from now the token is valid.
@@ -154,14 +161,25 @@ class KubePlane:
             PlaneError: The API server did not take the token.
         """
         token = BootstrapToken.create()
-        secret = token.as_secret(groups=groups, expires=datetime.now(UTC) + lifetime)
+        expires = datetime.now(UTC) + lifetime
+        secret = token.as_secret(groups=groups, expires=expires)
         async with self._plane.open_api() as api:
             answer = await api.call("POST", SECRETS.path(namespace=TOKEN_NAMESPACE), body=secret)
-        if answer is None or answer.status != 201:
-            self._plane.check_alive()
-            found = "no answer" if answer is None else answer.body.get("message")
-            raise PlaneError(f"plane {self._name!r} did not take a bootstrap token: {found}")
+            if answer is None or answer.status != 201:
+                self._plane.check_alive()
+                found = "no answer" if answer is None else answer.body.get("message")
+                raise PlaneError(f"plane {self._name!r} did not take a bootstrap token: {found}")
+            await self._until_heeded(api, token, limit=min(expires, datetime.now(UTC) + _HEEDED))
         return self._plane.kubeconfig(token.bearer)
+
+    async def _until_heeded(self, api: OwnApi, token: BootstrapToken, *, limit: datetime) -> None:
+        """Wait until the API server, which hears of Secrets by a watch, knows a token."""
+        review = {**_TOKEN_REVIEW, "spec": {"token": token.bearer}}
+        while datetime.now(UTC) < limit:
+            answer = await api.call("POST", _TOKEN_REVIEWS, body=review)
+            if answer is not None and answer.body.get("status", {}).get("authenticated"):
+                return
+            await asyncio.sleep(_POLL_SECONDS)
 
     async def __aenter__(self) -> Self:
         """Start the plane.
