@@ -1,5 +1,6 @@
 """A conversion webhook on this machine, played by the test itself."""
 
+import asyncio
 import base64
 import copy
 import ssl
@@ -15,6 +16,7 @@ from towline_api.resources import KubeObject
 from towline_certs.authority import SERVER_ONLY, create_authority
 from towline_certs.identities import Subject
 from towline_certs.keys import format_key, generate_key
+from towline_sandbox.embedded.serving.connections import Connections
 
 _LIFETIME = timedelta(hours=1)
 
@@ -48,7 +50,7 @@ class ConversionWebhook:
             },
         }
 
-    async def handle(self, request: web.Request) -> web.Response:
+    async def handle(self, request: web.BaseRequest) -> web.Response:
         """Answer one review."""
         review: KubeObject = await request.json()
         self.reviews.append(review)
@@ -94,18 +96,15 @@ async def serve_conversions(folder: Path) -> AsyncIterator[ConversionWebhook]:
     context.load_cert_chain(pair)
 
     webhook = ConversionWebhook("", authority.certificate_pem)
-    app = web.Application()
-    app.router.add_post("/convert", webhook.handle)
-    runner = web.AppRunner(app, access_log=None, shutdown_timeout=1)
-    await runner.setup()
+    connections = Connections(webhook.handle, access_log=None)
+    loop = asyncio.get_running_loop()
+    listener = await loop.create_server(connections, "127.0.0.1", 0, ssl=context)
     try:
-        site = web.TCPSite(runner, "127.0.0.1", 0, ssl_context=context)
-        await site.start()
-        port = runner.addresses[0][1]
+        port = listener.sockets[0].getsockname()[1]
         webhook.url = f"https://127.0.0.1:{port}/convert"
         yield webhook
     finally:
-        server = runner.server
-        await runner.cleanup()
-        if server is not None:  # for connections whose TLS was still being agreed on
-            await server.shutdown(0)
+        listener.close()
+        # Controllers of the real server may be about to ask for a conversion just now.
+        connections.abort()
+        await connections.shutdown(timeout=0)

@@ -15,6 +15,7 @@ from aiohttp.web_protocol import RequestHandler
 from towline_sandbox.embedded.faults import ALL_CALLS, CallLost, Calls, Seen
 from towline_sandbox.embedded.serving.answers import Answer, HttpRequest, StreamAnswer
 from towline_sandbox.embedded.serving.bodies import LARGEST_BODY, too_large
+from towline_sandbox.embedded.serving.connections import Connections
 from towline_sandbox.embedded.serving.pipeline import Pipeline
 
 log = logging.getLogger(__name__)
@@ -36,7 +37,7 @@ class Front:
     def __init__(self, pipeline: Pipeline, *, context: ssl.SSLContext) -> None:
         self._pipeline = pipeline
         self._context = context
-        self._http: _Connections | None = None
+        self._http: Connections | None = None
         self._listener: asyncio.Server | None = None
         self._watches: dict[asyncio.Task[object], Seen] = {}
         self._carried_out: set[asyncio.Future[object]] = set()
@@ -44,7 +45,7 @@ class Front:
     async def start(self, listening: socket.socket) -> None:
         """Listen on a bound socket, which belongs to the front from then on."""
         loop = asyncio.get_running_loop()
-        self._http = _Connections(
+        self._http = Connections(
             self._serve,
             request_factory=_make_request,
             # Whoever hangs up does not wait for the rest of a watch.
@@ -125,25 +126,6 @@ class Front:
             del self._watches[task]
             await answer.lines.aclose()
         return response
-
-
-class _Connections(web.Server):
-    """The connections that are open, and those on which TLS is still being agreed."""
-
-    _is_over = False
-
-    def abort(self) -> None:
-        """Close every connection at once, and those that are only half made when they are whole."""
-        self._is_over = True
-        for connection in self.connections:
-            if connection.transport is not None:
-                connection.transport.abort()
-
-    def connection_made(self, handler: RequestHandler, transport: asyncio.Transport) -> None:
-        """Take in a connection, TLS included; called by the handler."""
-        super().connection_made(handler, transport)
-        if self._is_over:
-            transport.abort()
 
 
 def _make_request(
