@@ -22,7 +22,7 @@ FLOOR_RATIO = 1.25
 FLOOR_CPU_RATIO = 2.0
 """How many times the floor's processor time ours may take for a join."""
 MILLISECONDS_EACH = 8.0
-"""The same where there is no floor to compare with: it takes 4 ms on a quiet machine with two cores,
+"""The same where there is no floor to compare with: 4 ms, on a quiet machine with two cores,
 and up to twice that on a busy one."""
 JOIN_MIB = 100.0
 REST_MIB = 300.0
