@@ -22,8 +22,8 @@ FLOOR_RATIO = 1.25
 FLOOR_CPU_RATIO = 2.0
 """How many times the floor's processor time ours may take for a join."""
 MILLISECONDS_EACH = 8.0
-"""The same where there is no floor to compare with: 4 ms, on a quiet machine with two cores,
-and up to twice that on a busy one."""
+"""The same where there is no floor to compare with, which takes half of it on a quiet machine with
+two cores, and up to all of it on a busy one."""
 JOIN_MIB = 100.0
 REST_MIB = 300.0
 REST_CPU_SHARE = 0.5
