@@ -108,3 +108,8 @@ async def serve_conversions(folder: Path) -> AsyncIterator[ConversionWebhook]:
         # Controllers of the real server may be about to ask for a conversion just now.
         connections.abort()
         await connections.shutdown(timeout=0)
+        # Until TLS is agreed on, asyncio has a task of its own for a connection.
+        tasks = asyncio.all_tasks()
+        agreeing = [task for task in tasks if "_accept_connection" in repr(task.get_coro())]
+        if agreeing:
+            await asyncio.wait(agreeing)
