@@ -125,6 +125,9 @@ class MountedFolder(Generic[_T]):
                         recursive=False,
                         yield_on_timeout=True,
                     )
+                    # Listening begins in the first step of the loop below, which waits only then.
+                    # What changed after the last reading and before that was heard by nobody.
+                    asyncio.get_running_loop().call_soon(changed.set)
                     async for batch in events:
                         refusal = None
                         if batch:
