@@ -1,9 +1,10 @@
-"""Runs a scenario once for each point at which a program can be killed.
+"""Runs a scenario for each point at which a program can be killed.
 
 What a killed program leaves is what is stored at that moment, and nothing else: its memory and its
 connections are gone, and neither hub nor agent keeps anything on a disk here. So the way to a point
 need not be gone again for each of them. One run is looked at, at each call; from what is stored
-there, a run of its own begins with a new process. That holds as long as whoever lives on knows no
+there, a run of its own begins with a new process; points between which nothing was written leave
+the same, so they are one beginning, and one run. That holds as long as whoever lives on knows no
 more than what is stored, as the hub does. An agent remembers its keys and who it is: where the hub
 is killed and the agent lives, each run goes all the way.
 """

@@ -75,6 +75,10 @@ class Scenario:
     moments: tuple[Moment, ...] = tuple(Moment)
     webhook: bool = False
 
+    def __str__(self) -> str:
+        """Return its name."""
+        return self.name
+
     def is_all_stored(self, *, without: Party) -> bool:
         """Tell whether those who live on when one is killed know nothing but what is stored.
 
@@ -207,7 +211,7 @@ async def joined_and_gone_for_good(world: World) -> None:
 
 async def remove_cluster(world: World) -> None:
     """The operator removes the cluster; the hub lets everything go in the end."""
-    await world.hub.delete(MANAGED_CLUSTERS, CLUSTER)
+    await world.hub.delete(MANAGED_CLUSTERS, CLUSTER, missing_ok=True)
 
     def gone() -> bool:
         left = [
@@ -340,6 +344,7 @@ SCENARIOS = {
             remove_cluster,
             requests_each=1,
             parties=(Party.HUB,),
+            cast=(Party.HUB,),
             moments=(Moment.AFTER,),
         ),
         Scenario(
