@@ -5,7 +5,7 @@ import base64
 from pathlib import Path
 from typing import NoReturn
 
-from towline_api.resources import SECRETS
+from towline_api.resources import SECRETS, KubeObject
 from towline_certs import DirectoryStore
 from towline_kube.client import Client
 
@@ -30,15 +30,23 @@ class Mount:
         self._written: dict[str, bytes] = {}
 
     async def refresh(self) -> None:
-        """Write the files if the Secret changed: whole generations only."""
-        secret = await self._client.get(SECRETS, self._name, namespace=self._namespace)
+        """Write the files if the Secret changed: whole generations only.
+
+        Raises:
+            NotFound: There is no such Secret.
+        """
+        await self._write(await self._client.get(SECRETS, self._name, namespace=self._namespace))
+
+    async def keep(self) -> NoReturn:
+        """Refresh the files until cancelled; they outlive the Secret, as in a pod that runs."""
+        while True:
+            secret = await self._client.find(SECRETS, self._name, namespace=self._namespace)
+            if secret is not None:
+                await self._write(secret)
+            await asyncio.sleep(_LOOK_EVERY_SECONDS)
+
+    async def _write(self, secret: KubeObject) -> None:
         files = {key: base64.b64decode(value) for key, value in secret["data"].items()}
         if files != self._written:
             await asyncio.to_thread(self._store.write, files)
             self._written = files
-
-    async def keep(self) -> NoReturn:
-        """Refresh the files until cancelled."""
-        while True:
-            await self.refresh()
-            await asyncio.sleep(_LOOK_EVERY_SECONDS)
