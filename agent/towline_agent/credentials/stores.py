@@ -159,7 +159,7 @@ class DirectoryCredentialStore:
         await asyncio.to_thread(self._pending.remove)
 
     async def watch(self, on_change: Callable[[], None]) -> NoReturn:
-        """Call back when files below the directory change, and every few minutes anyway."""
+        """Call back once it listens, when files below the directory change, and now and then."""
         milliseconds = _LOOK_EVERY // timedelta(milliseconds=1)
         refusal: str | None = None
         while True:
@@ -170,6 +170,9 @@ class DirectoryCredentialStore:
                     rust_timeout=milliseconds,
                     yield_on_timeout=True,
                 )
+                # Listening begins in the first step of the loop below, which waits only then.
+                # What changed after the last reading and before that was heard by nobody.
+                asyncio.get_running_loop().call_soon(on_change)
                 async for _ in events:
                     refusal = None
                     on_change()
