@@ -123,8 +123,10 @@ class Transport:
                 within = min(within, fence.time_left)
             was_sent = False
             try:
-                timeout = _timeout(connect=min(CONNECT_WITHIN, within), total=within)
-                async with self._send(request, headers=headers, timeout=timeout) as response:
+                async with (
+                    asyncio.timeout(within.total_seconds()),
+                    self._send(request, headers=headers, connect_within=within) as response,
+                ):
                     was_sent = True
                     body = await response.read()
             except (aiohttp.ClientError, TimeoutError, OSError) as error:
@@ -161,12 +163,9 @@ class Transport:
             with self._busy():
                 headers = await self._headers_for(request)
                 try:
-                    # No total limit: it would end the watch. So the opening gets its own.
                     async with asyncio.timeout(open_within.total_seconds()):
                         response = await self._send(
-                            request,
-                            headers=headers,
-                            timeout=_timeout(connect=min(CONNECT_WITHIN, open_within), total=None),
+                            request, headers=headers, connect_within=open_within
                         )
                         failure = await response.read() if response.status != 200 else b""
                 except (aiohttp.ClientError, TimeoutError, OSError) as error:
@@ -213,7 +212,7 @@ class Transport:
         await self._pools.close()
 
     def _send(
-        self, request: Request, *, headers: Mapping[str, str], timeout: aiohttp.ClientTimeout
+        self, request: Request, *, headers: Mapping[str, str], connect_within: timedelta
     ) -> Any:
         query = f"?{urlencode(request.query)}" if request.query else ""
         url = URL(f"{self.connection.server}{request.path}{query}", encoded=True)
@@ -229,7 +228,14 @@ class Transport:
             url,
             data=request.body,
             headers=headers,
-            timeout=timeout,
+            timeout=aiohttp.ClientTimeout(
+                # By asyncio's own means instead, in our callers: a task that is cancelled in the
+                # moment of this limit would never learn of it, and go on (aiohttp issue 5979).
+                total=None,
+                sock_connect=min(CONNECT_WITHIN, connect_within).total_seconds(),
+                # Exact: by default limits above five seconds are rounded up to whole ones.
+                ceil_threshold=3600,
+            ),
             allow_redirects=False,
             **options,
         )
@@ -278,12 +284,3 @@ class Transport:
     def _answer(self, response: aiohttp.ClientResponse, body: bytes) -> Answer:
         retry_after = parse_retry_after(response.headers.get("Retry-After"), now=self._clock.now())
         return Answer(response.status, body, retry_after)
-
-
-def _timeout(*, connect: timedelta, total: timedelta | None) -> aiohttp.ClientTimeout:
-    return aiohttp.ClientTimeout(
-        total=None if total is None else total.total_seconds(),
-        sock_connect=connect.total_seconds(),
-        # Exact: by default limits above five seconds are rounded up to whole ones.
-        ceil_threshold=3600,
-    )
