@@ -25,7 +25,8 @@ async def test_a_call_cancelled_and_timed_out_at_once_is_cancelled(
 ) -> None:
     """Time stands still for the process until both are due; they come in this order."""
     loop = asyncio.get_running_loop()
-    arrived, never = asyncio.Event(), loop.create_future()
+    arrived = asyncio.Event()
+    never: asyncio.Future[web.StreamResponse] = loop.create_future()
 
     async def fall_silent(request: web.Request) -> web.StreamResponse:
         arrived.set()
