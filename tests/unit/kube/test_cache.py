@@ -232,14 +232,15 @@ async def test_a_silent_watch_is_replaced(
         assert cache.last_error is None
 
 
+@pytest.mark.parametrize("roll", [0.0, 0.5, 0.999])
 async def test_silence_alone_is_no_failure(
-    server: FakeClient, clock: FakeClock, caplog: pytest.LogCaptureFixture
+    server: FakeClient, clock: FakeClock, caplog: pytest.LogCaptureFixture, roll: float
 ) -> None:
     """Of a kind in which nothing happens, servers send no bookmarks either."""
-    cache = Cache(server, LEASES, relist_every=30 * MINUTE, clock=clock)
+    cache = Cache(server, LEASES, relist_every=30 * MINUTE, clock=clock, roll=lambda: roll)
     async with running(cache, clock):
         server.go_silent()
-        for _ in range(60):
+        for _ in range(66):  # a silent watch looks at the date only when it ends
             await clock.advance(MINUTE)
             assert cache.last_error is None
     assert [record for record in caplog.records if record.levelno >= logging.INFO] == []
