@@ -14,7 +14,8 @@ from towline_api.timestamps import format_time
 TOKEN_NAMESPACE = "kube-system"  # noqa: S105 - where Kubernetes looks for them
 TOKEN_SECRET_TYPE = "bootstrap.kubernetes.io/token"  # noqa: S105 - a kind of Secret
 TOKEN_SECRET_PREFIX = "bootstrap-token-"  # noqa: S105 - of the Secrets' names
-GROUP_PREFIX = "system:bootstrappers:"
+TOKEN_GROUP = re.compile(r"system:bootstrappers:[a-z0-9:-]{0,255}[a-z0-9]", re.ASCII)
+"""What a token's Secret may name; Kubernetes ignores tokens that name anything else."""
 USER_PREFIX = "system:bootstrap:"
 
 _ALPHABET = string.ascii_lowercase + string.digits
@@ -81,9 +82,10 @@ class BootstrapToken:
             ValueError: A group that Kubernetes would ignore the whole token for.
         """
         for group in groups:
-            if not group.startswith(GROUP_PREFIX):
+            if not TOKEN_GROUP.fullmatch(group):
                 raise ValueError(
-                    f"group {group!r} of a bootstrap token must begin {GROUP_PREFIX!r}"
+                    f"group {group!r} of a bootstrap token must begin 'system:bootstrappers:', and "
+                    "go on with at most 256 of a-z, 0-9, : and -, the last a letter or a digit"
                 )
         metadata: dict[str, Any] = {
             "name": token_secret_name(self.token_id),

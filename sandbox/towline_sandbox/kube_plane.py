@@ -169,16 +169,25 @@ class KubePlane:
                 self._plane.check_alive()
                 found = "no answer" if answer is None else answer.body.get("message")
                 raise PlaneError(f"plane {self._name!r} did not take a bootstrap token: {found}")
-            await self._until_heeded(api, token, limit=min(expires, datetime.now(UTC) + _HEEDED))
+            await self._until_heeded(api, token, expires=expires)
         return self._plane.kubeconfig(token.bearer)
 
-    async def _until_heeded(self, api: OwnApi, token: BootstrapToken, *, limit: datetime) -> None:
+    async def _until_heeded(self, api: OwnApi, token: BootstrapToken, *, expires: datetime) -> None:
         """Wait until the API server, which hears of Secrets by a watch, knows a token."""
         review = {**_TOKEN_REVIEW, "spec": {"token": token.bearer}}
-        while datetime.now(UTC) < limit:
+        limit = datetime.now(UTC) + _HEEDED
+        # One that is over before it is heeded is what its caller asked for.
+        while datetime.now(UTC) < expires:
             answer = await api.call("POST", _TOKEN_REVIEWS, body=review)
             if answer is not None and answer.body.get("status", {}).get("authenticated"):
                 return
+            if datetime.now(UTC) > limit:
+                self._plane.check_alive()
+                found = "no answer" if answer is None else answer.body.get("status") or answer.text
+                raise PlaneError(
+                    f"plane {self._name!r} took a bootstrap token, and after "
+                    f"{_HEEDED.total_seconds():g} s still lets nobody in by it: {found}"
+                )
             await asyncio.sleep(_POLL_SECONDS)
 
     async def __aenter__(self) -> Self:

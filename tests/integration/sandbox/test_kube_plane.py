@@ -9,11 +9,13 @@ from integration.sandbox.signing import sign
 from support.plane_clients import admin_client
 from support.raw_api import raw_api
 from support.waiting import until
+from towline_api import bootstrap_tokens
 from towline_api.names import BOOTSTRAP_GROUP
 from towline_api.resources import KubeObject
 from towline_certs.identities import Subject
 from towline_kube.connection import Connection
 from towline_kube.kubeconfig import parse_kubeconfig
+from towline_sandbox import kube_plane
 from towline_sandbox.kube_plane import KubePlane
 from towline_sandbox.plane import ControlPlane, PlaneError
 
@@ -80,6 +82,16 @@ async def test_an_expired_bootstrap_token_is_refused(hub_plane: KubePlane) -> No
     """Agents that were installed too late have to say so, so tests need the case."""
     expired = await hub_plane.bootstrap_kubeconfig(lifetime=timedelta(seconds=-1))
     assert (await who(expired))[0] == 401
+
+
+async def test_a_token_that_lets_nobody_in_is_not_handed_out(
+    hub_plane: KubePlane, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Its agent would be refused, and its user would look for the fault there."""
+    monkeypatch.setattr(kube_plane, "_HEEDED", timedelta(seconds=0.2))
+    monkeypatch.setattr(bootstrap_tokens, "TOKEN_SECRET_TYPE", "Opaque")
+    with pytest.raises(PlaneError, match=r"after 0\.2 s still lets nobody in by it.*invalid"):
+        await hub_plane.bootstrap_kubeconfig()
 
 
 async def test_an_expired_client_certificate_is_refused(hub_plane: KubePlane) -> None:

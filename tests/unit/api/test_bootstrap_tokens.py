@@ -45,10 +45,25 @@ def test_a_token_without_groups_leaves_the_field_out() -> None:
     assert "auth-extra-groups" not in secret["stringData"]
 
 
-def test_a_group_that_kubernetes_would_refuse_is_refused_here() -> None:
+@pytest.mark.parametrize(
+    "group",
+    [
+        pytest.param("system:masters", id="another-prefix"),
+        pytest.param("system:bootstrappers", id="prefix-alone"),
+        pytest.param("system:bootstrappers:", id="nothing-after-it"),
+        pytest.param("system:bootstrappers:Fleet", id="capitals"),
+        pytest.param("system:bootstrappers:a.b", id="dot"),
+        pytest.param("system:bootstrappers:a,system:masters", id="two-in-one"),
+        pytest.param("system:bootstrappers:a-", id="hyphen-last"),
+        pytest.param("system:bootstrappers:a\n", id="line-break"),
+        pytest.param(f"system:bootstrappers:{'a' * 257}", id="too-long"),
+    ],
+)
+def test_a_group_that_kubernetes_would_refuse_is_refused_here(group: str) -> None:
     """The server would say nothing but 401, to somebody else, much later."""
-    with pytest.raises(ValueError, match=r"'system:masters'.*must begin 'system:bootstrappers:'"):
-        BootstrapToken.create().as_secret(groups=("system:masters",), expires=EXPIRES)
+    expected = f"{re.escape(repr(group))}.*must begin 'system:bootstrappers:'"
+    with pytest.raises(ValueError, match=expected):
+        BootstrapToken.create().as_secret(groups=(group,), expires=EXPIRES)
 
 
 def test_a_token_is_read_as_it_is_shown() -> None:

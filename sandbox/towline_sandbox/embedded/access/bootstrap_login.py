@@ -9,7 +9,7 @@ import hmac
 import re
 from datetime import datetime
 
-from towline_api.bootstrap_tokens import TOKEN_NAMESPACE, TOKEN_SECRET_TYPE
+from towline_api.bootstrap_tokens import TOKEN_GROUP, TOKEN_NAMESPACE, TOKEN_SECRET_TYPE
 from towline_api.resources import KubeObject
 from towline_api.timestamps import InvalidTimeError, parse_time
 from towline_sandbox.embedded.access.stored_kinds import SECRET_KEY
@@ -17,7 +17,6 @@ from towline_sandbox.embedded.model.calls import AUTHENTICATED_GROUP, User
 from towline_sandbox.embedded.storage.store import Store
 
 _TOKEN = re.compile(r"([a-z0-9]{6})\.([a-z0-9]{16})")
-_EXTRA_GROUP = re.compile(r"system:bootstrappers:[a-z0-9:-]{0,255}[a-z0-9]")
 _GROUP = "system:bootstrappers"
 
 
@@ -70,6 +69,6 @@ def _read_groups(extra: bytes) -> tuple[str, ...] | None:
     if not extra:
         return (_GROUP,)
     groups = extra.decode(errors="replace").split(",")
-    if not all(_EXTRA_GROUP.fullmatch(group) for group in groups):
+    if not all(TOKEN_GROUP.fullmatch(group) for group in groups):
         return None
     return tuple(sorted({_GROUP, *groups}))
