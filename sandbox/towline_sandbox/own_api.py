@@ -4,6 +4,7 @@ They are made while the server is still coming up, several times a second, and n
 retried or explained: that is why this is not `towline_kube.Client`.
 """
 
+import asyncio
 import ssl
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
@@ -55,12 +56,15 @@ class OwnApi:
     ) -> Answer | None:
         """Return the server's answer, or None when it could not be reached."""
         try:
-            async with self._session.request(
-                method,
-                f"{self._server}{path}",
-                json=body,
-                headers={"Content-Type": content_type} if body is not None else None,
-            ) as response:
+            async with (
+                asyncio.timeout(_CALL_LIMIT.total_seconds()),
+                self._session.request(
+                    method,
+                    f"{self._server}{path}",
+                    json=body,
+                    headers={"Content-Type": content_type} if body is not None else None,
+                ) as response,
+            ):
                 text = await response.text()
                 is_json = response.content_type == "application/json"
                 return Answer(response.status, await response.json() if is_json else {}, text)
@@ -77,6 +81,6 @@ async def open_own_api(
     context.load_cert_chain(certificate, key)
     async with aiohttp.ClientSession(
         connector=aiohttp.TCPConnector(ssl=context),
-        timeout=aiohttp.ClientTimeout(total=_CALL_LIMIT.total_seconds()),
+        timeout=aiohttp.ClientTimeout(total=None),  # `call` limits each
     ) as session:
         yield OwnApi(session, server=server)

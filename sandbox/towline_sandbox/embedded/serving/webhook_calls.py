@@ -1,5 +1,6 @@
 """Calls to conversion webhooks: the reviews that a CustomResourceDefinition has sent."""
 
+import asyncio
 import base64
 import ssl
 
@@ -36,7 +37,10 @@ class WebhookCalls:
         asked = f"{url}{'&' if '?' in url else '?'}timeout={_LIMIT_SECONDS:.0f}s"
         try:
             session = self._session(config.get("caBundle") or "")
-            async with session.post(asked, json=review) as response:
+            async with (
+                asyncio.timeout(_LIMIT_SECONDS),
+                session.post(asked, json=review) as response,
+            ):
                 if response.status >= 300:
                     raise WebhookUnreachable(
                         f"an error on the server ({(await response.text())[:1024]!r}) has "
@@ -63,7 +67,7 @@ class WebhookCalls:
             )
             session = aiohttp.ClientSession(
                 connector=aiohttp.TCPConnector(ssl=context),
-                timeout=aiohttp.ClientTimeout(total=_LIMIT_SECONDS),
+                timeout=aiohttp.ClientTimeout(total=None),  # `call` limits each
             )
             self._sessions[ca_bundle] = session
         return session
