@@ -23,6 +23,7 @@ FOLDER = Path(__file__).parent / "recorded"
 TABLE = "application/json;as=Table;v=v1;g=meta.k8s.io"
 _UID = re.compile(r"[0-9a-f]{8}-[0-9a-f]{4}-4[0-9a-f]{3}-[89ab][0-9a-f]{3}-[0-9a-f]{12}")
 _AGE = re.compile(r"\d+[smh](\d+[smh])?")
+_YEARS = re.compile(r"\d+y(\d+d)?")  # of what happened at a date given in the files
 _TIME = re.compile(r"20(2[6-9]|[3-9]\d)-\d\d-\d\dT\d\d:\d\d:\d\dZ")
 _QUOTED_VERSION = re.compile(r'(?<=resourceVersion\\":\\")\d+')
 _ADDRESS = re.compile(r"10\.0\.0\.\d+")
@@ -54,7 +55,9 @@ def comparable(found: Any, *, own: Mapping[str, str]) -> Any:
                 found = found.replace(name, placeholder)
             for pattern, placeholder in _PLACEHOLDERS.items():
                 found = pattern.sub(placeholder, found)
-            return "<age>" if _AGE.fullmatch(found) else found
+            if _AGE.fullmatch(found):
+                return "<age>"
+            return "<years>" if _YEARS.fullmatch(found) else found
     return found
 
 

@@ -53,7 +53,7 @@ ONE = f"{ANY}:c1"
         pytest.param([ONE], "c1", None, id="one-cluster"),
         pytest.param([ONE, "system:bootstrappers:x"], "c1", None, id="and-another-group"),
         pytest.param([ONE, f"{ANY}:c2"], None, "exactly one cluster", id="two-clusters"),
-        pytest.param([f"{ANY}:Not_A_Name"], None, "exactly one cluster", id="no-name"),
+        pytest.param([f"{ANY}:-c1"], None, "exactly one cluster", id="no-name"),
     ],
 )
 def test_a_token_says_for_whom_it_is(
