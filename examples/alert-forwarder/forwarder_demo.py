@@ -63,11 +63,19 @@ def warning(pod: str, *, type: str = "Warning", count: int = 1) -> KubeObject:  
 
 
 def alerts(hub: Administrator, cluster: str) -> dict[str, KubeObject]:
-    """Return what the hub was told, by the pod it is about."""
-    return {
-        event["related"]["name"]: event
+    """Return what the hub was told of the shop, by the pod it is about.
+
+    A cluster has warnings of its own; a real one may have some as soon as it is up.
+    """
+    told = [
+        event
         for event in hub.list(EVENTS, namespace=cluster)
         if event["reportingController"] == alert_forwarder.CONTROLLER
+    ]
+    return {
+        event["related"]["name"]: event
+        for event in told
+        if event["related"].get("namespace") == SHOP
     }
 
 

@@ -43,7 +43,7 @@ async def test_nothing_is_left_when_the_block_ends() -> None:
     before = set(threading.enumerate())
     async with EmbeddedPlane("gone") as plane:
         port = urlsplit(plane.server).port
-        assert set(threading.enumerate()) > before
+        assert set(threading.enumerate()) - before
     assert set(threading.enumerate()) <= before
     with socket.socket() as attempt:
         assert attempt.connect_ex(("127.0.0.1", port)) != 0
