@@ -23,10 +23,13 @@ from towline_sandbox.embedded.faults import Calls, Drop, Moment
 from towline_sandbox.embedded.plane import EmbeddedPlane
 
 TIMES = LeaseTimes(
-    duration=timedelta(seconds=2),
-    renew_deadline=timedelta(seconds=1),
+    duration=timedelta(seconds=4),
+    renew_deadline=timedelta(seconds=2),
     retry_period=timedelta(milliseconds=200),
 )
+"""Short, but longer than a busy machine holds a process up."""
+SOON = timedelta(seconds=2)
+"""Less than it takes until a lease has run out."""
 NAMESPACE = "default"
 
 
@@ -118,7 +121,7 @@ async def test_a_leader_that_gives_up_is_followed_at_once(make: Make) -> None:
             await leading.aclose()
             assert not one.fence.is_open
             await one.elector.release()
-            await eventually(lambda: two.is_working, what=lambda: two, within=timedelta(seconds=1))
+            await eventually(lambda: two.is_working, what=lambda: two, within=SOON)
             assert two.elector.holder == "two"
 
 
@@ -167,7 +170,7 @@ async def test_one_whose_lease_somebody_takes_away_stops(plane: EmbeddedPlane, m
         await admin.patch(
             LEASES, "lead", {"spec": {"holderIdentity": "operator"}}, namespace=NAMESPACE
         )
-        await eventually(lambda: not one.is_working, what=lambda: one, within=timedelta(seconds=1))
+        await eventually(lambda: not one.is_working, what=lambda: one, within=SOON)
         await eventually(lambda: one.terms == 2 and one.is_working, what=lambda: one)
 
 

@@ -69,7 +69,8 @@ async def test_a_silent_cluster_becomes_unknown_with_its_addons_and_comes_back(
         await spoke.beat(agent)
         began = time.monotonic()
         await until_condition(admin, MANAGED_CLUSTERS, spoke.cluster, CLUSTER_AVAILABLE, "True")
-        assert time.monotonic() - began < 1
+        # The watch tells it at once; whoever looks by the clock would take a minute.
+        assert time.monotonic() - began < 10
         assert ("list", "leases.coordination.k8s.io") in {(c.verb, c.resource) for c in hub.calls}
 
 
