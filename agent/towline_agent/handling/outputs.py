@@ -1,8 +1,10 @@
 """What an add-on's handlers have applied, so that it can go when it is no longer wanted."""
 
+import asyncio
 import logging
 from collections.abc import Callable, Collection, Hashable, Mapping
 from typing import Generic, TypeVar
+from weakref import WeakValueDictionary
 
 from towline_agent.applying.applier import Applier
 from towline_agent.applying.ownership import SOURCE_ANNOTATION, Claim, Owner
@@ -38,18 +40,27 @@ class HandlerOutputs(Generic[K]):
         self._owner = owner
         self._applier = Applier(client)
         self._applied: dict[K, dict[Target, Manifest]] = {}
+        self._unwanted: dict[K, set[Target]] = {}
+        self._changing: WeakValueDictionary[Target, asyncio.Lock] = WeakValueDictionary()
 
     @property
     def targets(self) -> frozenset[Target]:
-        """Everything that is applied."""
+        """Everything that is applied, and wanted."""
         return frozenset(target for targets in self._applied.values() for target in targets)
 
     def find(self, target: Target) -> tuple[K, Manifest] | None:
-        """Return what was applied last to a place and for which key, or None."""
+        """Return what was applied last to a place and for which key; None if nothing is wanted."""
         for key, targets in self._applied.items():
             if target in targets:
                 return key, targets[target]
         return None
+
+    def changing(self, target: Target) -> asyncio.Lock:
+        """Return what to hold while putting a target right.
+
+        A removal waits for it, so that nothing comes back that has just been removed.
+        """
+        return self._changing.setdefault(target, asyncio.Lock())
 
     def add(self, key: K, applied: Mapping[Target, Manifest]) -> None:
         """Remember more of what was made for a key, without taking anything for gone."""
@@ -58,26 +69,29 @@ class HandlerOutputs(Generic[K]):
     async def replace(self, key: K, applied: Mapping[Target, Manifest]) -> None:
         """Remember what was made for a key now, and remove what was made for it before only.
 
+        What is to be removed counts as unwanted from the beginning: whoever sees it go while the
+        answer is still on its way must not make it anew.
+
         Raises:
-            ApiError: Something could not be removed; it is still remembered.
+            ApiError: Something could not be removed; the next call tries that again.
         """
-        before = self._applied.setdefault(key, {})
-        gone = before.keys() - applied.keys()
-        before.update(applied)
-        others = {t for other, targets in self._applied.items() if other != key for t in targets}
-        for target in gone:
-            if target not in others:
-                await self._remove(target)
-            before.pop(target, None)
+        unwanted = self._unwanted.setdefault(key, set())
+        unwanted |= self._applied.get(key, {}).keys()
+        unwanted -= applied.keys()
+        self._applied[key] = dict(applied)
+        for target in list(unwanted):
+            await self._remove_unwanted(target)
+            unwanted.discard(target)
 
     async def drop(self, key: K) -> None:
         """Remove what was made for a key that is gone.
 
         Raises:
-            ApiError: Something could not be removed; it is still remembered.
+            ApiError: Something could not be removed; the next call tries that again.
         """
         await self.replace(key, {})
         self._applied.pop(key, None)
+        self._unwanted.pop(key, None)
 
     async def sweep(
         self,
@@ -123,11 +137,14 @@ class HandlerOutputs(Generic[K]):
             await self.drop(key)
         await self.sweep(places)
 
-    async def _remove(self, target: Target) -> None:
+    async def _remove_unwanted(self, target: Target) -> None:
         key = target.key
-        live = await self._client.find(target.resource, key.name, namespace=key.namespace)
-        if live is not None:
-            await self._remove_object(target, live)
+        async with self.changing(target):
+            if self.find(target) is not None:  # made for another key as well
+                return
+            live = await self._client.find(target.resource, key.name, namespace=key.namespace)
+            if live is not None:
+                await self._remove_object(target, live)
 
     async def _remove_object(self, target: Target, live: KubeObject) -> None:
         if self._owner.claim(live) is not Claim.OURS or is_being_deleted(live):

@@ -179,24 +179,25 @@ class AppliedUpkeep(Generic[K]):
         wait = wait_before_repair(self._repairs.get(target), now=now)
         if wait > timedelta(0):
             return Result(look_again_in=wait)
-        live = (await self._applier.look_up([manifest], {})).get(target)
-        # The handler may have begun meanwhile; then it says what belongs there.
-        if not self._may_touch(key) or self._outputs.find(target) != found:
-            return DONE
-        planned = self._plan(manifest, live)
-        for conflict in planned.conflicts:
-            self._troubles[target] = f"cannot keep {conflict.target}: {conflict.reason}"
-            self._on_change()
-            return DONE
-        if planned.applies:
-            history = self._repairs.get(target, RepairHistory(0, now))
-            self._repairs[target] = history.after(now)
-            for failure in await self._applier.carry_out(planned):
-                raise failure.error
-            log.info(
-                "put right what was changed on the managed cluster",
-                extra={"addon": self._owner.addon, "object": str(target)},
-            )
+        async with self._outputs.changing(target):
+            live = (await self._applier.look_up([manifest], {})).get(target)
+            # The handler may have begun meanwhile, or the configuration be gone.
+            if not self._may_touch(key) or self._outputs.find(target) != found:
+                return DONE
+            planned = self._plan(manifest, live)
+            for conflict in planned.conflicts:
+                self._troubles[target] = f"cannot keep {conflict.target}: {conflict.reason}"
+                self._on_change()
+                return DONE
+            if planned.applies:
+                history = self._repairs.get(target, RepairHistory(0, now))
+                self._repairs[target] = history.after(now)
+                for failure in await self._applier.carry_out(planned):
+                    raise failure.error
+                log.info(
+                    "put right what was changed on the managed cluster",
+                    extra={"addon": self._owner.addon, "object": str(target)},
+                )
         self._forget_trouble(target)
         return DONE
 

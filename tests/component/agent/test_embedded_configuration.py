@@ -1,6 +1,7 @@
 """An add-on's handlers on a plane: what they are given, what stays, what goes, what is said."""
 
 from collections.abc import AsyncIterator
+from datetime import timedelta
 
 import pytest
 from pydantic import BaseModel, Field
@@ -30,7 +31,7 @@ from towline_api.resources import (
 )
 from towline_api.spec_hash import spec_hash
 from towline_kube.errors import ApiError
-from towline_sandbox.embedded.faults import Ask, Calls, Moment, Seen
+from towline_sandbox.embedded.faults import Ask, Calls, Delay, Moment, Seen
 
 ELSEWHERE = "elsewhere"
 WIDGETS = Resource("example.com", "v1", "widgets", "Widget", namespaced=True)
@@ -215,6 +216,50 @@ async def test_what_others_change_or_delete_is_put_right(stage: AddonStage) -> N
         assert await stage.data("settings") == {"a": "x"}
         await stage.admin.delete(CONFIG_MAPS, "settings", namespace=INSTALLED)
     assert calls == ["settings"]
+
+
+async def test_what_is_removed_does_not_come_back(stage: AddonStage) -> None:
+    """The watch may show that it is gone before the answer comes that says so."""
+    await stage.put("settings", {"a": "1"})
+    async with stage.running(copying()):
+        await stage.until_data("settings", {"a": "1"})
+        await eventually(lambda: bool(calls_of(stage, "watch")), what=lambda: stage.plane.calls)
+        late = Delay(timedelta(seconds=0.3), Moment.AFTER)
+        stage.plane.faults.add(late, Calls(verb="delete", namespace=INSTALLED))
+        await stage.admin.delete(CONFIG_MAPS, "settings", namespace=CLUSTER)
+        await eventually(lambda: calls_of(stage, "delete") == [200], what=lambda: stage.plane.calls)
+        assert await stage.data("settings") is None
+
+
+async def test_what_is_being_put_right_does_not_outlive_its_configuration(
+    stage: AddonStage,
+) -> None:
+    """A removal that finds nothing yet would leave what arrives a moment later to nobody."""
+    await stage.put("settings", {"a": "1"})
+    async with stage.running(copying()):
+        await stage.until_data("settings", {"a": "1"})
+        await eventually(lambda: bool(calls_of(stage, "watch")), what=lambda: stage.plane.calls)
+        applied_before = len(calls_of(stage, "patch"))
+        held = stage.plane.faults.add(
+            Delay(timedelta(seconds=0.5)), Calls(verb="patch", namespace=INSTALLED)
+        )
+        await stage.admin.delete(CONFIG_MAPS, "settings", namespace=INSTALLED)
+        await eventually(lambda: held.met == 1, what=lambda: stage.plane.calls)
+        await stage.admin.delete(CONFIG_MAPS, "settings", namespace=CLUSTER)
+        await eventually(
+            lambda: len(calls_of(stage, "patch")) > applied_before, what=lambda: stage.plane.calls
+        )
+        await stage.until_data("settings", None)
+
+
+def calls_of(stage: AddonStage, verb: str) -> list[int]:
+    """Return the answers to calls about ConfigMaps where the add-on applies them."""
+    about = (verb, CONFIG_MAPS.plural, INSTALLED)
+    return [
+        call.code
+        for call in stage.plane.calls
+        if (call.verb, call.info.resource, call.info.namespace) == about and call.code
+    ]
 
 
 async def test_who_may_not_watch_still_applies(stage: AddonStage) -> None:
