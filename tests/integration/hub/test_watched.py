@@ -82,7 +82,8 @@ async def test_a_hub_whose_credential_is_refused_is_healthy_and_not_ready(
     refusal = Refuse(ApiFailure(401, "Unauthorized", "Unauthorized"))
     async with run_hub(listen=address), asking(address) as session:
         await until_ready(session)
-        rule = hub_plane.faults.add(refusal, Calls(user_agent="towline-hub/"))
+        # Watches go on; one that is just being opened would fail as well.
+        rule = hub_plane.faults.add(refusal, Calls(user_agent="towline-hub/", verb="create"))
         try:
             # Something to do, so that the hub makes a call.
             body = {"metadata": {"name": cluster_name}, "spec": {"hubAcceptsClient": True}}
