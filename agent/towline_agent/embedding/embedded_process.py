@@ -17,6 +17,7 @@ from towline_agent.embedding.removal import (
 )
 from towline_agent.handling.embedded_configuration import EmbeddedConfiguration, places_of
 from towline_agent.handling.handled_sources import NamedSubscription, Subscription
+from towline_agent.handling.under_way import UnderWay
 from towline_agent.health.heartbeat import AddonHeartbeat
 from towline_agent.health.rounds import RegisteredCheck
 from towline_agent.running.task_set import TaskSet
@@ -79,10 +80,11 @@ class EmbeddedProcess:
         """Work until cancelled. What the add-on's code raises harms nothing but itself."""
         name = station.owner.addon
         running: TaskSet[str] = TaskSet(clock=station.clock)
+        under_way = UnderWay()
         if self.subscriptions:
             running.start(
                 "configuration",
-                lambda: self._configure(station),
+                lambda: self._configure(station, under_way),
                 name=f"configure-addon/{name}",
             )
         for number, task in enumerate(self.tasks):
@@ -99,7 +101,7 @@ class EmbeddedProcess:
         )
         running.start(
             "removal",
-            lambda: RemovalWork(plan, station=station).run(),
+            lambda: RemovalWork(plan, station=station, under_way=under_way).run(),
             name=f"await-removal/{name}",
         )
         async with TaskGroup() as group:
@@ -108,9 +110,11 @@ class EmbeddedProcess:
             group.create_task(heartbeat.run(), name=f"renew-addon-lease/{name}")
         raise AssertionError("unreachable: the tasks are endless")
 
-    async def _configure(self, station: Station) -> NoReturn:
+    async def _configure(self, station: Station, under_way: UnderWay) -> NoReturn:
         hub = await station.hub.wait_ready()
-        await EmbeddedConfiguration(self.subscriptions, station=station, hub=hub).run()
+        await EmbeddedConfiguration(
+            self.subscriptions, station=station, hub=hub, under_way=under_way
+        ).run()
 
     async def _run(self, task: AddonTask, station: Station) -> NoReturn:
         """Run a task to its end, and then rest: only what fails is started again."""

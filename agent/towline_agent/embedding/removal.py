@@ -16,6 +16,7 @@ from typing import NoReturn
 
 from towline_agent.channel.hub_channel import HubChannel
 from towline_agent.handling.outputs import HandlerOutputs, Place
+from towline_agent.handling.under_way import UnderWay
 from towline_agent.station.addon_station import Station
 from towline_agent.station.spoke_access import Spoke
 from towline_agent.station.user_code import Role, UserFunction, function_name
@@ -76,11 +77,13 @@ class RemovalWork:
     Args:
         plan: What that is.
         station: What the add-on stands on.
+        under_way: What its handlers are just changing; none begins once the add-on is gone.
     """
 
-    def __init__(self, plan: RemovalPlan, *, station: Station) -> None:
+    def __init__(self, plan: RemovalPlan, *, station: Station, under_way: UnderWay) -> None:
         self._plan = plan
         self._station = station
+        self._under_way = under_way
         self._bell = station.view.subscribe()
         self._bell.set()
         self._namespace = plan.namespace or ADDON_NAMESPACE
@@ -155,6 +158,7 @@ class RemovalWork:
     async def _prune(self) -> None:
         """Remove what the add-on's handlers applied, by whichever process."""
         station = self._station
+        await self._under_way.ended()
         outputs: HandlerOutputs[str] = HandlerOutputs(station.spoke, owner=station.owner)
         failures = 0
         while station.view.is_gone:

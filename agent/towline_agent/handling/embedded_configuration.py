@@ -28,6 +28,7 @@ from towline_agent.handling.kind_discovery import discover
 from towline_agent.handling.model import InvalidConfigurationError, read_model
 from towline_agent.handling.outputs import HandlerOutputs, Place
 from towline_agent.handling.spoke_scope import SpokeScope
+from towline_agent.handling.under_way import UnderWay
 from towline_agent.handling.upkeep import AppliedUpkeep
 from towline_agent.station.addon_station import Station
 from towline_agent.station.user_code import explain
@@ -76,6 +77,7 @@ class EmbeddedConfiguration:
         subscriptions: The handlers.
         station: What the add-on stands on.
         hub: Its channel's client.
+        under_way: Told of every change to the managed cluster.
     """
 
     def __init__(
@@ -84,9 +86,11 @@ class EmbeddedConfiguration:
         *,
         station: Station,
         hub: Client,
+        under_way: UnderWay,
     ) -> None:
         self._station = station
         self._hub = hub
+        self._under_way = under_way
         self._unknown_kinds = {
             item: "" for item in subscriptions if isinstance(item, NamedSubscription)
         }
@@ -106,6 +110,7 @@ class EmbeddedConfiguration:
             owner=station.owner,
             outputs=self._outputs,
             may_touch=lambda job: job not in self._in_flight and self._active_addon() is not None,
+            under_way=under_way,
             on_change=self._bell.set,
             clock=station.clock,
         )
@@ -180,6 +185,10 @@ class EmbeddedConfiguration:
             self._finish_soon()
 
     async def _reconcile(self, job: Job) -> Result:
+        with self._under_way.change():
+            return await self._bring_about(job)
+
+    async def _bring_about(self, job: Job) -> Result:
         addon = self._active_addon()
         if addon is None:
             return DONE

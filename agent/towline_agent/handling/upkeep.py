@@ -16,6 +16,7 @@ from towline_agent.applying.applier import Applier
 from towline_agent.applying.ownership import Owner
 from towline_agent.applying.plan import Manifest, Plan, Target, plan
 from towline_agent.handling.outputs import HandlerOutputs, Place
+from towline_agent.handling.under_way import UnderWay
 from towline_agent.running.cache_group import CacheGroup
 from towline_api.metadata import key_of
 from towline_api.resources import KubeObject
@@ -72,6 +73,7 @@ class AppliedUpkeep(Generic[K]):
         outputs: What its handlers applied.
         may_touch: Whether what was made for a key may be touched now: not while its handler runs,
             nor while the add-on is going.
+        under_way: Told of every change to the managed cluster.
         on_change: Called whenever `troubles` may say something else.
         clock: Time.
     """
@@ -83,6 +85,7 @@ class AppliedUpkeep(Generic[K]):
         owner: Owner,
         outputs: HandlerOutputs[K],
         may_touch: Callable[[K], bool],
+        under_way: UnderWay,
         on_change: Callable[[], None],
         clock: Clock,
     ) -> None:
@@ -90,6 +93,7 @@ class AppliedUpkeep(Generic[K]):
         self._owner = owner
         self._outputs = outputs
         self._may_touch = may_touch
+        self._under_way = under_way
         self._on_change = on_change
         self._clock = clock
         self._applier = Applier(client)
@@ -161,6 +165,10 @@ class AppliedUpkeep(Generic[K]):
         return cache
 
     async def _keep(self, target: Target) -> Result:
+        with self._under_way.change():
+            return await self._compare(target)
+
+    async def _compare(self, target: Target) -> Result:
         found = self._outputs.find(target)
         if found is None:
             self._repairs.pop(target, None)

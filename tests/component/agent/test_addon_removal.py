@@ -6,11 +6,19 @@ from datetime import timedelta
 
 import pytest
 
-from support.addon_stage import ADDON, INSTALLED, AddonStage, addon_stage, config_map
+from support.addon_stage import (
+    ADDON,
+    CLUSTER,
+    INSTALLED,
+    AddonStage,
+    addon_stage,
+    config_map,
+    plain,
+)
 from support.waiting import eventually
 from towline_agent import AddonAgent, AddonSettings, Removal, SpokeScope, local_copy
 from towline_agent.station.user_code import CodeReport
-from towline_api.resources import CONFIG_MAPS, KubeObject
+from towline_api.resources import CONFIG_MAPS, SECRETS, KubeObject
 
 
 @pytest.fixture
@@ -111,6 +119,30 @@ async def test_it_is_given_up_after_a_while_and_what_was_applied_goes_all_the_sa
         await stage.until_data("settings", None)
         assert cleaning.calls
         await eventually(stage.cleaned_up.is_set, what=lambda: "it has not said that it is done")
+
+
+async def test_what_a_handler_applies_to_the_last_goes_as_well(stage: AddonStage) -> None:
+    """Where nothing holds the object, it may be gone while a handler is at work."""
+    begun, may_apply = asyncio.Event(), asyncio.Event()
+    cleaning = Cleaning()
+
+    @cleaning.agent.configuration("secrets", namespace=cleaning.agent.cluster_namespace)
+    async def late(config: KubeObject, spoke: SpokeScope) -> None:
+        begun.set()
+        await may_apply.wait()
+        await spoke.apply(local_copy(config))
+
+    await stage.admin.apply(SECRETS, plain(SECRETS, "late", CLUSTER, stringData={"a": "1"}))
+    async with stage.running(cleaning.agent):
+        await eventually(begun.is_set, what=lambda: "its handler was not called")
+        await stage.until_data("settings", {"a": "1"})
+        stage.remove()
+        await called(cleaning, 1)
+        for _ in range(20):
+            assert await stage.data("settings") == {"a": "1"}, "it removes while a handler applies"
+        may_apply.set()
+        await eventually(stage.cleaned_up.is_set, what=lambda: "it has not said that it is done")
+    assert await stage.admin.find(SECRETS, "late", namespace=INSTALLED) is None
 
 
 @pytest.mark.parametrize("is_gone", [False, True])
