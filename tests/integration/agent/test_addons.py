@@ -166,6 +166,16 @@ async def test_what_is_gone_leaves_nothing_behind_even_if_the_agent_was_down(
         assert await played.find(SECRETS, "foreign", where) is not None
 
 
+async def _served_too(played: PlayedHub, addon: str, where: str) -> None:
+    """Install another add-on, and wait until it has its credential."""
+    await played.install(addon, namespace=where)
+
+    async def is_served() -> bool:
+        return bool(await files(played, where, f"{addon}-hub-kubeconfig"))
+
+    await until(is_served, f"add-on {addon} has its credential")
+
+
 async def test_while_an_add_on_is_being_deleted_nothing_is_touched(
     played: PlayedHub, hub_plane: ControlPlane, spoke_plane: ControlPlane
 ) -> None:
@@ -177,14 +187,10 @@ async def test_while_an_add_on_is_being_deleted_nothing_is_touched(
         await until(lambda: _copied(played, where), "the configuration is applied")
         await _hold(played, ["example.com/hold"])
         await played.hub.delete(MANAGED_CLUSTER_ADDONS, ADDON, namespace=where)
+        # Other add-ons, served by the same agent, show that it knows, and had time to do damage.
+        await _served_too(played, "second", where)
         await played.hub.delete(CONFIG_MAPS, "settings", namespace=where)
-        # Another add-on, served by the same agent, shows that it had time to do damage.
-        await played.install("second", namespace=where)
-
-        async def second() -> bool:
-            return bool(await files(played, where, "second-hub-kubeconfig"))
-
-        await until(second, "the second add-on has its credential")
+        await _served_too(played, "third", where)
         assert await user(played, where)
         assert await _copied(played, where)
         await _hold(played, [])
