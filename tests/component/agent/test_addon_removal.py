@@ -132,10 +132,10 @@ async def test_what_a_handler_applies_to_the_last_goes_as_well(stage: AddonStage
         await may_apply.wait()
         await spoke.apply(local_copy(config))
 
-    await stage.admin.apply(SECRETS, plain(SECRETS, "late", CLUSTER, stringData={"a": "1"}))
     async with stage.running(cleaning.agent):
-        await eventually(begun.is_set, what=lambda: "its handler was not called")
         await stage.until_data("settings", {"a": "1"})
+        await stage.admin.apply(SECRETS, plain(SECRETS, "late", CLUSTER, stringData={"a": "1"}))
+        await eventually(begun.is_set, what=lambda: "its handler was not called")
         stage.remove()
         await called(cleaning, 1)
         for _ in range(20):
