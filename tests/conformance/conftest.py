@@ -15,10 +15,10 @@ import pytest_asyncio
 from conformance.api import Api
 from conformance.callers import Callers
 from conformance.crds import install, widget_crd
+from conformance.furnished import make_namespace
 from conformance.planes import Flavor, Plane, find_missing, open_forgetful, open_plane
 from support.conformance_count import PLANE_PROPERTY
 from support.planes_plugin import record_missing, record_plane
-from towline_api.resources import NAMESPACES
 
 _HERE = f"{Path(__file__).parent}/"
 _LIMIT_SECONDS = 120  # the first test of a worker waits for its plane to start
@@ -113,7 +113,7 @@ def name() -> str:
 async def namespace(api: Api) -> str:
     """A namespace of this test alone."""
     made = f"ns-{secrets.token_hex(4)}"
-    (await api.post(NAMESPACES.path(), {"metadata": {"name": made}})).ok(201)
+    await make_namespace(api, made)
     return made
 
 

@@ -14,10 +14,10 @@ from pathlib import Path
 from typing import Any
 
 from conformance.api import Answer, Api
-from conformance.arrivals import until_account
 from conformance.callers import Callers
+from conformance.furnished import make_namespace
 from conformance.planes import Flavor, open_plane
-from towline_api.resources import NAMESPACES, KubeObject
+from towline_api.resources import KubeObject
 
 FOLDER = Path(__file__).parent / "recorded"
 TABLE = "application/json;as=Table;v=v1;g=meta.k8s.io"
@@ -157,8 +157,7 @@ class Asking:
 async def prepare(api: Api) -> Asking:
     """Make a namespace in which everything can be created."""
     namespace, name = f"ns-{secrets.token_hex(6)}", f"r-{secrets.token_hex(6)}"
-    (await api.post(NAMESPACES.path(), {"metadata": {"name": namespace}})).ok(201)
-    await until_account(api, namespace)
+    await make_namespace(api, namespace)
     return Asking(api, namespace=namespace, name=name)
 
 

@@ -5,7 +5,6 @@ from typing import Any
 import pytest
 
 from conformance.api import Api
-from conformance.arrivals import until_account
 from conformance.objects import CONFIG_MAPS, config_map, details
 from towline_api.resources import LEASES, PODS, KubeObject
 
@@ -191,7 +190,6 @@ async def test_a_pod_nobody_runs_is_deleted_at_once(api: Api, namespace: str) ->
     """A grace period is for the kubelet that has it; without a node there is none."""
     path = PODS.path(namespace=namespace)
     spec = {"containers": [{"name": "main", "image": "app:1"}]}
-    await until_account(api, namespace)
     (await api.post(path, {"metadata": {"name": "a"}, "spec": spec})).ok(201)
     body = (await api.delete(f"{path}/a")).ok()
     assert body["kind"] == "Pod"
@@ -206,7 +204,6 @@ async def test_a_running_pod_gets_its_grace(api: Api, namespace: str) -> None:
         "nodeName": "somewhere",
         "terminationGracePeriodSeconds": 40,
     }
-    await until_account(api, namespace)
     (await api.post(path, {"metadata": {"name": "a"}, "spec": spec})).ok(201)
     body = (await api.delete(f"{path}/a")).ok()
     assert body["metadata"]["deletionGracePeriodSeconds"] == 40

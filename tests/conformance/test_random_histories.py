@@ -27,11 +27,12 @@ from conformance.drawn_objects import (
     of,
     patches,
 )
+from conformance.furnished import make_namespace
 from conformance.planes import Flavor, Plane, find_missing, open_plane
 from conformance.twins import MADE, Period, Twin, Twins, assert_same, by_period
 from support.planes_plugin import record_plane
 from support.waiting import until
-from towline_api.resources import NAMESPACES, KubeObject
+from towline_api.resources import KubeObject
 
 CRD = "histories"
 KINDS = kinds(widgets(CRD))
@@ -139,20 +140,10 @@ class History(RuleBasedStateMachine):
 
     @initialize()
     def begin(self) -> None:
-        """Make the namespace, wait for what controllers put into it, and put something there."""
+        """Make the namespace and put something there."""
 
         async def make(twin: Twin) -> int:
-            made = {"metadata": {"name": self.namespace}}
-            (await twin.api.post(NAMESPACES.path(), made)).ok(201)
-
-            async def is_furnished() -> bool:
-                account = f"/api/v1/namespaces/{self.namespace}/serviceaccounts/default"
-                ca = self.path(KINDS[0], _UNTOUCHED[0])
-                return (
-                    (await twin.api.get(account)).status == (await twin.api.get(ca)).status == 200
-                )
-
-            await until(is_furnished, what=lambda: f"{self.namespace} of {twin.title}")
+            await make_namespace(twin.api, self.namespace)
             return await self.revision(twin)
 
         self.starts = self.twins.each(make)

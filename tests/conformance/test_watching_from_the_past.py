@@ -10,9 +10,10 @@ import pytest
 from conformance.api import Api
 from conformance.callers import Callers
 from conformance.crds import install, widget, widget_crd, widgets
+from conformance.furnished import make_namespace
 from conformance.planes import Plane
 from conformance.watching import told
-from towline_api.resources import LEASES, NAMESPACES, KubeObject
+from towline_api.resources import LEASES, KubeObject
 
 LIST_AND_WATCH: dict[str, Any] = {
     "sendInitialEvents": True,
@@ -114,7 +115,7 @@ async def past(forgetful_plane: Plane, name: str) -> AsyncIterator[Past]:
     """Make Leases and have the server forget how they came about."""
     async with AsyncExitStack() as stack:
         api = await Callers(forgetful_plane, stack).admin()
-        (await api.post(NAMESPACES.path(), {"metadata": {"name": name}})).ok(201)
+        await make_namespace(api, name)
         path = LEASES.path(namespace=name)
         for made in ("a", "b", "c"):
             await create(api, path, made)

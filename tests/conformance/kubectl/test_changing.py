@@ -5,7 +5,6 @@ from pathlib import Path
 from typing import Any
 
 from conformance.api import Api
-from conformance.arrivals import until_root_ca
 from conformance.kubectl.command import Kubectl
 from conformance.objects import CONFIG_MAPS, config_map, deployment
 from towline_api.resources import KubeObject
@@ -141,9 +140,8 @@ async def test_labels_come_and_go(kubectl: Kubectl) -> None:
     )
 
 
-async def test_labels_of_all(kubectl: Kubectl, api: Api, namespace: str) -> None:
+async def test_labels_of_all(kubectl: Kubectl) -> None:
     """One call for each object."""
-    await until_root_ca(api, namespace)
     await create(kubectl, config_map("c"))
     (await kubectl("label", "cm", "--all", "seen=yes")).assert_said(
         "configmap/c labeled", "configmap/kube-root-ca.crt labeled"

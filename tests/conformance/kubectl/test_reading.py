@@ -6,7 +6,6 @@ import pytest
 import yaml
 
 from conformance.api import Api
-from conformance.arrivals import until_root_ca
 from conformance.kubectl.command import Kubectl
 from conformance.objects import CONFIG_MAPS, config_map, deployment
 from towline_api.resources import KubeObject
@@ -16,8 +15,7 @@ ROOT_CA = ["kube-root-ca.crt", "1", "AGE"]
 
 @pytest.fixture
 async def front(api: Api, namespace: str) -> KubeObject:
-    """A ConfigMap `front` with two entries and a label; the namespace's own is there first."""
-    await until_root_ca(api, namespace)
+    """A ConfigMap `front` with two entries and a label, beside the namespace's own one."""
     path = CONFIG_MAPS.path(namespace=namespace)
     labels = {"tier": "front"}
     made = await api.post(path, config_map("front", {"x": "1", "y": "2"}, labels=labels))
